@@ -1,0 +1,1 @@
+"""Where secrets come from, not what they are used for."""

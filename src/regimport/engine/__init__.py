@@ -1,0 +1,1 @@
+"""What a copy is: no HTTP, no terminal, no files."""

@@ -1,0 +1,66 @@
+"""The two ends of a copy, as the engine sees them.
+
+A registry's repository and an OCI image layout on disk fit both by shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from regimport.models.descriptor import Descriptor
+from regimport.models.manifest import Manifest
+
+__all__ = ["Source", "Target", "Upload"]
+
+
+class Source(Protocol):
+    """Where an image is read from.
+
+    Every method raises a `RegimportError`; "not there" is a value where the engine asks whether
+    something is there, and `NotFound` where it asks for the thing.
+    """
+
+    @property
+    def name(self) -> str:
+        """The repository, as messages name it: `registry/repository` or `oci:path`."""
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a tag or a digest points to; None if nothing."""
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest; asked for by digest, its bytes are checked against it."""
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Ask whether a blob is there, whole."""
+
+    def read_blob(self, blob: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes in order, unchecked."""
+
+
+class Upload(Protocol):
+    """A blob on its way into a target."""
+
+    def send(self, content: Iterator[bytes]) -> None:
+        """Store the blob, exactly `blob.size` bytes.
+
+        Whatever `content` raises goes through, and then the blob is not stored.
+        """
+
+    def cancel(self) -> None:
+        """Give the upload up; never raises."""
+
+
+class Target(Source, Protocol):
+    """Where an image is written to; it can be asked what it holds already."""
+
+    def start_upload(self, blob: Descriptor, *, mount_from: str | None = None) -> Upload | None:
+        """Get ready to store a blob.
+
+        With `mount_from`, a repository of the same registry, the blob is taken over from there
+        if the registry agrees. None: it is there now, and nothing is to be sent.
+        """
+
+    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+        """Store a manifest, byte for byte, under a tag or its digest."""

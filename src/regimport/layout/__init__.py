@@ -1,0 +1,1 @@
+"""OCI image layouts on disk, as a source and as a target."""

@@ -1,0 +1,158 @@
+"""Manifests and indexes: the bytes as received, and a checked view of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from regimport.errors import InvalidManifest
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.mediatype import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    OCI_ARTIFACT,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    SCHEMA1_TYPES,
+    essence,
+)
+
+__all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
+
+# Registries must take 4 MiB (OCI distribution specification, "Pushing Manifests"); some take
+# more. The bound keeps an endless answer out of memory.
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+_MAX_DESCRIPTORS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest or an index; `raw` are its bytes as they came, which is what is ever put.
+
+    `manifests` are the children of an index, `config` and `layers` the blobs of a manifest; the
+    other side is empty. `descriptor` points to `raw`.
+    """
+
+    raw: bytes
+    descriptor: Descriptor
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] = ()
+    manifests: tuple[Descriptor, ...] = ()
+    subject: Descriptor | None = None
+    artifact_type: str | None = None
+
+    @classmethod
+    def parse(
+        cls, raw: bytes, content_type: str | None = None, *, algorithm: str = "sha256"
+    ) -> Manifest:
+        """Read a manifest as it was received with `content_type`.
+
+        Raises `InvalidManifest` where the bytes are no manifest, or where Content-Type,
+        `mediaType` and shape disagree: a document that is read as an image here and as an index
+        there could hide what it holds (CVE-2021-41190).
+        """
+        if essence(content_type) in SCHEMA1_TYPES:
+            raise _schema1()
+        document = _load(raw)
+        media_type = _media_type(document, essence(content_type))
+        digest = Digest.of(raw, algorithm)
+        artifact_type = document.get("artifactType")
+        config = document.get("config")
+        layers = document.get("blobs" if media_type == OCI_ARTIFACT else "layers")
+        subject = document.get("subject")
+        return cls(
+            raw,
+            Descriptor(media_type, digest, len(raw)),
+            None if config is None else Descriptor.from_json(config, "its config"),
+            _descriptors(layers, "layer"),
+            _descriptors(document.get("manifests"), "manifest"),
+            None if subject is None else Descriptor.from_json(subject, "its subject"),
+            artifact_type if isinstance(artifact_type, str) else None,
+        )
+
+    @property
+    def media_type(self) -> str:
+        """The media type it is put with."""
+        return self.descriptor.media_type
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of `raw`."""
+        return self.descriptor.digest
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it lists manifests, not blobs."""
+        return self.config is None and (bool(self.manifests) or self.media_type in INDEX_TYPES)
+
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """Give the config, if there is one, and the layers, as they are listed."""
+        return self.layers if self.config is None else (self.config, *self.layers)
+
+
+def _load(raw: bytes) -> Mapping[str, object]:
+    try:
+        document = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidManifest(
+            f"the answer is no manifest: {reason[:200]}",
+            hint="a proxy or a login page may have answered in the registry's place",
+        ) from error
+    if not isinstance(document, dict):
+        raise InvalidManifest("the answer is no manifest: not a JSON object")
+    return document
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one JSON object")
+    return members
+
+
+def _no_constant(text: str) -> object:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _media_type(document: Mapping[str, object], content_type: str) -> str:
+    """Settle the media type from what the document, the header and the shape say."""
+    declared = document.get("mediaType")
+    if declared is not None and not isinstance(declared, str):
+        raise InvalidManifest("mediaType is not a text")
+    if document.get("schemaVersion") == 1 or "fsLayers" in document:
+        raise _schema1()
+    lists = "manifests" in document
+    holds = any(key in document for key in ("config", "layers", "blobs"))
+    if lists and holds:
+        raise InvalidManifest("the manifest is ambiguous: it lists manifests and layers at once")
+    if not lists and not holds:
+        raise InvalidManifest("the answer is no manifest: it names neither manifests nor layers")
+    header = content_type if content_type in INDEX_TYPES | MANIFEST_TYPES else ""
+    if header and declared and header != declared:
+        raise InvalidManifest(f"its mediaType is {declared}, but it was served as {header}")
+    media_type = declared or header
+    if media_type in (MANIFEST_TYPES if lists else INDEX_TYPES):
+        raise InvalidManifest(f"a manifest of type {media_type} cannot have this shape")
+    return media_type or (OCI_INDEX if lists else OCI_MANIFEST)
+
+
+def _descriptors(value: object, kind: str) -> tuple[Descriptor, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidManifest(f"its {kind}s are not a list")
+    if len(value) > _MAX_DESCRIPTORS:
+        raise InvalidManifest(f"it lists {len(value)} {kind}s; {_MAX_DESCRIPTORS} is the most")
+    return tuple(Descriptor.from_json(item, f"its {kind} {n}") for n, item in enumerate(value, 1))
+
+
+def _schema1() -> InvalidManifest:
+    return InvalidManifest(
+        "the source serves a Docker schema 1 image, a deprecated format that cannot be copied",
+        hint="push the image again with a current Docker, or name a tag that is newer",
+    )

@@ -1,0 +1,56 @@
+"""The media types of manifests and layers, and what each one is."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ACCEPT_MANIFESTS",
+    "DOCKER_MANIFEST",
+    "DOCKER_MANIFEST_LIST",
+    "INDEX_TYPES",
+    "MANIFEST_TYPES",
+    "OCI_ARTIFACT",
+    "OCI_EMPTY",
+    "OCI_INDEX",
+    "OCI_MANIFEST",
+    "SCHEMA1_TYPES",
+    "essence",
+    "is_foreign_layer",
+]
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
+OCI_EMPTY = "application/vnd.oci.empty.v1+json"
+DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_MANIFEST_LIST})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT})
+SCHEMA1_TYPES = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+
+# All at once: registries convert an image down to the deprecated schema 1, or to one platform,
+# for a client whose list is too short.
+ACCEPT_MANIFESTS = ", ".join(
+    (OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT, "*/*;q=0.1")
+)
+
+# OCI image specification, layer.md, "Non-Distributable Layers", and Docker's older spelling.
+_FOREIGN_LAYERS = (
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+)
+
+
+def essence(content_type: str | None) -> str:
+    """Give a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def is_foreign_layer(media_type: str) -> bool:
+    """Tell whether a registry need not hold a layer of this type."""
+    return media_type.startswith(_FOREIGN_LAYERS)

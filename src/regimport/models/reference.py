@@ -1,0 +1,230 @@
+"""References: how users and registries name an image."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+
+from regimport.errors import InvalidReference
+from regimport.models.digest import Digest
+
+__all__ = ["LayoutReference", "Reference", "is_loopback", "parse_end", "target_of"]
+
+# The grammar of distribution/reference (reference.go, its opening comment).
+_HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])"
+_REGISTRY = re.compile(rf"{_HOST}(?::[0-9]+)?")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+# OCI image specification, annotations.md, org.opencontainers.image.ref.name.
+_REF_NAME = re.compile(r"[A-Za-z0-9]+(?:(?:[-._:@+/]|--)[A-Za-z0-9]+)*")
+_MAX_NAME = 255
+_MAX_TEXT = 4096
+
+_DOCKER_HUB = "docker.io"
+_DOCKER_HUB_ALIASES = frozenset({"index.docker.io", "registry-1.docker.io"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image in a registry: `registry/repository[:tag][@digest]`, in its full form."""
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read what users write, e.g. `hello-world`; raises `InvalidReference`.
+
+        A missing registry becomes `docker.io`, and `library/` its namespace. A missing tag stays
+        missing.
+        """
+        _check_characters(text)
+        if _IDENTIFIER.fullmatch(text):
+            raise _invalid(text, "an image ID names no repository")
+        rest, at, digest_text = text.partition("@")
+        digest = Digest(digest_text) if at else None
+        name, tag = _split_tag(rest)
+        registry, repository = _split_registry(name, text)
+        if tag is not None:
+            if name == "localhost":
+                raise _invalid(text, "it is a host and a port without a repository")
+            _check_tag(tag)
+        _check_repository(repository, text)
+        return cls(registry, repository, tag, digest)
+
+    def __str__(self) -> str:
+        """Give the full form, with the tag and the digest where there are any."""
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+    @property
+    def name(self) -> str:
+        """`registry/repository`."""
+        return f"{self.registry}/{self.repository}"
+
+    def tagged(self, tag: str | None) -> Reference:
+        """Give the same repository with another tag and no digest; raises `InvalidReference`."""
+        if tag is not None:
+            _check_tag(tag)
+        return replace(self, tag=tag, digest=None)
+
+    def pinned(self, digest: Digest) -> Reference:
+        """Give the same repository by digest alone."""
+        return replace(self, tag=None, digest=digest)
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutReference:
+    """An image in an OCI image layout on disk: `oci:path[:tag][@digest]`."""
+
+    path: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> LayoutReference:
+        """Read the part behind `oci:` or `ocidir://`; raises `InvalidReference`."""
+        rest, at, digest_text = text.partition("@")
+        path, colon, tag = rest.partition(":")
+        if not path or any(ord(character) < 32 for character in path):
+            raise InvalidReference(
+                f"invalid layout {text[:160]!r}",
+                hint="write oci:DIRECTORY, oci:DIRECTORY:TAG or oci:DIRECTORY@DIGEST",
+            )
+        if colon and not _REF_NAME.fullmatch(tag) and not _TAG.fullmatch(tag):
+            raise InvalidReference(f"invalid tag {tag[:160]!r} in {text[:160]!r}")
+        return cls(path, tag if colon else None, Digest(digest_text) if at else None)
+
+    def __str__(self) -> str:
+        """Give it as it is written on the command line."""
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+    @property
+    def name(self) -> str:
+        """`oci:path`."""
+        return f"oci:{self.path}"
+
+    def tagged(self, tag: str | None) -> LayoutReference:
+        """Give the same layout with another tag and no digest."""
+        return replace(self, tag=tag, digest=None)
+
+    def pinned(self, digest: Digest) -> LayoutReference:
+        """Give the same layout by digest alone."""
+        return replace(self, tag=None, digest=digest)
+
+
+def parse_end(text: str) -> Reference | LayoutReference:
+    """Read one end of a copy: a reference, `docker://REF`, `oci:DIR…` or `ocidir://DIR…`."""
+    for prefix in ("ocidir://", "oci://", "oci:"):
+        if text.startswith(prefix):
+            return LayoutReference.parse(text.removeprefix(prefix))
+    return Reference.parse(text.removeprefix("docker://"))
+
+
+def target_of(text: str, source: Reference | LayoutReference) -> Reference | LayoutReference:
+    """Read a target, filling in from `source` what it leaves out; raises `InvalidReference`.
+
+    A target that ends in `/` keeps the source's repository under it; one without a tag and
+    digest takes the source's tag.
+    """
+    if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
+        if isinstance(source, LayoutReference):
+            raise InvalidReference(
+                f"the target {text!r} ends in '/', but a layout has no repository to put under it",
+                hint="write the repository out",
+            )
+        text += source.repository
+    target = parse_end(text)
+    if target.tag is None and source.tag is not None:
+        digest = target.digest
+        target = replace(target.tagged(source.tag), digest=digest)
+    return target
+
+
+def is_loopback(registry: str) -> bool:
+    """Tell whether `registry` (host or host:port) is on this machine, by address, not by name."""
+    host = registry.rpartition(":")[0] if re.search(r":[0-9]+$", registry) else registry
+    host = host.removeprefix("[").removesuffix("]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_characters(text: str) -> None:
+    if not text:
+        raise InvalidReference("the reference is empty", hint="write registry/repository:tag")
+    if len(text) > _MAX_TEXT or not text.isascii() or not text.isprintable() or " " in text:
+        raise _invalid(text, "it holds characters that no reference has")
+
+
+def _split_tag(text: str) -> tuple[str, str | None]:
+    name, colon, tag = text.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (text, None)
+
+
+def _split_registry(name: str, text: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    is_registry = bool(slash) and (
+        "." in first or ":" in first or first == "localhost" or first != first.lower()
+    )
+    registry, repository = (first, rest) if is_registry else (_DOCKER_HUB, name)
+    if is_registry and not _valid_registry(registry):
+        raise _invalid(text, f"{registry!r} is no host name")
+    if registry in _DOCKER_HUB_ALIASES:
+        registry = _DOCKER_HUB
+    if registry == _DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return registry, repository
+
+
+def _valid_registry(registry: str) -> bool:
+    if not _REGISTRY.fullmatch(registry):
+        return False
+    port = re.search(r":([0-9]+)$", registry)
+    if port and not registry.endswith("]") and not 0 < int(port[1]) <= 65535:
+        return False
+    address = re.match(r"\[(.*)\]", registry)
+    if address is None:
+        return True
+    try:
+        ipaddress.IPv6Address(address[1])
+    except ValueError:
+        return False
+    return True
+
+
+def _check_repository(repository: str, text: str) -> None:
+    if not _REPOSITORY.fullmatch(repository):
+        reason = f"{repository!r} is no repository name"
+        if repository != repository.lower():
+            reason += " (it must be lower case)"
+        raise _invalid(text, reason)
+    if len(repository) > _MAX_NAME:
+        raise _invalid(text, f"the repository name is longer than {_MAX_NAME} characters")
+
+
+def _check_tag(tag: str) -> None:
+    if not _TAG.fullmatch(tag):
+        raise InvalidReference(
+            f"invalid tag {tag[:160]!r}",
+            hint="a tag is up to 128 letters, digits, '_', '.' and '-', not opened by '.' or '-'",
+        )
+
+
+def _invalid(text: str, reason: str) -> InvalidReference:
+    return InvalidReference(
+        f"invalid reference {text[:160]!r}: {reason}",
+        hint="write registry/repository:tag, registry/repository@digest, or oci:DIRECTORY",
+    )
