@@ -10,6 +10,7 @@
     │   ├── RateLimited       8   retry_after
     │   └── TagExists         9
     ├── Unreachable           6   attempts
+    │   └── BrokenTransfer    6
     ├── ContentMismatch       7   expected, got
     └── Interrupted         130 / 143
 
@@ -20,10 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 __all__ = [
     "AccessDenied",
+    "BrokenTransfer",
     "ContentMismatch",
     "Interrupted",
     "InvalidConfig",
@@ -75,10 +77,16 @@ class RegimportError(Exception):
         self.registry = registry
         self.repository = repository
 
-    def located(self, side: Side | None, registry: str, repository: str | None) -> RegimportError:
-        """Say where this error happened, unless it already says so; gives the error itself."""
+    def located(self, side: Side | None, name: str) -> Self:
+        """Say that this happened at `name`, `registry/repository` or `oci:path`.
+
+        An error that says where it happened already stays as it is. Gives the error itself.
+        """
         if self.registry is None:
-            self.side, self.registry, self.repository = side, registry, repository
+            registry, _, repository = name.partition("/")
+            layout = name.startswith("oci:")
+            self.side = side
+            self.registry, self.repository = (name, None) if layout else (registry, repository)
         return self
 
 
@@ -186,6 +194,13 @@ class Unreachable(RegimportError):
     ) -> None:
         super().__init__(message, hint=hint, side=side, registry=registry, repository=repository)
         self.attempts = attempts
+
+
+class BrokenTransfer(Unreachable):
+    """A blob stopped moving half-way: its registry went away, or lost the upload.
+
+    Unlike its parent it was not tried again yet; who moves blobs decides on that.
+    """
 
 
 class ContentMismatch(RegimportError):

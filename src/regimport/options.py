@@ -1,0 +1,108 @@
+"""The settings of a copy, as frozen values with their defaults beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from regimport.errors import InvalidOptions
+from regimport.models.platform import Platform
+
+__all__ = [
+    "DEFAULT_JOBS",
+    "MAX_LAYER_SIZE",
+    "MAX_MANIFESTS",
+    "CopyOptions",
+    "Limits",
+    "RetryPolicy",
+    "Timeouts",
+]
+
+# The documented limits of Azure's `az acr import`.
+MAX_MANIFESTS = 50
+MAX_LAYER_SIZE = 2 * 1024**3
+
+DEFAULT_JOBS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What an image may have at most; None lifts a limit.
+
+    `max_manifests` counts the manifests that the source's index names, nested ones included;
+    `max_layer_size` is in bytes and holds for every layer of every platform.
+    """
+
+    max_manifests: int | None = MAX_MANIFESTS
+    max_layer_size: int | None = MAX_LAYER_SIZE
+
+    def __post_init__(self) -> None:
+        for name in ("max_manifests", "max_layer_size"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise InvalidOptions(f"{name} must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """How often, and how patiently, a request that failed is made again; times in seconds.
+
+    `max_wait` bounds what a registry may ask for with `Retry-After`: if it asks for more, the
+    copy ends as rate limited.
+    """
+
+    attempts: int = 5
+    first_delay: float = 0.5
+    longest_delay: float = 30.0
+    max_wait: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise InvalidOptions("a request needs at least one attempt")
+        if min(self.first_delay, self.longest_delay, self.max_wait) < 0:
+            raise InvalidOptions("a delay must not be negative")
+
+    def delay(self, attempt: int, retry_after: float | None = None, jitter: float = 1.0) -> float:
+        """Give the seconds to wait after failed attempt number `attempt`, the first being 1.
+
+        What the registry asks for is a lower bound. `jitter`, from 0 to 1, spreads the clients
+        that failed together.
+        """
+        backoff = min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 30)) * jitter
+        return backoff if retry_after is None else max(backoff, retry_after)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """How long to wait for a peer, in seconds; nothing bounds a transfer that moves.
+
+    `connect` for a connection, `idle` for the next bytes in either direction, `answer` for the
+    answer once a body has been sent whole.
+    """
+
+    connect: float = 10.0
+    idle: float = 60.0
+    answer: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopyOptions:
+    """All that can be set about a copy.
+
+    `jobs` is how many blobs and manifests are moved at once. `no_clobber` leaves an existing
+    target tag alone. `platforms` narrows an index to some of its platforms; empty means all.
+    `plain_http` are the registries (`host` or `host:port`) to be spoken to without TLS; loopback
+    addresses are by themselves. `dry_run` stops after the plan.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    jobs: int = DEFAULT_JOBS
+    no_clobber: bool = False
+    dry_run: bool = False
+    platforms: tuple[Platform, ...] = ()
+    plain_http: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.jobs <= 256:
+            raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")

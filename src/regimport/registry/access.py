@@ -1,0 +1,52 @@
+"""One repository of one registry, and what it takes to ask there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from regimport.errors import RegimportError
+from regimport.registry.responses import Answer
+from regimport.registry.session import SMALL, Request, Session
+from regimport.registry.tokens import Scopes
+
+__all__ = ["Access"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A repository, the session of its registry, and the scopes that are asked for there."""
+
+    session: Session
+    repository: str
+    scopes: Scopes
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: bytes = b"",
+        limit: int = SMALL,
+    ) -> Answer:
+        """Make a small request about this repository; `path` is the part behind its name."""
+        url = f"{self.repository}/{path}"
+        return self.session.ask(
+            Request(method, url, self.scopes, headers or {}, body=body, limit=limit)
+        )
+
+    @property
+    def name(self) -> str:
+        """`registry/repository`."""
+        return f"{self.session.registry}/{self.repository}"
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Tell of every error that passes through where it happened."""
+        try:
+            yield
+        except RegimportError as error:
+            error.located(self.session.side, self.name)
+            raise

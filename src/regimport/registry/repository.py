@@ -1,0 +1,73 @@
+"""A repository at a registry: a source and a target of a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from regimport.errors import Side
+from regimport.models.descriptor import Descriptor
+from regimport.models.manifest import Manifest
+from regimport.registry import blobs, listing, manifests, uploads
+from regimport.registry.access import Access
+from regimport.registry.session import Session
+
+__all__ = ["Repository"]
+
+
+class Repository:
+    """One repository, seen through the session of its registry.
+
+    Errors that pass through are told where they happened. A repository that is a target asks for
+    the right to push from the start, so that no upload is held up by a second token.
+    """
+
+    def __init__(self, session: Session, repository: str) -> None:
+        actions = "pull" if session.side is Side.SOURCE else "pull,push"
+        self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
+
+    def __repr__(self) -> str:
+        return f"<Repository {self.name} as {self._access.session.side}>"
+
+    @property
+    def name(self) -> str:
+        """`registry/repository`."""
+        return self._access.name
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a tag or a digest points to; None if nothing."""
+        with self._access.located():
+            return manifests.head_manifest(self._access, reference)
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest; asked for by digest, its bytes are checked against it."""
+        with self._access.located():
+            return manifests.get_manifest(self._access, reference)
+
+    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+        """Store a manifest, byte for byte, under a tag or its digest."""
+        with self._access.located():
+            manifests.put_manifest(self._access, manifest, reference)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Ask whether a blob is there, whole."""
+        with self._access.located():
+            return blobs.has_blob(self._access, blob)
+
+    @contextmanager
+    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes in order, unchecked."""
+        with self._access.located(), blobs.read_blob(self._access, blob) as pieces:
+            yield pieces
+
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None
+    ) -> uploads.BlobUpload | None:
+        """Get ready to store a blob; None: it is there now, and nothing is to be sent."""
+        with self._access.located():
+            return uploads.start_upload(self._access, blob, mount_from)
+
+    def tags(self) -> Iterator[str]:
+        """List the tags, page by page."""
+        with self._access.located():
+            yield from listing.list_tags(self._access)

@@ -1,0 +1,115 @@
+"""What is worth repeating, and the loop that repeats it."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
+
+import httpx
+import tenacity
+
+from regimport.errors import RateLimited, RegimportError, Unreachable
+from regimport.options import RetryPolicy
+
+__all__ = ["RETRYABLE", "Transient", "repeat", "unreachable"]
+
+_T = TypeVar("_T")
+
+# Statuses that say "not now"; RFC 9110, section 15, and what proxies answer for a backend.
+RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+class Transient(Exception):
+    """A failure that may pass. `retry_after` is what the registry asks to wait, in seconds."""
+
+    def __init__(self, error: RegimportError, retry_after: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.retry_after = retry_after
+
+
+def repeat(
+    attempt: Callable[[], _T],
+    policy: RetryPolicy,
+    sleep: Callable[[float], None],
+    on_retry: Callable[[Transient, int, float], None],
+) -> _T:
+    """Call `attempt` until it succeeds, at most `policy.attempts` times.
+
+    Before each repetition `on_retry` gets the failure, the number of the failed attempt and the
+    delay in seconds. Raises the last failure's error, or `RateLimited` at once where the registry
+    asks for more patience than `policy.max_wait`.
+    """
+
+    def delay(state: tenacity.RetryCallState) -> float:
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        return policy.delay(state.attempt_number, _failure(state).retry_after, jitter)
+
+    def stop(state: tenacity.RetryCallState) -> bool:
+        asked = _failure(state).retry_after or 0.0
+        return state.attempt_number >= policy.attempts or asked > policy.max_wait
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        on_retry(_failure(state), state.attempt_number, state.upcoming_sleep)
+
+    retrying = tenacity.Retrying(
+        stop=stop,
+        wait=delay,
+        retry=tenacity.retry_if_exception_type(Transient),
+        before_sleep=tell,
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        return retrying(attempt)
+    except Transient as last:
+        raise _final(last, policy) from last
+
+
+def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | Transient:
+    """Say what a transport error means: an error that stays, or one that may pass."""
+    cause = _root_cause(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"the certificate of {registry} is not trusted: {cause.verify_message}",
+            hint="if it is signed by a company's own authority, name that in SSL_CERT_FILE",
+        )
+    if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
+        return Unreachable(
+            f"{registry} does not speak TLS on this port",
+            hint=f"if it is a plain http registry: --plain-http {registry}",
+        )
+    if isinstance(error, httpx.TimeoutException):
+        reason = "it did not answer in time"
+    else:
+        reason = str(cause) or type(error).__name__
+    return Transient(
+        Unreachable(
+            f"{registry} could not be reached: {reason}",
+            hint="check the name, the port and the network",
+        )
+    )
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error
+
+
+def _failure(state: tenacity.RetryCallState) -> Transient:
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    assert isinstance(error, Transient)
+    return error
+
+
+def _final(last: Transient, policy: RetryPolicy) -> RegimportError:
+    error = last.error
+    if isinstance(error, Unreachable):
+        error.attempts = policy.attempts
+    if isinstance(error, RateLimited):
+        error.retry_after = last.retry_after
+    return error
