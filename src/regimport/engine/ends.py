@@ -38,6 +38,9 @@ class Source(Protocol):
     def read_blob(self, blob: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
         """Open a blob; the iterator gives its bytes in order, unchecked."""
 
+    def tags(self) -> Iterator[str]:
+        """List the tags of the repository."""
+
 
 class Upload(Protocol):
     """A blob on its way into a target."""

@@ -1,10 +1,10 @@
-"""The limits on an image, checked on its plan before anything is written."""
+"""The limits on an image, checked on its graph before anything is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from regimport.engine.plan import Plan
+from regimport.engine.walk import Graph
 from regimport.errors import LimitExceeded
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
@@ -14,9 +14,9 @@ from regimport.options import Limits
 __all__ = ["check_limits", "violations"]
 
 
-def check_limits(plan: Plan, limits: Limits) -> None:
-    """Raise `LimitExceeded`, naming every offender, if the planned image is over a limit."""
-    found = tuple(violations(plan, limits))
+def check_limits(graph: Graph, limits: Limits) -> None:
+    """Raise `LimitExceeded`, naming every offender, if the image is over a limit."""
+    found = tuple(violations(graph, limits))
     if found:
         raise LimitExceeded(
             found,
@@ -25,9 +25,9 @@ def check_limits(plan: Plan, limits: Limits) -> None:
         )
 
 
-def violations(plan: Plan, limits: Limits) -> Iterator[str]:
+def violations(graph: Graph, limits: Limits) -> Iterator[str]:
     """Give a line for every limit that is exceeded and for every offender."""
-    named = plan.graph.named
+    named = graph.named
     count = len(named) or 1
     if limits.max_manifests is not None and count > limits.max_manifests:
         yield f"{count} manifests, {limits.max_manifests} allowed:"
@@ -36,18 +36,18 @@ def violations(plan: Plan, limits: Limits) -> Iterator[str]:
     allowed = limits.max_layer_size
     if allowed is None:
         return
-    over = [item for item in _layers(plan) if item[0].size > allowed]
+    over = [item for item in _layers(graph) if item[0].size > allowed]
     if over:
         yield f"{len(over)} layers larger than {allowed} bytes:"
         for layer, platform in over:
             yield f"  layer {_describe(layer, platform)}"
 
 
-def _layers(plan: Plan) -> Iterator[tuple[Descriptor, Platform | None]]:
+def _layers(graph: Graph) -> Iterator[tuple[Descriptor, Platform | None]]:
     """Give every layer of every manifest that was read, once a platform."""
-    platforms = {descriptor.digest: descriptor.platform for descriptor in plan.graph.named}
+    platforms = {descriptor.digest: descriptor.platform for descriptor in graph.named}
     seen: set[tuple[Digest, Platform | None]] = set()
-    for manifest in plan.graph.manifests:
+    for manifest in graph.manifests:
         platform = platforms.get(manifest.digest)
         for layer in manifest.layers:
             if (layer.digest, platform) not in seen:

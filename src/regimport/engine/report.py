@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from regimport.engine.plan import Action, Plan, Step
+from regimport.engine.plan import Plan
+from regimport.engine.resolve import Delivery, Standing
+from regimport.engine.tally import Tally, planned_tally
+from regimport.engine.transfer import Transfer
 from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
+from regimport.models.reference import LayoutReference, Reference
 
-__all__ = ["Report", "Status", "Tally", "TargetReport", "planned_tally"]
+__all__ = ["Report", "Status", "TargetReport", "target_reports"]
 
 
 class Status(StrEnum):
@@ -20,21 +24,6 @@ class Status(StrEnum):
     PRESENT = "present"
     PLANNED = "planned"
     FAILED = "failed"
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts at one target; sizes in bytes."""
-
-    manifests_copied: int = 0
-    manifests_present: int = 0
-    blobs_copied: int = 0
-    blobs_mounted: int = 0
-    blobs_present: int = 0
-    blobs_skipped: int = 0
-    bytes_copied: int = 0
-    bytes_mounted: int = 0
-    bytes_present: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +43,10 @@ class TargetReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole copy. `source` is pinned by digest; `duration` in seconds."""
+    """A whole copy. `source` is pinned by digest; `duration` in seconds.
+
+    `plan` is what was to be done, None if every target had the image already.
+    """
 
     source: str
     root: Descriptor
@@ -62,13 +54,17 @@ class Report:
     duration: float
     bytes_read: int = 0
     dry_run: bool = False
-    warnings: tuple[str, ...] = ()
     plan: Plan | None = None
 
     @property
     def failures(self) -> tuple[RegimportError, ...]:
         """The errors of the targets that failed."""
         return tuple(target.error for target in self.targets if target.error is not None)
+
+    def raise_for_failure(self) -> None:
+        """Raise the first target's error, if any target failed."""
+        for error in self.failures:
+            raise error
 
     @property
     def exit_code(self) -> int:
@@ -79,29 +75,34 @@ class Report:
         return codes.pop() if len(codes) == 1 else 1
 
 
-def planned_tally(blobs: Sequence[Step], manifests: Sequence[Step]) -> Tally:
-    """Count what a plan would do at one target."""
-    tally = Tally()
-    for step in manifests:
-        if step.action is Action.COPY:
-            tally.manifests_copied += 1
-        else:
-            tally.manifests_present += 1
-    for step in blobs:
-        count_blob(tally, step.action, step.descriptor.size)
-    return tally
+def target_reports(
+    references: Sequence[Reference | LayoutReference],
+    root: Descriptor,
+    standings: Sequence[Standing],
+    sent: Sequence[Delivery],
+    plan: Plan | None,
+    result: Transfer | None,
+) -> tuple[TargetReport, ...]:
+    """Give the report of each target; `result` is None where nothing was carried out."""
+    numbers = {delivery.end.name: number for number, delivery in enumerate(sent)}
 
+    def report(reference: Reference | LayoutReference, standing: Standing) -> TargetReport:
+        pinned = str(reference.pinned(root.digest))
+        named = str(reference.tagged(reference.tag))
+        if standing.reached:
+            return TargetReport(named, reference.tag, Status.PRESENT, pinned)
+        if standing.error is not None:
+            return TargetReport(named, reference.tag, Status.FAILED, pinned, error=standing.error)
+        number = numbers[reference.name]
+        if result is None:
+            assert plan is not None
+            tally = planned_tally(plan.blobs[number], plan.manifests[number])
+            return TargetReport(named, reference.tag, Status.PLANNED, pinned, tally)
+        error = result.errors[number]
+        status = Status.COPIED if error is None else Status.FAILED
+        return TargetReport(named, reference.tag, status, pinned, result.tallies[number], error)
 
-def count_blob(tally: Tally, action: Action, size: int) -> None:
-    """Add one blob to a tally."""
-    if action is Action.COPY:
-        tally.blobs_copied += 1
-        tally.bytes_copied += size
-    elif action is Action.MOUNT:
-        tally.blobs_mounted += 1
-        tally.bytes_mounted += size
-    elif action is Action.PRESENT:
-        tally.blobs_present += 1
-        tally.bytes_present += size
-    else:
-        tally.blobs_skipped += 1
+    return tuple(
+        report(reference, standing)
+        for reference, standing in zip(references, standings, strict=True)
+    )

@@ -1,66 +1,117 @@
-"""Tags become digests: once for the source, and what each target tag points to now."""
+"""Tags become digests: once for the source, and what each target's tag points to now."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regimport.engine.ends import Source, Target
+from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, NotFound, RegimportError, Side, TagExists
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 
-__all__ = ["Delivery", "resolve", "standing"]
+__all__ = ["Delivery", "Goal", "Standing", "deliveries", "judge", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """An image to be brought to one target repository, under some tags.
+class Goal:
+    """One target as the user named it: a tag, or the digest alone, at one repository.
 
-    No tags: it is put by digest alone. `expected` is the digest the user pinned the target to.
-    `mount_from` is the source's repository where both are in one registry.
+    `expected` is the digest that the user pinned the target to. `mount_from` is the source's
+    repository where both are in one registry.
     """
 
     end: Target
-    tags: tuple[str, ...] = ()
+    tag: str | None = None
     expected: Digest | None = None
     mount_from: str | None = None
 
 
-def resolve(source: Source, reference: str) -> Descriptor:
-    """Turn the source's tag or digest into a descriptor, with one HEAD; raises `NotFound`."""
-    root = source.head_manifest(reference)
-    if root is None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a goal stands before the copy: reached already, or why it must not be tried."""
+
+    reached: bool = False
+    error: RegimportError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The image on its way to one repository, to be put under `tags`, or by digest if none."""
+
+    end: Target
+    tags: tuple[str, ...] = ()
+    mount_from: str | None = None
+
+
+def resolve(
+    source: Source, reference: str, goals: Sequence[Goal], workers: Workers
+) -> tuple[Descriptor, list[Descriptor | RegimportError | None]]:
+    """Ask both ends at once: the source what `reference` is, the targets what their tags are.
+
+    Gives the root and, for each goal, what its tag points to: None for nothing or no tag, an
+    error where asking failed. Raises `NotFound` if the source has no such image.
+    """
+    asked = [goal for goal in goals if goal.tag is not None]
+
+    def ask(number: int) -> Descriptor | RegimportError | None:
+        if number < 0:
+            return source.head_manifest(reference)
+        goal = asked[number]
+        try:
+            return goal.end.head_manifest(goal.tag or "")
+        except RegimportError as error:
+            return error
+
+    root, *answers = workers.map(ask, range(-1, len(asked)))
+    if not isinstance(root, Descriptor):
         separator = "@" if ":" in reference else ":"
         raise NotFound(
             f"the source has no {source.name}{separator}{reference}",
-            hint="check the spelling; `regimport tags` lists what a repository has",
+            hint="check the spelling; `regimport tags REPOSITORY` lists what there is",
             status=404,
         ).located(Side.SOURCE, source.name)
-    return root
+    replies = iter(answers)
+    return root, [None if goal.tag is None else next(replies) for goal in goals]
 
 
-def standing(
-    delivery: Delivery, tag: str | None, root: Descriptor, *, no_clobber: bool
-) -> tuple[bool, RegimportError | None]:
-    """Tell how one target tag stands: done already, or why it may not be written.
-
-    Without a tag it is asked whether the digest is there.
-    """
-    if delivery.expected is not None and delivery.expected != root.digest:
-        return False, ContentMismatch(
-            f"the target is pinned to {delivery.expected}, but the source is {root.digest}",
-            expected=delivery.expected,
+def judge(
+    goal: Goal, root: Descriptor, current: Descriptor | RegimportError | None, *, no_clobber: bool
+) -> Standing:
+    """Tell how a goal stands, given what its tag points to now."""
+    if goal.expected is not None and goal.expected != root.digest:
+        mismatch = ContentMismatch(
+            f"the target is pinned to {goal.expected}, but the source is {root.digest}",
+            expected=goal.expected,
             got=root.digest,
             hint="nothing was written; leave the digest out of the target, or pin the source",
         )
-    current = delivery.end.head_manifest(tag or root.digest)
-    if current is None:
-        return False, None
-    if current.digest == root.digest:
-        return True, None
-    if no_clobber:
-        return False, TagExists(
-            f"{delivery.end.name}:{tag} exists already, as {current.digest}",
-            hint="nothing was written; leave --no-clobber out to move the tag",
+        return Standing(error=mismatch.located(Side.TARGET, goal.end.name))
+    if isinstance(current, RegimportError):
+        return Standing(error=current)
+    if current is not None and current.digest == root.digest:
+        return Standing(reached=True)
+    if current is not None and no_clobber:
+        exists = TagExists(
+            f"{goal.end.name}:{goal.tag} exists already, as {current.digest}",
+            hint="nothing was written there; leave --no-clobber out to move the tag",
         )
-    return False, None
+        return Standing(error=exists.located(Side.TARGET, goal.end.name))
+    return Standing()
+
+
+def deliveries(goals: Sequence[Goal], standings: Sequence[Standing]) -> list[Delivery]:
+    """Group the goals still to be reached by repository: content sent once serves all tags."""
+    grouped: dict[str, list[Goal]] = {}
+    for goal, standing in zip(goals, standings, strict=True):
+        if not standing.reached and standing.error is None:
+            grouped.setdefault(goal.end.name, []).append(goal)
+    return [
+        Delivery(
+            group[0].end,
+            tuple(dict.fromkeys(goal.tag for goal in group if goal.tag is not None)),
+            group[0].mount_from,
+        )
+        for group in grouped.values()
+    ]

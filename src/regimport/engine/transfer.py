@@ -9,8 +9,8 @@ from typing import TypeAlias
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Source
 from regimport.engine.plan import Action, Plan, Step
-from regimport.engine.report import Tally, count_blob, planned_tally
 from regimport.engine.resolve import Delivery
+from regimport.engine.tally import Tally, planned_tally
 from regimport.engine.workers import Task, Workers
 from regimport.errors import RegimportError
 from regimport.events import BlobFinished, ManifestPut, Planned, Reporter
@@ -33,6 +33,7 @@ class Transfer:
             for blobs, manifests in zip(plan.blobs, plan.manifests, strict=True)
         ]
         self.errors: list[RegimportError | None] = [None] * len(plan.blobs)
+        self.bytes_read = 0
         self._lock = threading.Lock()
 
     def failed(self, number: int) -> bool:
@@ -49,12 +50,17 @@ class Transfer:
     def blob_done(self, number: int, action: Action, size: int) -> None:
         """Count a blob that has reached its target."""
         with self._lock:
-            count_blob(self.tallies[number], action, size)
+            self.tallies[number].add_blob(action, size)
+
+    def blob_read(self, size: int) -> None:
+        """Count a blob that was read from the source."""
+        with self._lock:
+            self.bytes_read += size
 
     def manifest_done(self, number: int) -> None:
         """Count a manifest that was put."""
         with self._lock:
-            self.tallies[number].manifests_copied += 1
+            self.tallies[number].add_manifest(Action.COPY)
 
 
 def transfer(
@@ -131,6 +137,8 @@ class _Courier:
             ends = [self._deliveries[number].end for number in alive]
             mount_from = next((self._deliveries[number].mount_from for number in alive), None)
             outcomes = self._mover.move(blob, ends, mount_from=mount_from)
+            if any(outcome.moved for outcome in outcomes):
+                self._result.blob_read(blob.size)
             for number, end, outcome in zip(alive, ends, outcomes, strict=True):
                 if outcome.error is not None:
                     self._result.fail(number, outcome.error)

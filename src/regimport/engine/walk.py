@@ -41,7 +41,8 @@ def walk(
     """Read the graph under `root`, level by level, several manifests at once.
 
     A manifest that every delivery has already is not read for its own sake: registries count
-    that as a pull. Indexes are, since they say what there is. Raises `InvalidManifest` for a
+    that as a pull. Indexes are, since they say what there is; without deliveries all is read.
+    Raises `InvalidManifest` for a
     graph that is too deep or too large, `ContentMismatch` for content that is not what its
     descriptor says.
     """
@@ -56,6 +57,7 @@ def walk(
             for descriptor in level
             if descriptor.media_type in INDEX_TYPES
             or descriptor is root
+            or not present
             or any(descriptor.digest not in held for held in present)
         ]
         for manifest in workers.map(lambda child: _read(source, child), wanted):

@@ -29,7 +29,7 @@ class Descriptor:
     size: int
     platform: Platform | None = field(default=None, compare=False)
     artifact_type: str | None = field(default=None, compare=False)
-    annotations: Mapping[str, str] = field(default=_NO_ANNOTATIONS, compare=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS, compare=False)
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Descriptor:

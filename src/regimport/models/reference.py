@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from regimport.errors import InvalidReference
 from regimport.models.digest import Digest
 
-__all__ = ["LayoutReference", "Reference", "is_loopback", "parse_end", "target_of"]
+__all__ = [
+    "LayoutReference",
+    "Reference",
+    "is_loopback",
+    "parse_end",
+    "target_of",
+    "with_default_tag",
+]
 
 # The grammar of distribution/reference (reference.go, its opening comment).
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -128,6 +135,13 @@ def parse_end(text: str) -> Reference | LayoutReference:
         if text.startswith(prefix):
             return LayoutReference.parse(text.removeprefix(prefix))
     return Reference.parse(text.removeprefix("docker://"))
+
+
+def with_default_tag(reference: Reference | LayoutReference) -> Reference | LayoutReference:
+    """Give a registry's reference the tag `latest` if it has neither tag nor digest."""
+    if isinstance(reference, Reference) and reference.tag is None and reference.digest is None:
+        return replace(reference, tag="latest")
+    return reference
 
 
 def target_of(text: str, source: Reference | LayoutReference) -> Reference | LayoutReference:

@@ -24,8 +24,8 @@ def has_blob(access: Access, blob: Descriptor) -> bool:
     """
     answer = access.ask("HEAD", f"blobs/{blob.digest}")
     if answer.ok:
-        length = answer.headers.get("content-length", str(blob.size))
-        digest = answer.headers.get("docker-content-digest", blob.digest)
+        length: str = answer.headers.get("content-length", str(blob.size))
+        digest: str = answer.headers.get("docker-content-digest", blob.digest)
         return length == str(blob.size) and digest == blob.digest
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if refused and (access.session.side is Side.SOURCE or access.session.refused):

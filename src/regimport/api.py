@@ -1,0 +1,187 @@
+"""The public functions: they join the ends, the engine and the report.
+
+The steps of a copy stand here, in their order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from regimport.connect import Ends
+from regimport.credentials.keychain import keychain
+from regimport.engine.examine import Inspection, examine
+from regimport.engine.limits import check_limits
+from regimport.engine.plan import make_plan
+from regimport.engine.report import Report, target_reports
+from regimport.engine.resolve import deliveries, judge, resolve
+from regimport.engine.transfer import transfer
+from regimport.engine.walk import walk
+from regimport.engine.workers import Workers
+from regimport.errors import InvalidOptions, InvalidReference
+from regimport.events import Reporter, Resolved, Silent
+from regimport.models.credential import Credential
+from regimport.models.digest import Digest
+from regimport.models.manifest import Manifest
+from regimport.models.reference import (
+    LayoutReference,
+    Reference,
+    parse_end,
+    target_of,
+    with_default_tag,
+)
+from regimport.options import CopyOptions
+
+__all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags"]
+
+_DEFAULTS = CopyOptions()
+_SILENT = Silent()
+
+
+def copy(
+    source: str,
+    *targets: str,
+    options: CopyOptions = _DEFAULTS,
+    source_credential: Credential | None = None,
+    target_credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Report:
+    """Copy an image from one registry to others, every platform of it, digests unchanged.
+
+    `source` and `targets` are references as on the command line. Credentials that are not given
+    are looked for in the environment and in Docker's config.json.
+
+    Raises `InvalidReference` and `InvalidOptions` before anything is asked; `NotFound`,
+    `AccessDenied`, `Unreachable`, `RateLimited`, `InvalidManifest` and `ContentMismatch` for the
+    source; `LimitExceeded` before anything is written. With one target, its error is raised too
+    (`TagExists` among them); with several, the others go on, and the report tells which failed.
+    """
+    report = deliver(
+        source,
+        targets,
+        options=options,
+        source_credential=source_credential,
+        target_credential=target_credential,
+        reporter=reporter,
+    )
+    if len(targets) == 1:
+        report.raise_for_failure()
+    return report
+
+
+def deliver(
+    source: str,
+    targets: Sequence[str],
+    *,
+    options: CopyOptions = _DEFAULTS,
+    source_credential: Credential | None = None,
+    target_credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Report:
+    """Do what `copy` does, but leave every target's failure to the report."""
+    if not targets:
+        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
+    started = time.monotonic()
+    origin = with_default_tag(parse_end(source))
+    wanted = [target_of(target, origin) for target in targets]
+    find = keychain(source_credential, target_credential, reporter)
+    with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
+        end = ends.source(origin)
+        goals = [ends.goal(target, origin) for target in wanted]
+        root, current = resolve(end, _asked(origin), goals, workers)
+        reporter.tell(Resolved(str(origin), root))
+        standings = [
+            judge(goal, root, now, no_clobber=options.no_clobber)
+            for goal, now in zip(goals, current, strict=True)
+        ]
+        sent = deliveries(goals, standings)
+        plan, result = None, None
+        if sent:
+            plan = make_plan(end, root, sent, workers)
+            check_limits(plan.graph, options.limits)
+            if not options.dry_run:
+                result = transfer(plan, end, sent, workers, reporter, options.retry)
+    return Report(
+        source=str(origin.pinned(root.digest)),
+        root=root,
+        targets=target_reports(wanted, root, standings, sent, plan, result),
+        duration=time.monotonic() - started,
+        bytes_read=result.bytes_read if result else 0,
+        dry_run=options.dry_run,
+        plan=plan,
+    )
+
+
+def inspect(
+    reference: str,
+    *,
+    options: CopyOptions = _DEFAULTS,
+    credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Inspection:
+    """Read an image's manifests, and say what it is made of and whether it keeps the limits.
+
+    Raises what `copy` raises for its source.
+    """
+    place = with_default_tag(parse_end(reference))
+    find = keychain(credential, None, reporter)
+    with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
+        end = ends.source(place)
+        root, _ = resolve(end, _asked(place), (), workers)
+        graph = walk(end, root, (), workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits)
+
+
+def manifest(
+    reference: str,
+    *,
+    options: CopyOptions = _DEFAULTS,
+    credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Manifest:
+    """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
+    place = with_default_tag(parse_end(reference))
+    find = keychain(credential, None, reporter)
+    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+        return ends.source(place).get_manifest(_asked(place))
+
+
+def digest(
+    reference: str,
+    *,
+    options: CopyOptions = _DEFAULTS,
+    credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Digest:
+    """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
+    place = with_default_tag(parse_end(reference))
+    find = keychain(credential, None, reporter)
+    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+        root, _ = resolve(ends.source(place), _asked(place), (), workers)
+    return root.digest
+
+
+def tags(
+    repository: str,
+    *,
+    options: CopyOptions = _DEFAULTS,
+    credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Iterator[str]:
+    """List the tags of a repository, page by page, in the registry's order.
+
+    Raises `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
+    for its source.
+    """
+    place = parse_end(repository)
+    if place.tag is not None or place.digest is not None:
+        raise InvalidReference(
+            f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
+        )
+    find = keychain(credential, None, reporter)
+    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+        yield from ends.source(place).tags()
+
+
+def _asked(reference: Reference | LayoutReference) -> str:
+    return reference.digest or reference.tag or ""

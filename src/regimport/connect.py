@@ -1,0 +1,106 @@
+"""Opens the ends of a copy: sessions with registries, and layouts on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from regimport.engine.ends import Source, Target
+from regimport.engine.resolve import Goal
+from regimport.errors import Side
+from regimport.events import Reporter
+from regimport.models.credential import Credential
+from regimport.models.reference import LayoutReference, Reference
+from regimport.options import CopyOptions
+from regimport.registry.repository import Repository
+from regimport.registry.session import Session
+
+__all__ = ["Ends", "FindCredential"]
+
+# Gives the credential of one side for (registry, repository), None to be anonymous there.
+FindCredential = Callable[[Side, str, str], Credential | None]
+
+
+class Ends:
+    """The open ends of one copy; each side has sessions of its own, one a registry."""
+
+    def __init__(
+        self,
+        options: CopyOptions,
+        find_credential: FindCredential,
+        reporter: Reporter,
+        stop: threading.Event,
+    ) -> None:
+        self._options = options
+        self._find_credential = find_credential
+        self._reporter = reporter
+        self._stop = stop
+        self._sessions: dict[tuple[Side, str], Session] = {}
+        self._targets: dict[str, Target] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    def repository(self, reference: Reference, side: Side) -> Repository:
+        """Open a repository at a registry."""
+        return Repository(self._session(side, reference.registry), reference.repository)
+
+    def source(self, reference: Reference | LayoutReference) -> Source:
+        """Open the end that is read."""
+        if isinstance(reference, LayoutReference):
+            return _layout(reference)
+        return self.repository(reference, Side.SOURCE)
+
+    def goal(
+        self, reference: Reference | LayoutReference, source: Reference | LayoutReference
+    ) -> Goal:
+        """Open an end that is written; targets in one repository share it."""
+        end = self._targets.get(reference.name)
+        if end is None:
+            if isinstance(reference, LayoutReference):
+                end = _layout(reference)
+            else:
+                end = self.repository(reference, Side.TARGET)
+            self._targets[reference.name] = end
+        return Goal(end, reference.tag, reference.digest, _mountable(reference, source))
+
+    def _session(self, side: Side, registry: str) -> Session:
+        session = self._sessions.get((side, registry))
+        if session is None:
+            session = self._sessions[side, registry] = Session(
+                registry,
+                side,
+                self._options,
+                lambda repository: self._find_credential(side, registry, repository),
+                self._reporter,
+                self._stop,
+            )
+        return session
+
+
+def _mountable(
+    target: Reference | LayoutReference, source: Reference | LayoutReference
+) -> str | None:
+    """Give the repository that blobs may be mounted from: the source's, in the same registry."""
+    if not isinstance(target, Reference) or not isinstance(source, Reference):
+        return None
+    same = target.registry == source.registry and target.repository != source.repository
+    return source.repository if same else None
+
+
+def _layout(reference: LayoutReference) -> Target:
+    # Imported where a layout is named: most copies have none.
+    from regimport.layout.writer import Layout  # noqa: PLC0415
+
+    return Layout(reference.path)

@@ -1,0 +1,76 @@
+"""What an image is made of: its manifest tree, and how many bytes that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regimport.engine.limits import violations
+from regimport.engine.walk import Graph
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.manifest import Manifest
+from regimport.options import Limits
+
+__all__ = ["Inspection", "Node", "examine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A manifest of the tree, as its parent describes it, with what is under it."""
+
+    descriptor: Descriptor
+    artifact_type: str | None
+    config: Descriptor | None
+    layers: tuple[Descriptor, ...]
+    children: tuple[Node, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of this manifest and all under it, shared content counted each time."""
+        own = self.descriptor.size + sum(layer.size for layer in self.layers)
+        config = self.config.size if self.config else 0
+        return own + config + sum(child.size for child in self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """An image as it stands in its registry.
+
+    `total_bytes` counts shared content as often as it is named, `unique_bytes` once. `violations`
+    are the limits it exceeds, none if it may be copied.
+    """
+
+    reference: str
+    root: Node
+    manifests: int
+    blobs: int
+    total_bytes: int
+    unique_bytes: int
+    violations: tuple[str, ...]
+
+
+def examine(reference: str, graph: Graph, limits: Limits) -> Inspection:
+    """Sum a graph up, all of whose manifests were read."""
+    content = {manifest.digest: manifest for manifest in graph.manifests}
+    root = _node(graph.root, content)
+    blobs = {blob.digest: blob.size for found in graph.manifests for blob in found.blobs()}
+    return Inspection(
+        reference,
+        root,
+        len(graph.named) or 1,
+        len(blobs),
+        root.size,
+        sum(blobs.values()) + sum(found.descriptor.size for found in graph.manifests),
+        tuple(violations(graph, limits)),
+    )
+
+
+def _node(descriptor: Descriptor, content: dict[Digest, Manifest]) -> Node:
+    manifest = content[descriptor.digest]
+    return Node(
+        descriptor,
+        descriptor.artifact_type or manifest.artifact_type,
+        manifest.config,
+        manifest.layers,
+        tuple(_node(child, content) for child in manifest.manifests),
+    )

@@ -1,0 +1,75 @@
+"""Makes what comes from the network, or goes there, safe to show; the only place that does.
+
+Secrets hide in URLs and headers; text that a server chose can hold terminal escapes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = ["safe_headers", "safe_text", "safe_url"]
+
+_HIDDEN = "…"
+_SHOWN_QUERY = frozenset(
+    {"artifacttype", "digest", "from", "last", "mount", "n", "scope", "service", "tag"}
+)
+_SHOWN_HEADERS = frozenset(
+    {
+        "accept",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "docker-content-digest",
+        "host",
+        "oci-subject",
+        "range",
+        "retry-after",
+        "server",
+        "user-agent",
+    }
+)
+# Control characters, and those that change the direction of text around them.
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def safe_url(url: str) -> str:
+    """Give a URL without user and password, and without what its query may keep secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _HIDDEN
+    host = parts.netloc.rpartition("@")[2]
+    return safe_text(urlunsplit(parts._replace(netloc=host, query=_safe_query(parts.query))), 1000)
+
+
+def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give headers with the values hidden of all that are not known to be harmless."""
+    return {
+        name: safe_text(value) if name.lower() in _SHOWN_HEADERS else _HIDDEN
+        for name, value in headers.items()
+    }
+
+
+def safe_text(text: str, limit: int = 300) -> str:
+    """Give a server's text with nothing in it that a terminal or a log would act on.
+
+    At most `limit` characters of it.
+    """
+    cut = text if len(text) <= limit else text[:limit] + _HIDDEN
+    return "".join(
+        character if unicodedata.category(character) not in _UNSAFE_CATEGORIES else " "
+        for character in cut
+    ).strip()
+
+
+def _safe_query(query: str) -> str:
+    shown = []
+    for field in query.split("&") if query else ():
+        name, equals, value = field.partition("=")
+        shown.append(
+            f"{name}={value if name.lower() in _SHOWN_QUERY else _HIDDEN}" if equals else _HIDDEN
+        )
+    return "&".join(shown)
