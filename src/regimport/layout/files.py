@@ -1,0 +1,240 @@
+"""The files of an image layout: no link is followed, and what is written appears by rename."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from regimport.errors import NotFound, RegimportError, UsageError
+from regimport.models.digest import Digest
+
+__all__ = ["CHUNK", "Files", "Incoming", "blob_parts", "explained"]
+
+CHUNK = 1024 * 1024
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: a named pipe in the place of a blob must not hold us for ever.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LAYOUT_FILE = "oci-layout"
+_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
+# What a folder may hold that is about to become a layout: somebody else may be at it already.
+_OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
+
+
+def blob_parts(digest: Digest) -> tuple[str, str, str]:
+    """Give where a blob lies in a layout; only a `Digest` gets near a path."""
+    return "blobs", digest.algorithm, digest.encoded
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Turn what the operating system complains of into an error of ours, about `root`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = f": {error.filename}" if isinstance(error.filename, str) else ""
+        raise RegimportError(
+            f"the image layout {root} cannot be used{what}: {reason}",
+            hint="links inside a layout are not followed; else see to space and permissions",
+        ).located(None, f"oci:{root}") from error
+
+
+class Files:
+    """The files under the folder of a layout, named by their path's parts.
+
+    `durable` waits for the disk at each file, so that what is there survives a power failure.
+    """
+
+    def __init__(self, root: str | Path, *, durable: bool = True) -> None:
+        self.root = Path(root)
+        self.durable = durable
+
+    def check(self) -> None:
+        """Raise `NotFound` if there is no folder, `UsageError` if it is no layout."""
+        name = f"oci:{self.root}"
+        if not self.root.exists():
+            raise NotFound(
+                f"there is no image layout at {self.root}",
+                hint="a layout is a folder with a file oci-layout; check the path before the ':'",
+            ).located(None, name)
+        if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
+            raise UsageError(
+                f"{self.root} is no OCI image layout: it has no file oci-layout",
+                hint="name the folder that holds oci-layout, index.json and blobs",
+            ).located(None, name)
+
+    def create(self) -> None:
+        """Make the folder a layout, unless it is one; raises `UsageError` if it is something else.
+
+        The file oci-layout comes first: what has it may be filled.
+        """
+        names = self.names()
+        if _LAYOUT_FILE in names:
+            return
+        if names - _OWN_NAMES:
+            raise UsageError(
+                f"{self.root} holds other files and is no OCI image layout",
+                hint="name a new or an empty folder",
+            ).located(None, f"oci:{self.root}")
+        with explained(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)
+
+    def names(self) -> set[str]:
+        """List the folder itself, hidden files left out; nothing if it does not exist."""
+        with explained(self.root):
+            try:
+                return {path.name for path in self.root.iterdir() if not path.name.startswith(".")}
+            except FileNotFoundError:
+                return set()
+
+    def open(self, *parts: str) -> int | None:
+        """Open a regular file for reading; None if it is not there. The caller closes it."""
+        with explained(self.root):
+            try:
+                with self._folder(parts[:-1]) as folder:
+                    descriptor = os.open(parts[-1], _READ, dir_fd=folder)
+            except FileNotFoundError:
+                return None
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+            os.close(descriptor)
+            raise OSError(None, "not a regular file", "/".join(parts))
+
+    def status(self, *parts: str) -> os.stat_result | None:
+        """Ask for a file's size and times; None if there is no regular file of that name."""
+        with explained(self.root):
+            try:
+                with self._folder(parts[:-1]) as folder:
+                    found = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                return None
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def size(self, *parts: str) -> int | None:
+        """Ask for a file's size; None if it is not there."""
+        found = self.status(*parts)
+        return None if found is None else found.st_size
+
+    def read(self, *parts: str, limit: int) -> bytes | None:
+        """Read a whole file, at most `limit` bytes and one; None if it is not there."""
+        descriptor = self.open(*parts)
+        if descriptor is None:
+            return None
+        with os.fdopen(descriptor, "rb") as file, explained(self.root):
+            return file.read(limit + 1)
+
+    def write(self, content: bytes, *parts: str) -> None:
+        """Write a whole file; readers see the old one or the new one."""
+        with Incoming(self) as incoming:
+            incoming.write(content)
+            incoming.place(*parts)
+
+    def move(self, source: tuple[str, ...], target: tuple[str, ...]) -> None:
+        """Move a file within the layout, over what is there."""
+        with (
+            explained(self.root),
+            self._folder(source[:-1]) as origin,
+            self._folder(target[:-1], create=True) as folder,
+        ):
+            os.rename(source[-1], target[-1], src_dir_fd=origin, dst_dir_fd=folder)
+            if self.durable:
+                os.fsync(folder)
+
+    def remove(self, *parts: str) -> bool:
+        """Remove a file; tells whether it was there."""
+        with explained(self.root):
+            try:
+                with self._folder(parts[:-1]) as folder:
+                    os.unlink(parts[-1], dir_fd=folder)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def make(self, *parts: str) -> int:
+        """Create a new file for appending, and give it open; the caller closes it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_APPEND
+        with explained(self.root), self._folder(parts[:-1], create=True) as folder:
+            return os.open(parts[-1], flags, 0o666, dir_fd=folder)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other writer of index.json out, in this process and in others.
+
+        What is locked is the file oci-layout, which every layout has and nobody needs to replace.
+        """
+        path = self.root / _LAYOUT_FILE
+        while True:
+            with explained(self.root):
+                descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                with explained(self.root):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    # Two that create the layout at once may each have put the file in place.
+                    current = os.path.samestat(os.fstat(descriptor), os.lstat(path))
+                if current:
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _folder(self, parts: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
+        """Open a folder below the root, link by link refused; the root itself may be a link."""
+        folder = os.open(self.root, _FOLDER)
+        try:
+            for part in parts:
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder)
+
+
+class Incoming:
+    """A file on its way into a layout; unless it is placed, it is gone when the block ends."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        # Not in blobs/: what a killed process leaves behind must not look like content.
+        self._name = f".incoming-{secrets.token_hex(8)}"
+        self._descriptor = files.make(self._name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+        # After an error a second one, about the clean-up, would hide what matters.
+        with suppress(RegimportError):
+            self._files.remove(self._name)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append to the file."""
+        rest = memoryview(data)
+        with explained(self._files.root):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+    def place(self, *parts: str) -> None:
+        """Give the file its name, complete."""
+        if self._files.durable:
+            with explained(self._files.root):
+                os.fsync(self._descriptor)
+        self._files.move((self._name,), parts)

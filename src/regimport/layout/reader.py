@@ -1,0 +1,121 @@
+"""An OCI image layout on disk as the source of a copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regimport.errors import ContentMismatch, InvalidManifest, NotFound
+from regimport.layout.files import CHUNK, Files, blob_parts, explained
+from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
+
+__all__ = ["LayoutReader", "load_manifest"]
+
+
+class LayoutReader:
+    """An image layout that is read.
+
+    A reference is a digest, a name that index.json lists (`org.opencontainers.image.ref.name`), or
+    empty. The empty one means the entry named `latest`, or else the only entry there is. A name
+    is taken as it is: `latest` never means an entry without a name.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._files = Files(path)
+
+    @property
+    def name(self) -> str:
+        """`oci:path`."""
+        return f"oci:{self._files.root}"
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a name or a digest points to; None if nothing."""
+        manifest = self._find(reference)
+        return None if manifest is None else manifest.descriptor
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest, checked against its digest; raises `NotFound`."""
+        manifest = self._find(reference)
+        if manifest is None:
+            names = ", ".join(sorted(self.tags())) or "none"
+            raise NotFound(
+                f"{self.name} has no manifest {reference!r}", hint=f"names in it: {names[:300]}"
+            ).located(None, self.name)
+        return manifest
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Tell whether a blob is there, with the size it should have."""
+        self._check()
+        return self._files.size(*blob_parts(blob.digest)) == blob.size
+
+    @contextmanager
+    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes in order, unchecked."""
+        self._check()
+        file = self._files.open(*blob_parts(blob.digest))
+        if file is None:
+            raise NotFound(
+                f"{self.name} has no blob {blob.digest}", hint="the layout is not complete"
+            ).located(None, self.name)
+        try:
+            yield self._chunks(file)
+        finally:
+            os.close(file)
+
+    def tags(self) -> Iterator[str]:
+        """List the names of the layout, in lexical order."""
+        yield from sorted({entry.name for entry in self._index().entries if entry.name})
+
+    def _check(self) -> None:
+        self._files.check()
+
+    def _index(self) -> Index:
+        self._check()
+        return Index.parse(self._files.read("index.json", limit=MAX_INDEX_BYTES))
+
+    def _find(self, reference: str) -> Manifest | None:
+        if ":" in reference and reference.startswith(("sha256:", "sha512:")):
+            self._check()
+            return load_manifest(self._files, Digest(reference))
+        entry = self._entry(self._index(), reference)
+        if entry is None:
+            return None
+        return load_manifest(self._files, entry.digest, entry.descriptor.media_type)
+
+    def _entry(self, index: Index, reference: str) -> Entry | None:
+        if reference:
+            return index.named(reference)
+        only = index.entries[0] if len({entry.digest for entry in index.entries}) == 1 else None
+        return index.named("latest") or only
+
+    def _chunks(self, file: int) -> Iterator[bytes]:
+        while True:
+            with explained(self._files.root):
+                chunk = os.read(file, CHUNK)
+            if not chunk:
+                return
+            yield chunk
+
+
+def load_manifest(files: Files, digest: Digest, media_type: str | None = None) -> Manifest | None:
+    """Read a manifest from the blobs of a layout; None if it is not there.
+
+    Raises `ContentMismatch` if its bytes are not those of its digest: a disk, or whoever packed
+    the layout, may have changed them.
+    """
+    content = files.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
+    if content is None:
+        return None
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(f"{digest} is larger than {MAX_MANIFEST_BYTES} bytes: no manifest")
+    actual = Digest.of(content, digest.algorithm)
+    if actual != digest:
+        raise ContentMismatch(
+            f"the content of {digest} hashes to {actual}", expected=digest, got=actual
+        ).located(None, f"oci:{files.root}")
+    return Manifest.parse(content, media_type, algorithm=digest.algorithm)
