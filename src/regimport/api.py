@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from regimport.connect import Ends
-from regimport.credentials.keychain import keychain
+from regimport.connect import Ends, FindCredential
+from regimport.credentials.keychain import Keychain
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
 from regimport.engine.plan import make_plan
@@ -18,8 +18,8 @@ from regimport.engine.resolve import deliveries, judge, resolve
 from regimport.engine.transfer import transfer
 from regimport.engine.walk import walk
 from regimport.engine.workers import Workers
-from regimport.errors import InvalidOptions, InvalidReference
-from regimport.events import Reporter, Resolved, Silent
+from regimport.errors import InvalidOptions, InvalidReference, Side
+from regimport.events import Reporter, Resolved, Silent, Warned
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -84,7 +84,7 @@ def deliver(
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
-    find = keychain(source_credential, target_credential, reporter)
+    find = _keychain(source_credential, target_credential, reporter)
     with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
@@ -124,7 +124,7 @@ def inspect(
     Raises what `copy` raises for its source.
     """
     place = with_default_tag(parse_end(reference))
-    find = keychain(credential, None, reporter)
+    find = _keychain(credential, None, reporter)
     with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
         end = ends.source(place)
         root, _ = resolve(end, _asked(place), (), workers)
@@ -141,7 +141,7 @@ def manifest(
 ) -> Manifest:
     """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    find = keychain(credential, None, reporter)
+    find = _keychain(credential, None, reporter)
     with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
         return ends.source(place).get_manifest(_asked(place))
 
@@ -155,7 +155,7 @@ def digest(
 ) -> Digest:
     """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    find = keychain(credential, None, reporter)
+    find = _keychain(credential, None, reporter)
     with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
         root, _ = resolve(ends.source(place), _asked(place), (), workers)
     return root.digest
@@ -178,9 +178,16 @@ def tags(
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    find = keychain(credential, None, reporter)
+    find = _keychain(credential, None, reporter)
     with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
         yield from ends.source(place).tags()
+
+
+def _keychain(
+    source: Credential | None, target: Credential | None, reporter: Reporter
+) -> FindCredential:
+    given = {Side.SOURCE: source, Side.TARGET: target}
+    return Keychain(given, lambda message: reporter.tell(Warned(message))).find
 
 
 def _asked(reference: Reference | LayoutReference) -> str:

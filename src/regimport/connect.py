@@ -59,7 +59,10 @@ class Ends:
     def source(self, reference: Reference | LayoutReference) -> Source:
         """Open the end that is read."""
         if isinstance(reference, LayoutReference):
-            return _layout(reference)
+            # Imported where a layout is named: most copies have none.
+            from regimport.layout.reader import LayoutReader  # noqa: PLC0415
+
+            return LayoutReader(reference.path)
         return self.repository(reference, Side.SOURCE)
 
     def goal(
@@ -69,7 +72,9 @@ class Ends:
         end = self._targets.get(reference.name)
         if end is None:
             if isinstance(reference, LayoutReference):
-                end = _layout(reference)
+                from regimport.layout.writer import Layout  # noqa: PLC0415
+
+                end = Layout(reference.path)
             else:
                 end = self.repository(reference, Side.TARGET)
             self._targets[reference.name] = end
@@ -97,10 +102,3 @@ def _mountable(
         return None
     same = target.registry == source.registry and target.repository != source.repository
     return source.repository if same else None
-
-
-def _layout(reference: LayoutReference) -> Target:
-    # Imported where a layout is named: most copies have none.
-    from regimport.layout.writer import Layout  # noqa: PLC0415
-
-    return Layout(reference.path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from regimport.errors import InvalidOptions
-from regimport.models.platform import Platform
 
 __all__ = [
     "DEFAULT_JOBS",
@@ -89,9 +88,8 @@ class CopyOptions:
     """All that can be set about a copy.
 
     `jobs` is how many blobs and manifests are moved at once. `no_clobber` leaves an existing
-    target tag alone. `platforms` narrows an index to some of its platforms; empty means all.
-    `plain_http` are the registries (`host` or `host:port`) to be spoken to without TLS; loopback
-    addresses are by themselves. `dry_run` stops after the plan.
+    target tag alone. `dry_run` stops after the plan. `plain_http` are the registries (`host` or
+    `host:port`) to be spoken to without TLS; loopback addresses are by themselves.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -100,7 +98,6 @@ class CopyOptions:
     jobs: int = DEFAULT_JOBS
     no_clobber: bool = False
     dry_run: bool = False
-    platforms: tuple[Platform, ...] = ()
     plain_http: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

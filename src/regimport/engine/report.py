@@ -30,7 +30,8 @@ class Status(StrEnum):
 class TargetReport:
     """One target of a copy: its reference as it is pinned now, and what was done there.
 
-    `tag` is the tag that was set, None if it is there by digest alone.
+    `tag` is the tag that was set, None if it is there by digest alone. `number` is its place in
+    the plan, None if it had no part in one.
     """
 
     reference: str
@@ -39,6 +40,7 @@ class TargetReport:
     pinned: str
     tally: Tally = field(default_factory=Tally)
     error: RegimportError | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def target_reports(
         if result is None:
             assert plan is not None
             tally = planned_tally(plan.blobs[number], plan.manifests[number])
-            return TargetReport(named, reference.tag, Status.PLANNED, pinned, tally)
+            return TargetReport(named, reference.tag, Status.PLANNED, pinned, tally, number=number)
         error = result.errors[number]
         status = Status.COPIED if error is None else Status.FAILED
         return TargetReport(named, reference.tag, status, pinned, result.tallies[number], error)

@@ -145,6 +145,8 @@ class Authorizer:
 
     def _get_token(self, realm: _Realm, scopes: Scopes) -> tuple[str, float]:
         credential = self._credential(_repository(scopes))
+        if credential is not None and credential.registry_token:
+            return credential.registry_token, _LONGEST_LIFE
         wanted = tuple(dict.fromkeys((*scopes, *_widened(realm.extra, scopes))))
         answer = self._ask(realm, wanted, credential)
         if answer.status in {400, 401, 403}:

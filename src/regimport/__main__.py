@@ -1,0 +1,5 @@
+"""`python -m regimport`."""
+
+from regimport.cli.app import main
+
+main()

@@ -1,0 +1,112 @@
+"""The program: its commands, the one place where errors become exit codes, and signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from regimport._version import __version__
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line, and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        # Answered before anything is imported: scripts ask this first.
+        print(f"regimport {__version__}")
+        sys.exit(0)
+    from regimport.errors import RegimportError  # noqa: PLC0415 - see above
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        _program()
+    except RegimportError as error:
+        _fail(error)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it.
+        _close_stdout()
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _program() -> None:
+    import typer  # noqa: PLC0415
+
+    from regimport.cli import copy, digest, inspect, schema, serve, tags  # noqa: PLC0415
+
+    app = typer.Typer(
+        name="regimport",
+        help="Copy container images from registry to registry: no daemon, no disk, digests "
+        "unchanged.\n\nExample: regimport copy hello-world myregistry.example/hello-world",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def version(value: bool) -> None:
+        if value:
+            print(f"regimport {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        _version: bool = typer.Option(
+            False, "--version", callback=version, is_eager=True, help="Print the version."
+        ),
+    ) -> None:
+        """Take the options that stand before a command."""
+
+    for command in (
+        copy.copy,
+        inspect.inspect,
+        tags.tags,
+        digest.digest,
+        serve.serve,
+        schema.schema,
+    ):
+        app.command()(command)
+    app()
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    from regimport.errors import Interrupted  # noqa: PLC0415
+
+    # A second signal ends the program as the system does by default.
+    signal.signal(number, signal.SIG_DFL)
+    raise Interrupted(number)
+
+
+def _fail(error: Exception) -> NoReturn:
+    from regimport.cli.printer import Printer  # noqa: PLC0415
+    from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
+
+    assert isinstance(error, RegimportError)
+    if _wants_traceback():
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exception(error)
+    Printer().error(error)
+    if isinstance(error, Interrupted):
+        sys.exit(128 + error.signal_number)
+    sys.exit(error.exit_code)
+
+
+def _wants_traceback() -> bool:
+    """Tell whether -vv was given; asked when parsing is long past."""
+    return (
+        any(
+            argument.startswith("-v") and argument.count("v") > 1 and argument.strip("-v") == ""
+            for argument in sys.argv[1:]
+        )
+        or sys.argv[1:].count("-v") > 1
+    )
+
+
+def _close_stdout() -> None:
+    import os  # noqa: PLC0415
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

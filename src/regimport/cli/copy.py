@@ -1,0 +1,79 @@
+"""`regimport copy`."""
+
+from __future__ import annotations
+
+import typer
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+from regimport.options import DEFAULT_JOBS
+
+__all__ = ["copy"]
+
+
+def copy(
+    source: params.SourceArgument,
+    targets: params.TargetArguments,
+    jobs: params.Jobs = DEFAULT_JOBS,
+    no_clobber: params.NoClobber = False,
+    dry_run: params.DryRun = False,
+    max_manifests: params.MaxManifests = "50",
+    max_layer_size: params.MaxLayerSize = "2GiB",
+    max_wait: params.MaxWait = 300.0,
+    source_username: params.SourceUsername = None,
+    source_password_stdin: params.SourcePasswordStdin = False,
+    target_username: params.TargetUsername = None,
+    target_password_stdin: params.TargetPasswordStdin = False,
+    plain_http: params.PlainHttp = None,
+    output: params.Output = params.OutputKind.TEXT,
+    format: params.Format = None,  # noqa: A002 - the option's name
+    progress: params.Progress = params.ProgressKind.AUTO,
+    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
+) -> None:
+    """Copy an image from one registry to others: every platform, digests unchanged.
+
+    Manifests and blobs stream from registry to registry. What a target has already is not moved,
+    and its tag is set last, when all is there.
+
+    Example: regimport copy docker.io/library/hello-world:latest myregistry.example/hello-world
+    """
+    from regimport import api  # noqa: PLC0415 - --help needs none of it
+    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport.cli.show import check_template, show_failure, show_report  # noqa: PLC0415
+    from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, progress)
+    if format is not None:
+        check_template(format)
+    options = params.copy_options(
+        limits=params.limits_of(max_manifests, max_layer_size),
+        jobs=jobs,
+        no_clobber=no_clobber,
+        dry_run=dry_run,
+        plain_http=plain_http,
+        max_wait=max_wait,
+    )
+    source_credential, target_credential = params.credentials_of(
+        ("source-", source_username, source_password_stdin),
+        ("target-", target_username, target_password_stdin),
+    )
+    try:
+        with reporter_for(printer) as reporter:
+            report = api.deliver(
+                source,
+                targets,
+                options=options,
+                source_credential=source_credential,
+                target_credential=target_credential,
+                reporter=reporter,
+            )
+    except Interrupted:
+        raise
+    except RegimportError as error:
+        if verbose > 1:
+            raise
+        show_failure(printer, error, output)
+        raise typer.Exit(error.exit_code) from error
+    show_report(printer, report, output, format)
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,45 @@
+"""`regimport digest`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+
+__all__ = ["digest"]
+
+FullReference = Annotated[
+    bool, typer.Option("--full-ref", help="Print registry/repository@digest, not the digest alone.")
+]
+
+
+def digest(
+    reference: params.ReferenceArgument,
+    full_ref: FullReference = False,
+    username: params.Username = None,
+    password_stdin: params.PasswordStdin = False,
+    plain_http: params.PlainHttp = None,
+    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
+) -> None:
+    """Print the digest that a tag points to; it costs no pull.
+
+    Example: regimport digest docker.io/library/hello-world:latest
+    """
+    from regimport import api  # noqa: PLC0415 - --help needs none of it
+    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport.models.reference import parse_end  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    (credential,) = params.credentials_of(("", username, password_stdin))
+    with reporter_for(printer) as reporter:
+        found = api.digest(
+            reference,
+            options=params.read_options(plain_http),
+            credential=credential,
+            reporter=reporter,
+        )
+    printer.result(str(parse_end(reference).pinned(found)) if full_ref else found)

@@ -1,0 +1,54 @@
+"""`regimport inspect`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+
+__all__ = ["inspect"]
+
+Raw = Annotated[bool, typer.Option("--raw", help="Print the manifest's bytes, untouched.")]
+
+
+def inspect(
+    reference: params.ReferenceArgument,
+    raw: Raw = False,
+    max_manifests: params.MaxManifests = "50",
+    max_layer_size: params.MaxLayerSize = "2GiB",
+    username: params.Username = None,
+    password_stdin: params.PasswordStdin = False,
+    plain_http: params.PlainHttp = None,
+    output: params.Output = params.OutputKind.TEXT,
+    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
+) -> None:
+    """Show what an image is made of: its manifests, platforms, layers, sizes and limits.
+
+    Example: regimport inspect docker.io/library/hello-world:latest
+    """
+    from dataclasses import replace  # noqa: PLC0415 - --help needs none of it
+
+    from regimport import api  # noqa: PLC0415
+    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport.cli.show import show_inspection  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    limits = params.limits_of(max_manifests, max_layer_size)
+    options = replace(params.read_options(plain_http), limits=limits)
+    (credential,) = params.credentials_of(("", username, password_stdin))
+    with reporter_for(printer) as reporter:
+        if raw:
+            found = api.manifest(
+                reference, options=options, credential=credential, reporter=reporter
+            )
+            sys.stdout.buffer.write(found.raw)
+            return
+        inspection = api.inspect(
+            reference, options=options, credential=credential, reporter=reporter
+        )
+    show_inspection(printer, inspection, output)

@@ -1,0 +1,271 @@
+"""The options of the commands, and how flags become the values that the library takes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import typer
+
+from regimport.errors import InvalidOptions
+from regimport.models.credential import Credential
+from regimport.options import DEFAULT_JOBS, CopyOptions, Limits, RetryPolicy
+
+__all__ = [
+    "DryRun",
+    "Format",
+    "Jobs",
+    "MaxLayerSize",
+    "MaxManifests",
+    "MaxWait",
+    "NoClobber",
+    "Output",
+    "OutputKind",
+    "PasswordStdin",
+    "PlainHttp",
+    "Progress",
+    "ProgressKind",
+    "Quiet",
+    "ReferenceArgument",
+    "SourceArgument",
+    "SourcePasswordStdin",
+    "SourceUsername",
+    "TargetArguments",
+    "TargetPasswordStdin",
+    "TargetUsername",
+    "Username",
+    "Verbose",
+    "copy_options",
+    "credentials_of",
+    "limits_of",
+    "parse_size",
+    "read_options",
+]
+
+
+class OutputKind(StrEnum):
+    """What standard output carries."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ProgressKind(StrEnum):
+    """How progress is shown on standard error."""
+
+    AUTO = "auto"
+    TTY = "tty"
+    PLAIN = "plain"
+    JSON = "json"
+    NONE = "none"
+
+
+_LIMITS, _ACCESS, _SHOWN = "Limits", "Access", "Output"
+
+SourceArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, or oci:DIRECTORY[:TAG].",
+        show_default=False,
+    ),
+]
+TargetArguments: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET",
+        help="Where to: like SOURCE. Without a tag it takes the source's; one that ends in / "
+        "keeps the source's repository under it.",
+        show_default=False,
+    ),
+]
+ReferenceArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="REFERENCE",
+        help="REGISTRY/REPOSITORY:TAG or …@DIGEST, or oci:DIRECTORY[:TAG].",
+        show_default=False,
+    ),
+]
+Jobs: TypeAlias = Annotated[
+    int,
+    typer.Option("--jobs", "-j", min=1, max=256, help="How many blobs to move at once."),
+]
+NoClobber: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-clobber", "-n", help="Leave a target tag alone that has another image: exit code 9."
+    ),
+]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done, and write nothing.")
+]
+MaxManifests: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="N|none", help="Most manifests an image may name.", rich_help_panel=_LIMITS
+    ),
+]
+MaxLayerSize: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE|none",
+        help="Most bytes a layer may have: 2GiB, 500MB, bytes.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+MaxWait: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="Longest wait that a registry may ask for before the copy ends: exit code 8.",
+        rich_help_panel=_LIMITS,
+    ),
+]
+PlainHttp: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST[:PORT]",
+        help="Speak http, not https, with this registry; repeatable. Loopback needs no option.",
+        rich_help_panel=_ACCESS,
+        show_default=False,
+    ),
+]
+
+
+def _access(flag: str, help_text: str) -> object:
+    return typer.Option(flag, help=help_text, rich_help_panel=_ACCESS, show_default=False)
+
+
+SourceUsername: TypeAlias = Annotated[
+    str | None, _access("--source-username", "User name at the source.")
+]
+TargetUsername: TypeAlias = Annotated[
+    str | None, _access("--target-username", "User name at the targets.")
+]
+Username: TypeAlias = Annotated[str | None, _access("--username", "User name at the registry.")]
+SourcePasswordStdin: TypeAlias = Annotated[
+    bool, _access("--source-password-stdin", "Read the source's password from standard input.")
+]
+TargetPasswordStdin: TypeAlias = Annotated[
+    bool,
+    _access(
+        "--target-password-stdin",
+        "Read the targets' password from standard input; after the source's, if both.",
+    ),
+]
+PasswordStdin: TypeAlias = Annotated[
+    bool, _access("--password-stdin", "Read the password from standard input.")
+]
+Output: TypeAlias = Annotated[
+    OutputKind,
+    typer.Option("--output", "-o", help="What to print as the result.", rich_help_panel=_SHOWN),
+]
+Format: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="Print a template for each target instead: {{.Pinned}}, {{.Digest}}, {{.Tag}}, …",
+        rich_help_panel=_SHOWN,
+        show_default=False,
+    ),
+]
+Progress: TypeAlias = Annotated[
+    ProgressKind, typer.Option(help="How to show progress.", rich_help_panel=_SHOWN)
+]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the result.", rich_help_panel=_SHOWN)
+]
+Verbose: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        help="Tell each step; twice: each request, and tracebacks.",
+        show_default=False,
+        rich_help_panel=_SHOWN,
+        metavar="",
+    ),
+]
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+}
+
+
+def parse_size(text: str) -> int:
+    """Read a size, `2GiB`, `500MB` or bytes; raises `InvalidOptions`."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)", text.strip())
+    if match is None or match[2].lower() not in _UNITS:
+        raise InvalidOptions(
+            f"invalid size {text!r}", hint="write a number with a unit: 2GiB, 500MB, or bytes"
+        )
+    return int(float(match[1]) * _UNITS[match[2].lower()]) if match[2] else int(match[1])
+
+
+def limits_of(max_manifests: str, max_layer_size: str) -> Limits:
+    """Read the two limits; `none` lifts one."""
+    if max_manifests != "none" and not max_manifests.isdecimal():
+        raise InvalidOptions(
+            f"invalid --max-manifests {max_manifests!r}", hint="write a number, or none"
+        )
+    return Limits(
+        max_manifests=None if max_manifests == "none" else int(max_manifests),
+        max_layer_size=None if max_layer_size == "none" else parse_size(max_layer_size),
+    )
+
+
+def copy_options(
+    *,
+    limits: Limits,
+    jobs: int,
+    no_clobber: bool,
+    dry_run: bool,
+    plain_http: list[str] | None,
+    max_wait: float,
+) -> CopyOptions:
+    """Turn the flags of `copy` into options; raises `UsageError`."""
+    return CopyOptions(
+        limits=limits,
+        retry=RetryPolicy(max_wait=max_wait),
+        jobs=jobs,
+        no_clobber=no_clobber,
+        dry_run=dry_run,
+        plain_http=frozenset(plain_http or ()),
+    )
+
+
+def read_options(plain_http: list[str] | None) -> CopyOptions:
+    """Turn the flags of the commands that only read into options."""
+    return CopyOptions(jobs=DEFAULT_JOBS, plain_http=frozenset(plain_http or ()))
+
+
+def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | None]:
+    """Give the credential of each side: (option prefix, user name, password on standard input).
+
+    Passwords are read a line each, in the order of the sides; raises `InvalidOptions` where a
+    user name has no password or the other way round.
+    """
+    found: list[Credential | None] = []
+    for prefix, username, from_stdin in sides:
+        if (username is not None) != from_stdin:
+            missing = "password-stdin" if username is not None else "username"
+            raise InvalidOptions(
+                f"--{prefix}{missing} is missing",
+                hint=f"give --{prefix}username and --{prefix}password-stdin together",
+            )
+        if username is None:
+            found.append(None)
+            continue
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise InvalidOptions(f"no password came on standard input for --{prefix}username")
+        found.append(Credential(username, password))
+    return found

@@ -1,0 +1,88 @@
+"""What is printed, and where: the result on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+
+from regimport.cli.params import ProgressKind
+from regimport.errors import RegimportError, RegistryError
+from regimport.redact import safe_text
+
+__all__ = ["Printer", "human_size"]
+
+_RED, _YELLOW, _CYAN, _RESET = "\x1b[1;31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+_LINE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Knows how much to say and how; commands ask it and never look at a terminal themselves."""
+
+    quiet: bool = False
+    verbose: int = 0
+    progress: ProgressKind = ProgressKind.AUTO
+
+    def __post_init__(self) -> None:
+        if self.verbose > 1:
+            logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
+            logging.getLogger("regimport").setLevel(logging.DEBUG)
+
+    @property
+    def live(self) -> bool:
+        """Whether progress is to be drawn as bars."""
+        if self.progress is ProgressKind.AUTO:
+            return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        return self.progress is ProgressKind.TTY
+
+    def result(self, line: str) -> None:
+        """Print a line of the result."""
+        print(_clean(line), flush=True)
+
+    def document(self, text: str) -> None:
+        """Print a result that is made for programs, as it is."""
+        print(text)
+
+    def note(self, line: str) -> None:
+        """Tell what a user may like to know, unless they asked for quiet."""
+        if not self.quiet:
+            print(_clean(line), file=sys.stderr)
+
+    def warning(self, line: str) -> None:
+        """Tell what a user should know."""
+        if not self.quiet:
+            print(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}", file=sys.stderr)
+
+    def error(self, error: RegimportError) -> None:
+        """Print an error as one block: what, where, and what to do."""
+        first, *rest = error.message.splitlines()
+        lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
+        if error.registry is not None:
+            place = "/".join(part for part in (error.registry, error.repository) if part)
+            lines.append(_clean(f"  at the {error.side or 'registry'}: {place}"))
+        if isinstance(error, RegistryError) and error.codes:
+            lines.append(_clean(f"  registry's code: {', '.join(error.codes)}"))
+        if error.hint:
+            lines.append(f"  {self._paint(_CYAN, 'hint:')} {_clean(error.hint)}")
+        print("\n".join(lines), file=sys.stderr)
+
+    def _paint(self, colour: str, text: str) -> str:
+        plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
+        return text if plain else f"{colour}{text}{_RESET}"
+
+
+def human_size(size: float) -> str:
+    """Give a number of bytes as people read it: `4.4 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def _clean(line: str) -> str:
+    """Give a line without what a registry could make a terminal do."""
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + safe_text(line, _LINE)

@@ -1,0 +1,221 @@
+"""Reporters: the same events as bars, as plain lines, or as JSON lines, on standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from regimport.cli.params import ProgressKind
+from regimport.cli.printer import Printer, human_size
+from regimport.events import (
+    BlobFinished,
+    BlobStarted,
+    BytesMoved,
+    Event,
+    ManifestPut,
+    Planned,
+    Reporter,
+    Resolved,
+    Retrying,
+    Warned,
+)
+from regimport.models.digest import Digest
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["reporter_for"]
+
+# Seconds between two progress lines where nobody sees bars.
+_INTERVAL = 5.0
+
+
+@contextmanager
+def reporter_for(printer: Printer) -> Iterator[Reporter]:
+    """Give the reporter that the options and the terminal ask for, and end it well."""
+    if printer.progress is ProgressKind.JSON:
+        yield _JsonLines()
+    elif printer.quiet or printer.progress is ProgressKind.NONE:
+        yield _Warnings(printer)
+    elif printer.live:
+        with _bars() as progress:
+            yield _Bars(printer, progress)
+    else:
+        yield _Lines(printer)
+
+
+class _Warnings:
+    """Tells of retries and warnings alone."""
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+
+    def tell(self, event: Event) -> None:
+        """Print what must not go unseen."""
+        if isinstance(event, Retrying):
+            side = f"{event.side}: " if event.side else ""
+            self._printer.warning(
+                f"{side}{event.what} failed ({event.cause}); attempt {event.attempt} of "
+                f"{event.attempts}, next in {event.delay:.1f} s"
+            )
+        elif isinstance(event, Warned):
+            self._printer.warning(event.message)
+        elif self._printer.verbose:
+            self._detail(event)
+
+    def _detail(self, event: Event) -> None:
+        if isinstance(event, Resolved):
+            self._printer.note(f"{event.source} is {event.root.digest}")
+        elif isinstance(event, BlobFinished):
+            size = human_size(event.blob.size)
+            self._printer.note(f"{event.target}: {event.outcome} {event.blob.digest} ({size})")
+        elif isinstance(event, ManifestPut):
+            self._printer.note(f"{event.target}: put manifest {event.reference}")
+
+
+class _Totals:
+    """How far a copy is; a blob that starts over begins at nothing."""
+
+    def __init__(self) -> None:
+        self.blobs = 0
+        self.size = 0
+        self._moved: dict[Digest, int] = {}
+        self._finished: set[Digest] = set()
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Planned):
+            self.blobs, self.size = event.blobs, event.size
+        elif isinstance(event, BlobStarted):
+            self._moved[event.blob.digest] = 0
+        elif isinstance(event, BytesMoved):
+            self._moved[event.blob.digest] += event.count
+        elif isinstance(event, BlobFinished) and event.blob.digest in self._moved:
+            self._finished.add(event.blob.digest)
+
+    @property
+    def moved(self) -> int:
+        return sum(self._moved.values())
+
+    @property
+    def finished(self) -> int:
+        return len(self._finished)
+
+
+class _Lines(_Warnings):
+    """One line at the start, then at most one every few seconds."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__(printer)
+        self._lock = threading.Lock()
+        self._totals = _Totals()
+        self._next = time.monotonic() + _INTERVAL
+
+    def tell(self, event: Event) -> None:
+        """Print what is due."""
+        super().tell(event)
+        with self._lock:
+            self._totals.take(event)
+            if isinstance(event, Planned):
+                self._printer.note(
+                    f"copying {event.blobs} blobs ({human_size(event.size)}) "
+                    f"and {event.manifests} manifests"
+                )
+            elif isinstance(event, BytesMoved) and time.monotonic() >= self._next:
+                self._next = time.monotonic() + _INTERVAL
+                totals = self._totals
+                self._printer.note(
+                    f"{human_size(totals.moved)} of {human_size(totals.size)}, "
+                    f"{totals.finished} of {totals.blobs} blobs"
+                )
+
+
+class _Bars(_Warnings):
+    """A bar for the whole, and one for each blob that is under way."""
+
+    def __init__(self, printer: Printer, progress: Progress) -> None:
+        super().__init__(printer)
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._totals = _Totals()
+        self._whole: TaskID | None = None
+        self._blobs: dict[Digest, TaskID] = {}
+
+    def tell(self, event: Event) -> None:
+        """Move the bars."""
+        if isinstance(event, (Retrying, Warned)) or self._printer.verbose:
+            super().tell(event)
+        with self._lock:
+            self._totals.take(event)
+            if isinstance(event, Planned):
+                self._whole = self._progress.add_task(f"{event.blobs} blobs", total=event.size)
+            elif isinstance(event, BlobStarted):
+                self._start(event)
+            elif isinstance(event, BytesMoved):
+                self._progress.advance(self._blobs[event.blob.digest], event.count)
+                if self._whole is not None:
+                    self._progress.update(self._whole, completed=self._totals.moved)
+            elif isinstance(event, BlobFinished):
+                self._finish(event)
+
+    def _start(self, event: BlobStarted) -> None:
+        blob = event.blob
+        task = self._blobs.get(blob.digest)
+        if task is not None:
+            self._progress.reset(task)
+            return
+        self._blobs[blob.digest] = self._progress.add_task(
+            f"  {blob.digest.encoded[:12]}", total=blob.size
+        )
+
+    def _finish(self, event: BlobFinished) -> None:
+        task = self._blobs.pop(event.blob.digest, None)
+        if task is not None:
+            self._progress.remove_task(task)
+
+
+class _JsonLines:
+    """One JSON object an event, for programs that draw their own progress."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def tell(self, event: Event) -> None:
+        """Print the event."""
+        fields = {
+            field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)
+        }
+        line = json.dumps({"event": type(event).__name__, **fields})
+        with self._lock:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _plain(value: object) -> object:
+    return getattr(value, "digest", value)
+
+
+def _bars() -> Progress:
+    from rich.console import Console  # noqa: PLC0415 - only where bars are drawn
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,173 @@
+"""Shows what a command found or did: as text, as JSON, or through a template."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from regimport.cli.params import OutputKind
+from regimport.cli.printer import Printer, human_size
+from regimport.engine.examine import Inspection, Node
+from regimport.engine.plan import Plan, Step
+from regimport.engine.report import Report, Status, TargetReport
+from regimport.errors import InvalidOptions, RegimportError
+from regimport.models.descriptor import Descriptor
+
+__all__ = ["check_template", "show_failure", "show_inspection", "show_report"]
+
+_FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
+
+
+def show_report(printer: Printer, report: Report, output: OutputKind, template: str | None) -> None:
+    """Print what a copy did: the result on standard output, a summary on standard error."""
+    if output is OutputKind.JSON:
+        from regimport.cli.documents import ReportDocument  # noqa: PLC0415 - pydantic is slow
+
+        printer.document(ReportDocument.of(report).model_dump_json(indent=2))
+    else:
+        for target in report.targets:
+            _show_target(printer, report, target, template)
+    for target in report.targets:
+        if target.error is not None:
+            printer.error(target.error)
+        else:
+            printer.note(_summary(report, target))
+
+
+def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
+    """Print the error that ended a copy before any target was tried."""
+    if output is OutputKind.JSON:
+        from regimport.cli.documents import ReportDocument  # noqa: PLC0415
+
+        printer.document(ReportDocument.failed(error).model_dump_json(indent=2))
+    printer.error(error)
+
+
+def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
+    """Print what an image is made of."""
+    if output is OutputKind.JSON:
+        from regimport.cli.documents import InspectionDocument  # noqa: PLC0415
+
+        printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
+        return
+    printer.result(inspection.reference)
+    for line in _tree(inspection.root):
+        printer.result(line)
+    printer.result(
+        f"{inspection.manifests} manifests, {inspection.blobs} blobs; "
+        f"{human_size(inspection.total_bytes)} in all, "
+        f"{human_size(inspection.unique_bytes)} with shared content counted once"
+    )
+    if not inspection.violations:
+        printer.result("limits: kept")
+        return
+    printer.result("limits: exceeded")
+    for violation in inspection.violations:
+        printer.result(f"  {violation}")
+
+
+def check_template(template: str) -> None:
+    """Raise `InvalidOptions` for a template that names what no report has."""
+    known = set(_fields(None, None))
+    for _, name in _FIELD.findall(template):
+        if name and name.lower() not in known:
+            raise InvalidOptions(
+                f"the template names {{{{.{name}}}}}, which there is not",
+                hint="there are " + ", ".join(sorted(_FIELD_NAMES)),
+            )
+    if "{{" in _FIELD.sub("", template):
+        raise InvalidOptions(
+            f"invalid template {template!r}", hint="write fields as {{.Digest}}, or {{json .}}"
+        )
+
+
+def _show_target(
+    printer: Printer, report: Report, target: TargetReport, template: str | None
+) -> None:
+    if target.error is not None:
+        return
+    if template is not None:
+        printer.result(_render(template, report, target))
+    elif target.status is Status.PLANNED and report.plan is not None and target.number is not None:
+        for line in _plan(report.plan, target.number):
+            printer.result(line)
+    else:
+        printer.result(target.pinned)
+
+
+_FIELD_NAMES = ("Digest", "MediaType", "Pinned", "Reference", "Size", "Source", "Status", "Tag")
+
+
+def _fields(report: Report | None, target: TargetReport | None) -> Mapping[str, object]:
+    values = dict.fromkeys((name.lower() for name in _FIELD_NAMES), None)
+    if report is None or target is None:
+        return values
+    return {
+        "digest": str(report.root.digest),
+        "mediatype": report.root.media_type,
+        "pinned": target.pinned,
+        "reference": target.reference,
+        "size": report.root.size,
+        "source": report.source,
+        "status": target.status.value,
+        "tag": target.tag or "",
+    }
+
+
+def _render(template: str, report: Report, target: TargetReport) -> str:
+    fields = _fields(report, target)
+
+    def value(match: re.Match[str]) -> str:
+        as_json, name = match[1], match[2].lower()
+        found = fields[name] if name else dict(fields)
+        return json.dumps(found) if as_json or not name else str(found)
+
+    return _FIELD.sub(value, template)
+
+
+def _summary(report: Report, target: TargetReport) -> str:
+    if target.status is Status.PRESENT:
+        return f"{target.reference}: already there"
+    tally = target.tally
+    parts = [
+        f"{tally.manifests_copied} manifests",
+        f"{tally.blobs_copied} blobs ({human_size(tally.bytes_copied)})",
+    ]
+    line = f"{target.reference}: {' and '.join(parts)} "
+    line += "to copy" if target.status is Status.PLANNED else "copied"
+    if tally.blobs_mounted:
+        word = "to mount" if target.status is Status.PLANNED else "mounted"
+        line += f", {tally.blobs_mounted} {word} ({human_size(tally.bytes_mounted)})"
+    if tally.blobs_present:
+        line += f", {tally.blobs_present} there before ({human_size(tally.bytes_present)})"
+    if tally.blobs_skipped:
+        line += f", {tally.blobs_skipped} foreign layers left where their URLs say"
+    return line if target.status is Status.PLANNED else f"{line} in {report.duration:.1f} s"
+
+
+def _plan(plan: Plan, number: int) -> Iterator[str]:
+    for kind, steps in (("blob", plan.blobs[number]), ("manifest", plan.manifests[number])):
+        for step in steps:
+            yield _planned(kind, step)
+
+
+def _planned(kind: str, step: Step) -> str:
+    return f"{step.action:7} {kind:8} {_described(step.descriptor)}"
+
+
+def _described(descriptor: Descriptor) -> str:
+    platform = f"  {descriptor.platform}" if descriptor.platform else ""
+    return f"{descriptor.digest}  {human_size(descriptor.size)}{platform}"
+
+
+def _tree(node: Node, indent: str = "") -> Iterator[str]:
+    kind = node.artifact_type or node.descriptor.media_type
+    yield f"{indent}{_described(node.descriptor)}  {kind}"
+    inner = indent + "  "
+    if node.config is not None:
+        yield f"{inner}config  {_described(node.config)}  {node.config.media_type}"
+    for layer in node.layers:
+        yield f"{inner}layer   {_described(layer)}  {layer.media_type}"
+    for child in node.children:
+        yield from _tree(child, inner)
