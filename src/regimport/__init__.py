@@ -1,7 +1,144 @@
-"""Copy container images from registry to registry: no daemon, no disk, digests unchanged."""
+"""Copy container images from registry to registry: no daemon, no disk, digests unchanged.
+
+    from regimport import copy
+
+    report = copy("docker.io/library/hello-world:latest", "myregistry.example/hello-world")
+    print(report.targets[0].pinned)
+
+What stands in `__all__` is the library; everything else may move. Names are loaded when they are
+first used, so that importing the package costs nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from regimport._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from regimport.api import copy, digest, inspect, manifest, tags
+    from regimport.engine.examine import Inspection, Node
+    from regimport.engine.plan import Action, Plan, Step
+    from regimport.engine.report import Report, Status, TargetReport
+    from regimport.errors import (
+        AccessDenied,
+        BrokenTransfer,
+        ContentMismatch,
+        Interrupted,
+        InvalidConfig,
+        InvalidManifest,
+        InvalidOptions,
+        InvalidReference,
+        LimitExceeded,
+        NotFound,
+        RateLimited,
+        RegimportError,
+        RegistryError,
+        Side,
+        TagExists,
+        Unreachable,
+        UsageError,
+    )
+    from regimport.events import Event, Reporter
+    from regimport.models.credential import Credential
+    from regimport.models.descriptor import Descriptor
+    from regimport.models.digest import Digest
+    from regimport.models.manifest import Manifest
+    from regimport.models.platform import Platform
+    from regimport.models.reference import LayoutReference, Reference
+    from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
+
+_HOMES = {
+    "api": ("copy", "digest", "inspect", "manifest", "tags"),
+    "engine.examine": ("Inspection", "Node"),
+    "engine.plan": ("Action", "Plan", "Step"),
+    "engine.report": ("Report", "Status", "TargetReport"),
+    "errors": (
+        "AccessDenied",
+        "BrokenTransfer",
+        "ContentMismatch",
+        "Interrupted",
+        "InvalidConfig",
+        "InvalidManifest",
+        "InvalidOptions",
+        "InvalidReference",
+        "LimitExceeded",
+        "NotFound",
+        "RateLimited",
+        "RegimportError",
+        "RegistryError",
+        "Side",
+        "TagExists",
+        "Unreachable",
+        "UsageError",
+    ),
+    "events": ("Event", "Reporter"),
+    "models.credential": ("Credential",),
+    "models.descriptor": ("Descriptor",),
+    "models.digest": ("Digest",),
+    "models.manifest": ("Manifest",),
+    "models.platform": ("Platform",),
+    "models.reference": ("LayoutReference", "Reference"),
+    "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AccessDenied",
+    "Action",
+    "BrokenTransfer",
+    "ContentMismatch",
+    "CopyOptions",
+    "Credential",
+    "Descriptor",
+    "Digest",
+    "Event",
+    "Inspection",
+    "Interrupted",
+    "InvalidConfig",
+    "InvalidManifest",
+    "InvalidOptions",
+    "InvalidReference",
+    "LayoutReference",
+    "LimitExceeded",
+    "Limits",
+    "Manifest",
+    "Node",
+    "NotFound",
+    "Plan",
+    "Platform",
+    "RateLimited",
+    "Reference",
+    "RegimportError",
+    "RegistryError",
+    "Report",
+    "Reporter",
+    "RetryPolicy",
+    "Side",
+    "Status",
+    "Step",
+    "TagExists",
+    "TargetReport",
+    "Timeouts",
+    "Unreachable",
+    "UsageError",
+    "__version__",
+    "copy",
+    "digest",
+    "inspect",
+    "manifest",
+    "tags",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -30,6 +30,8 @@ def main() -> NoReturn:
         # Whoever read our output has enough of it.
         _close_stdout()
         sys.exit(1)
+    except Exception as error:  # a defect of ours: say so, and spare the user the traceback
+        _fail(_defect(error))
     sys.exit(0)
 
 
@@ -93,6 +95,17 @@ def _fail(error: Exception) -> NoReturn:
     if isinstance(error, Interrupted):
         sys.exit(128 + error.signal_number)
     sys.exit(error.exit_code)
+
+
+def _defect(error: Exception) -> Exception:
+    from regimport.errors import RegimportError  # noqa: PLC0415
+
+    defect = RegimportError(
+        f"something in regimport itself went wrong: {type(error).__name__}: {error}",
+        hint="run it again with -vv and report what it prints",
+    )
+    defect.__cause__ = error
+    return defect
 
 
 def _wants_traceback() -> bool:

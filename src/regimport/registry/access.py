@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from regimport.errors import RegimportError
+from regimport.registry.request import SMALL, Request
 from regimport.registry.responses import Answer
-from regimport.registry.session import SMALL, Request, Session
+from regimport.registry.session import Session
 from regimport.registry.tokens import Scopes
 
 __all__ = ["Access"]

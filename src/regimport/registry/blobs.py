@@ -10,8 +10,8 @@ from regimport.errors import ContentMismatch, RegistryError, Side
 from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
 from regimport.registry.access import Access
+from regimport.registry.request import Request
 from regimport.registry.responses import error_of
-from regimport.registry.session import Request
 
 __all__ = ["has_blob", "read_blob"]
 

@@ -9,8 +9,8 @@ from regimport.errors import RegistryError
 from regimport.redact import safe_url
 from regimport.registry.access import Access
 from regimport.registry.locations import next_page
+from regimport.registry.request import Request
 from regimport.registry.responses import error_of
-from regimport.registry.session import Request
 
 __all__ = ["list_tags"]
 

@@ -12,8 +12,8 @@ from regimport.models.descriptor import Descriptor
 from regimport.registry.access import Access
 from regimport.registry.blobs import has_blob
 from regimport.registry.locations import upload_location, with_digest
+from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of
-from regimport.registry.session import Request
 
 __all__ = ["BlobUpload", "start_upload"]
 

@@ -1,0 +1,169 @@
+"""One attempt at a request: the authorization that the registry wants, and its redirects."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+import httpx
+
+from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
+from regimport.models.credential import Credential
+from regimport.models.reference import is_loopback
+from regimport.options import CopyOptions
+from regimport.redact import safe_url
+from regimport.registry.challenge import Challenge, parse_challenges
+from regimport.registry.locations import Origin, redirect_target
+from regimport.registry.request import SMALL, Request, on_the_wire
+from regimport.registry.responses import read_answer
+from regimport.registry.retry import unreachable
+from regimport.registry.tokens import Authorizer, Fetch
+from regimport.registry.transport import Transport
+
+__all__ = ["Exchange"]
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Docker Hub's references name a host that does not serve the API.
+_ENDPOINTS = {"docker.io": "registry-1.docker.io"}
+
+
+class Exchange:
+    """Sends requests to one registry and gives what is answered, once each."""
+
+    def __init__(
+        self,
+        registry: str,
+        options: CopyOptions,
+        credential: Callable[[str], Credential | None],
+        fetch: Fetch,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.registry = registry
+        self._timeouts = options.timeouts
+        self._credential = credential
+        self._fetch = fetch
+        self._transport = transport or Transport()
+        plain = registry in options.plain_http or is_loopback(registry)
+        # A registry on this machine may speak TLS all the same; its first answer tells.
+        self._may_speak_tls = plain and registry not in options.plain_http
+        self._speak("http" if plain else "https")
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self._base}: {self._authorizer!r}>"
+
+    @property
+    def refused(self) -> AccessDenied | None:
+        """The error, if the registry has refused the credentials for good."""
+        return self._authorizer.refused
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def url_of(self, request: Request) -> str:
+        """Give the absolute URL of a request."""
+        absolute = request.url.startswith(("http://", "https://"))
+        return request.url if absolute else f"{self._base}/v2/{request.url}"
+
+    def open(self, request: Request) -> httpx.Response:
+        """Make one attempt, with the authorization that the registry turns out to want.
+
+        Raises `Transient` or `Unreachable` where no answer came, `AccessDenied` where there is
+        no credential that would do, `BrokenTransfer` where a body would have to be sent again.
+        """
+        url = self.url_of(request)
+        own = Origin.of(url) == self._origin
+        sent = self._authorizer.header(request.scopes) if own else None
+        response = self._follow(request, url, sent)
+        if self._may_speak_tls and self._wants_tls(response):
+            return self.open(request)
+        challenges = self._challenges(response)
+        if not challenges:
+            return response
+        fresh = self._authorizer.renew(challenges, request.scopes, sent)
+        if fresh is None or fresh == sent:
+            return response
+        _drain(response)
+        if request.content is not None:
+            raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
+        return self._follow(request, url, fresh)
+
+    def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
+        """Send a request to a token service, with all the headers it has."""
+        return self._carry(on_the_wire(request, url, None, self._timeouts, own=True))
+
+    def _carry(self, built: httpx.Request) -> httpx.Response:
+        try:
+            response = self._transport.handle_request(built)
+        except httpx.TransportError as error:
+            host = self.registry if Origin.of(str(built.url)) == self._origin else built.url.host
+            raise unreachable(error, host) from error
+        response.request = built
+        if _LOG.isEnabledFor(logging.DEBUG):
+            shown = safe_url(str(built.url))
+            _LOG.debug("%s %s: %d", built.method, shown, response.status_code)
+        return response
+
+    def _speak(self, scheme: str) -> None:
+        self._base = f"{scheme}://{_ENDPOINTS.get(self.registry, self.registry)}"
+        self._origin = Origin.of(self._base)
+        self._authorizer = Authorizer(self._origin, self._credential, self._fetch)
+
+    def _wants_tls(self, response: httpx.Response) -> bool:
+        """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
+        if response.status_code != HTTPStatus.BAD_REQUEST or self._base.startswith("https:"):
+            self._may_speak_tls = False
+            return False
+        answer = read_answer("GET", str(response.request.url), response, SMALL)
+        response.stream = httpx.ByteStream(answer.body)
+        response.is_stream_consumed = False
+        if b"HTTPS" not in answer.body:
+            return False
+        self._speak("https")
+        return True
+
+    def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
+        """Give what the registry asks for; nothing where it is not the registry that asks."""
+        status = response.status_code
+        if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            return ()
+        if Origin.of(str(response.request.url)) != self._origin:
+            return ()
+        values = response.headers.get_list("www-authenticate")
+        challenges = parse_challenges(", ".join(values))
+        if status == HTTPStatus.FORBIDDEN:
+            # A token that is good, but not for this: worth one with more scopes, once.
+            return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
+        return challenges
+
+    def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
+        """Send a request, and follow the redirects of what has no body, each built anew."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            own = Origin.of(url) == self._origin
+            built = on_the_wire(request, url, authorization, self._timeouts, own=own)
+            response = self._carry(built)
+            if response.status_code not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+                return response
+            location = response.headers.get("location", "")
+            _drain(response)
+            url = redirect_target(url, location)
+        raise RegistryError(
+            f"{request.method} {safe_url(self.url_of(request))} was redirected more than "
+            f"{_MAX_REDIRECTS} times",
+            method=request.method,
+            url=safe_url(url),
+        )
+
+
+def _drain(response: httpx.Response) -> None:
+    """Read the little that is left of an answer, so that its connection can serve again."""
+    try:
+        read_answer("GET", str(response.request.url), response, SMALL)
+    except (httpx.TransportError, RegimportError):
+        pass
+    finally:
+        response.close()

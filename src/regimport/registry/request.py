@@ -1,0 +1,65 @@
+"""Requests to a registry, as values, and what they look like on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from regimport._version import __version__
+from regimport.options import Timeouts
+from regimport.registry.tokens import Scopes
+
+__all__ = ["SMALL", "Request", "on_the_wire"]
+
+# The most that is read of an answer, in bytes, where the request does not say otherwise.
+SMALL = 1024 * 1024
+
+_USER_AGENT = f"regimport/{__version__}"
+# What may be said to a host that a registry sends us to; never who the user is.
+_HEADERS_FOR_ANYONE = frozenset({"accept", "range"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to a registry: `url` is a path under /v2/ or an absolute URL.
+
+    `content` streams a body, whose Content-Length stands in `headers`; such a request is never
+    repeated by itself. `limit` bounds the answer's body, in bytes.
+    """
+
+    method: str
+    url: str
+    scopes: Scopes = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    content: Iterable[bytes] | None = None
+    limit: int = SMALL
+
+
+def on_the_wire(
+    request: Request, url: str, authorization: str | None, timeouts: Timeouts, *, own: bool
+) -> httpx.Request:
+    """Give the request for `url`; off the registry's `own` origin it says nothing of the user."""
+    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+    headers |= {
+        name: value
+        for name, value in request.headers.items()
+        if own or name.lower() in _HEADERS_FOR_ANYONE
+    }
+    if own and authorization is not None:
+        headers["Authorization"] = authorization
+    clocks = {
+        "connect": timeouts.connect,
+        "read": timeouts.idle if request.content is None else timeouts.answer,
+        "write": timeouts.idle,
+        "pool": None,
+    }
+    return httpx.Request(
+        request.method,
+        url,
+        headers=headers,
+        content=request.body if request.content is None else request.content,
+        extensions={"timeout": clocks},
+    )
