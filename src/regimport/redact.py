@@ -5,6 +5,7 @@ Secrets hide in URLs and headers; text that a server chose can hold terminal esc
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
@@ -31,6 +32,12 @@ _SHOWN_HEADERS = frozenset(
         "user-agent",
     }
 )
+# What a terminal obeys (ECMA-48): control sequences, and strings such as a title to set.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
 # Control characters, and those that change the direction of text around them.
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -42,7 +49,9 @@ def safe_url(url: str) -> str:
     except ValueError:
         return _HIDDEN
     host = parts.netloc.rpartition("@")[2]
-    return safe_text(urlunsplit(parts._replace(netloc=host, query=_safe_query(parts.query))), 1000)
+    fragment = _HIDDEN if parts.fragment else ""
+    shown = parts._replace(netloc=host, query=_safe_query(parts.query), fragment=fragment)
+    return safe_text(urlunsplit(shown), 1000)
 
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -58,16 +67,17 @@ def safe_text(text: str, limit: int = 300) -> str:
 
     At most `limit` characters of it.
     """
-    cut = text if len(text) <= limit else text[:limit] + _HIDDEN
-    return "".join(
+    plain = "".join(
         character if unicodedata.category(character) not in _UNSAFE_CATEGORIES else " "
-        for character in cut
+        for character in _ESCAPES.sub(" ", text)
     ).strip()
+    return plain if len(plain) <= limit else plain[: limit - 1] + _HIDDEN
 
 
 def _safe_query(query: str) -> str:
     shown = []
-    for field in query.split("&") if query else ():
+    # Some servers end a field with ';' too; what they keep secret behind it stays hidden.
+    for field in re.split("[&;]", query) if query else ():
         name, equals, value = field.partition("=")
         shown.append(
             f"{name}={value if name.lower() in _SHOWN_QUERY else _HIDDEN}" if equals else _HIDDEN

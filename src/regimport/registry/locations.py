@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -21,12 +21,24 @@ __all__ = [
 ]
 
 _PORTS = {"http": 80, "https": 443}
-_LINK = re.compile(r"<([^>]*)>((?:[^,\"]|\"(?:[^\"\\]|\\.)*\")*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+# A host that every reader of URLs takes for the same one: no escapes, no other scripts, no zones.
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
+_LINK = re.compile(r"<([^<>]*)>")
+_LINK_PARAMETER = re.compile(
+    r"\s*;\s*([A-Za-z0-9*_-]*)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?"
+)
 # What inet_aton() takes for an address besides four decimal numbers: 2130706433, 0x7f.1, 0177.1
 _NUMERIC_HOST = re.compile(
     r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+)){0,3}\.?"
 )
+# Where clouds serve the credentials of a machine, other than on link-local addresses.
+_METADATA = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"})
+_GUARDED = {
+    "loopback": "an address of this machine",
+    "metadata": "a link-local address, or another where cloud metadata is served",
+    "special": "no address of a host",
+    "odd": "a number in place of a host name",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +54,14 @@ class Origin:
         """Give the origin of an absolute http or https URL; raises `RegistryError`."""
         try:
             parts = urlsplit(url)
-            port = parts.port or _PORTS[parts.scheme.lower()]
-            host = parts.hostname
+            default = _PORTS[parts.scheme]
+            port = default if parts.port is None else parts.port
+            host = (parts.hostname or "").rstrip(".")
         except (ValueError, KeyError):
-            host = None
-        if not host:
+            host, port = "", 0
+        if not port or _HOST.fullmatch(host) is None:
             raise RegistryError(f"a registry sent a URL that cannot be used: {safe_url(url)}")
-        return cls(parts.scheme.lower(), host.lower().rstrip("."), port)
+        return cls(parts.scheme, host, port)
 
     def __str__(self) -> str:
         """Give it as `scheme://host:port`."""
@@ -88,20 +101,18 @@ def with_digest(location: str, digest: str) -> str:
 def next_page(answered: str, link: str, seen: Collection[str]) -> str | None:
     """Give the absolute URL of the next page from a `Link` value (RFC 8288), None at the end.
 
-    Raises `RegistryError` for a page on another origin, or one that was there before.
+    A page that was there before ends the listing too. Raises `RegistryError` for a page on
+    another origin.
     """
-    for target, attributes in _LINK.findall(link):
-        relations = [quoted or bare for quoted, bare in _REL.findall(attributes)]
-        if not any("next" in relation.lower().split() for relation in relations):
+    for target, relation in _links(link):
+        if "next" not in relation.lower().split():
             continue
-        url: str = urljoin(answered, target.strip())
+        url = _joined(answered, target)
         if Origin.of(url) != Origin.of(answered):
             raise RegistryError(
                 f"the listing goes on at another host, {safe_url(url)}; that is not followed"
             )
-        if url in seen:
-            raise RegistryError(f"the listing comes back to a page it gave: {safe_url(url)}")
-        return url
+        return None if url in seen else url
     return None
 
 
@@ -111,7 +122,8 @@ def check_realm(realm: str, registry: Origin) -> str:
     It is told credentials, so it must have TLS if the registry has, and a registry out in the
     world must not send us to an address of this machine or its network's metadata service.
     """
-    url = urljoin(f"{registry}/", realm) if realm.startswith("/") else realm
+    own_path = realm.startswith("/") and not realm.startswith("//")
+    url = urljoin(f"{registry}/", realm) if own_path else realm
     try:
         origin = Origin.of(url)
         parts = urlsplit(url)
@@ -123,35 +135,51 @@ def check_realm(realm: str, registry: Origin) -> str:
         raise _refused(realm, "it holds a user name")
     if origin.scheme == "http" and registry.scheme != "http":
         raise _refused(realm, "it has no TLS, but the registry has")
-    wanted, own = _kind(origin.host), _kind(registry.host)
-    if wanted in _GUARDED and wanted != own:
-        raise _refused(realm, f"it is {_GUARDED[wanted]}")
+    reason = _danger(origin, registry)
+    if reason is not None:
+        raise _refused(realm, f"its host is {reason}")
     return urlunsplit(parts._replace(fragment=""))
 
 
-_GUARDED = {
-    "loopback": "an address of this machine",
-    "link-local": "a link-local address, where cloud metadata is served",
-    "special": "no address of a host",
-    "odd": "a number in place of a host name",
-}
+def _links(header: str) -> Iterator[tuple[str, str]]:
+    """Give the target and the relations of each link in a `Link` value."""
+    position = 0
+    while (link := _LINK.search(header, position)) is not None:
+        position = link.end()
+        relations: list[str] = []
+        while (parameter := _LINK_PARAMETER.match(header, position)) is not None:
+            position = parameter.end()
+            if parameter[1].lower() == "rel":
+                relations.append(parameter[2] or parameter[3] or "")
+        # Of several `rel`, the first counts (RFC 8288, section 3.3).
+        yield link[1].strip(), relations[0] if relations else ""
+
+
+def _danger(there: Origin, own: Origin) -> str | None:
+    """Say why `own` may not send us to the host `there`, None if it may.
+
+    A registry on this machine or in a closed network may name its neighbours.
+    """
+    if there.host == own.host:
+        return None
+    kind = _kind(there.host)
+    return None if kind == _kind(own.host) != "odd" else _GUARDED.get(kind)
 
 
 def _kind(host: str) -> str:
     """Tell what a host is: a name, or which kind of address."""
-    bare = host.partition("%")[0].rstrip(".")
-    if bare == "localhost" or bare.endswith(".localhost"):
+    if host == "localhost" or host.endswith(".localhost"):
         return "loopback"
     try:
-        address = ipaddress.ip_address(bare)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return "odd" if _NUMERIC_HOST.fullmatch(host) else "name"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    address = mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
     if address.is_loopback:
         return "loopback"
-    if address.is_link_local:
-        return "link-local"
+    if address.is_link_local or str(address) in _METADATA:
+        return "metadata"
     if address.is_unspecified or address.is_multicast or address.is_reserved:
         return "special"
     return "address"
@@ -166,7 +194,7 @@ def _refused(realm: str, reason: str) -> AccessDenied:
 
 def _joined(answered: str, location: str) -> str:
     """Resolve a Location against the URL that answered, and never step down from TLS."""
-    url = urljoin(answered, location.strip())
+    url = _absolute(answered, location.strip())
     here, there = Origin.of(answered), Origin.of(url)
     parts = urlsplit(url)
     if here.scheme == "https" and there.scheme == "http":
@@ -178,4 +206,19 @@ def _joined(answered: str, location: str) -> str:
         return urlunsplit(parts._replace(scheme="https", netloc=urlsplit(answered).netloc))
     if "@" in parts.netloc:
         raise RegistryError(f"the registry sends us to a URL with a user name: {safe_url(url)}")
+    reason = _danger(there, here)
+    if reason is not None:
+        raise RegistryError(
+            f"the registry sends us to {safe_url(url)}, which is refused: its host is {reason}"
+        )
+    return url
+
+
+def _absolute(answered: str, location: str) -> str:
+    try:
+        url: str = urljoin(answered, location)
+    except ValueError:
+        url = ""
+    if not url.isprintable() or not url:
+        raise RegistryError(f"a registry sent a URL that cannot be used: {safe_url(location)}")
     return url
