@@ -55,7 +55,7 @@ def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> 
     size = 0
     if method != "HEAD":
         for piece in response.iter_raw():
-            pieces.append(piece)
+            pieces.append(bytes(piece))
             size += len(piece)
             if size > most:
                 break
