@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -15,50 +19,62 @@ from regimport.models.reference import is_loopback
 
 __all__ = ["serve"]
 
-DirectoryArgument = Annotated[
+Directory = Annotated[
     Path | None,
     typer.Argument(
-        metavar="DIR",
-        help="The OCI image layout to serve and to take into; made if missing. Without it, a "
-        "temporary one.",
+        metavar="[DIRECTORY]",
+        help="An OCI image layout, or a new folder for one. Default: a temporary one, removed at "
+        "the end.",
         show_default=False,
     ),
 ]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")]
+Port = Annotated[
+    int, typer.Option("--port", "-p", min=0, max=65535, help="The port; 0 is any free one.")
+]
 
 
 def serve(
-    directory: DirectoryArgument = None,
+    directory: Directory = None,
     host: Host = "127.0.0.1",
     port: Port = 5000,
-    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
 ) -> None:
-    """Run a small registry over an OCI image layout, for tests and hand-overs.
+    """Serve a folder as a registry, for tests and for handing images over.
 
-    It has no users and no passwords, so it listens on this machine alone unless told otherwise.
+    There is no access control. It prints one line when it is ready, and ends at Ctrl-C.
 
-    Example: regimport serve ./images --port 5000
+    Example: regimport serve ./images --port 0
     """
-    import tempfile  # noqa: PLC0415 - --help needs none of it
-    from contextlib import ExitStack  # noqa: PLC0415
-
     try:
-        from regimport.server.app import create_app  # noqa: PLC0415
-        from regimport.server.run import address, listen  # noqa: PLC0415
-        from regimport.server.run import serve as run  # noqa: PLC0415
+        from regimport.server.run import serving  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:
         raise UsageError(
-            "the embedded registry is not installed", hint="pip install 'regimport[serve]'"
+            f"the registry needs a package that is not installed: {error.name}",
+            hint="pip install 'regimport[serve]'",
         ) from error
-    printer = Printer(quiet)
-    if not is_loopback(host):
-        printer.warning(f"anybody who reaches {host} can read and write this registry")
+
+    printer = Printer(verbose=verbose)
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, lambda *_: stop.set())
+    if not is_loopback(host):
+        printer.warning(f"anyone who reaches {host} can read and write here")
+    if verbose:
+        _log_requests()
     with ExitStack() as stack:
-        root = directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        app = create_app(root)
-        listener = stack.enter_context(listen(host, port))
-        printer.result(f"listening on http://{address(listener)}")
-        run(app, listener)
+        if directory is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regimport-")))
+        running = stack.enter_context(
+            serving(directory, host=host, port=port, access_log=bool(verbose))
+        )
+        printer.result(f"listening on {running.url}")
+        stop.wait()
+
+
+def _log_requests() -> None:
+    """Let the server tell each request on standard error."""
+    import logging  # noqa: PLC0415
+
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)

@@ -23,6 +23,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LAYOUT_FILE = "oci-layout"
 _LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
+_EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
 # What a folder may hold that is about to become a layout: somebody else may be at it already.
 _OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
 
@@ -86,6 +87,9 @@ class Files:
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)
+        with self.locked():
+            if self.size("index.json") is None:
+                self.write(_EMPTY_INDEX, "index.json")
 
     def names(self) -> set[str]:
         """List the folder itself, hidden files left out; nothing if it does not exist."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from regimport.errors import InvalidManifest
@@ -67,7 +67,7 @@ class Index:
     """All that index.json says; `members` is what it holds besides the entries."""
 
     entries: tuple[Entry, ...] = ()
-    members: Mapping[str, object] = _MEMBERS
+    members: Mapping[str, object] = field(default_factory=lambda: _MEMBERS)
 
     @classmethod
     def parse(cls, content: bytes | None) -> Index:

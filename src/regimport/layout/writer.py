@@ -43,7 +43,7 @@ class Layout(LayoutReader):
         with self._files.locked():
             old = self._index()
             new = self._listed(old, manifest, None if reference == manifest.digest else reference)
-            if new != old or self._files.size("index.json") is None:
+            if new != old:
                 self._files.write(new.render(), "index.json")
 
     def _check(self) -> None:

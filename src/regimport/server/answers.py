@@ -1,0 +1,81 @@
+"""Answers that say no, in the form that the distribution specification gives errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from regimport.errors import InvalidReference, RegimportError
+from regimport.models.digest import Digest
+from regimport.server.names import is_repository
+
+__all__ = ["Refusal", "asked_digest", "asked_repository", "broken", "failed", "refused"]
+
+
+class Refusal(Exception):
+    """A request that cannot be answered as asked: a status, and a code of the specification."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        detail: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.headers = headers
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """Answer a `Refusal`."""
+    del request
+    assert isinstance(error, Refusal)
+    return _answer(error.status, error.code, error.message, error.detail, error.headers)
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """Answer a `RegimportError` of the layout: a disk that is full, a file that is broken."""
+    del request
+    message = error.message if isinstance(error, RegimportError) else "internal error"
+    return _answer(500, "UNKNOWN", message)
+
+
+def broken(request: Request, error: Exception) -> Response:
+    """End a request whose client went away; nobody reads this."""
+    del request, error
+    return Response(status_code=400)
+
+
+def asked_repository(request: Request) -> str:
+    """Give the repository of the path; refuses what is no name."""
+    name: str = request.path_params["name"]
+    if not is_repository(name):
+        raise Refusal(400, "NAME_INVALID", f"invalid repository name {name[:300]!r}")
+    return name
+
+
+def asked_digest(text: str) -> Digest:
+    """Read a digest of a request; refuses what is none."""
+    try:
+        return Digest(text)
+    except InvalidReference as error:
+        raise Refusal(400, "DIGEST_INVALID", error.message) from error
+
+
+def _answer(
+    status: int,
+    code: str,
+    message: str,
+    detail: object = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = {"code": code, "message": message, "detail": detail}
+    return JSONResponse({"errors": [problem]}, status, headers)

@@ -1,0 +1,124 @@
+"""Runs the embedded registry, or any ASGI application, on a socket of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from regimport.errors import RegimportError
+from regimport.server.app import create_app
+
+__all__ = ["Serving", "serving"]
+
+# Longer than clients keep a connection for its next request: so it is they who close it.
+_KEEP_ALIVE_SECONDS = 75
+# A request that is still running when the registry is stopped gets this long.
+_GRACE_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A registry that runs; `address` is `host:port`, as it stands in references."""
+
+    address: str
+
+    @property
+    def url(self) -> str:
+        """The address as a URL."""
+        return f"http://{self.address}"
+
+
+@contextmanager
+def serving(
+    directory: str | Path | None = None,
+    *,
+    app: ASGIApp | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    access_log: bool = False,
+) -> Iterator[Serving]:
+    """Serve `directory`, or `app`, in a thread of this process until the block ends.
+
+    Port 0 is any free one. Raises `RegimportError` if it cannot listen there.
+    """
+    if app is None:
+        if directory is None:
+            raise TypeError("serving() needs a directory or an app")
+        app = create_app(directory)
+    with _listening(host, port) as listener:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=access_log,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        server = _Server(config)
+        thread = threading.Thread(
+            target=server.run, args=([listener],), name="regimport-serve", daemon=True
+        )
+        thread.start()
+        server.ready.wait()
+        try:
+            shown = f"[{host}]" if ":" in host else host
+            yield Serving(f"{shown}:{listener.getsockname()[1]}")
+        finally:
+            server.stop()
+            thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told by events instead of looking around every tenth of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.ready.set()  # also where it failed: nobody may wait for ever
+
+    def stop(self) -> None:
+        """End the server from another thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 0.1)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise RegimportError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}",
+            hint="choose another port, or port 0 for any free one",
+        ) from error
