@@ -44,19 +44,20 @@ class Keychain:
         config = self._docker_config()
         if config is None:
             return None
-        found = config.credential(registry, repository)
-        helper = config.helper(registry)
+        own_helper = config.helper(registry)
+        found = None if own_helper else config.credential(registry, repository)
+        helper = own_helper or config.store
         if found is None and helper is not None:
-            self._warn_once(
-                f"{config.where} leaves {registry} to the credential helper {helper!r}, which "
-                "regimport does not ask yet; going on without credentials"
-            )
+            self._warn_once(_not_asked(config.where, helper, side, registry))
+        if found is not None and config.exposed:
+            self._warn_once(f"{config.where} holds secrets, and others may read it: chmod 600 it")
         return found
 
     def _docker_config(self) -> DockerConfig | None:
         with self._lock:
             if not self._loaded:
-                self._config = load(config_path(self._environ))
+                path = config_path(self._environ)
+                self._config = None if path is None else load(path)
                 self._loaded = True
             return self._config
 
@@ -66,6 +67,16 @@ class Keychain:
                 return
             self._warned.add(message)
         self._warn(message)
+
+
+def _not_asked(where: str, helper: str, side: Side, registry: str) -> str:
+    prefix = f"REGIMPORT_{side.upper()}_"
+    return (
+        f"{where} leaves {registry} to the credential helper {helper!r}; credential helpers are "
+        "not supported yet, so it is spoken to without credentials. To use some, set "
+        f"{prefix}USERNAME and {prefix}PASSWORD, or give --{side}-username and "
+        f"--{side}-password-stdin"
+    )
 
 
 def _from_environment(environ: Mapping[str, str], side: Side) -> Credential | None:
