@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from regimport.errors import InvalidManifest, InvalidReference
 from regimport.models.digest import Digest
+from regimport.models.mediatype import is_sendable
 from regimport.models.platform import Platform
 
 __all__ = ["Descriptor"]
@@ -37,7 +38,7 @@ class Descriptor:
         if not isinstance(value, Mapping):
             raise InvalidManifest(f"{where} is not a descriptor")
         media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
-        if not isinstance(media_type, str) or not media_type.isascii():
+        if not isinstance(media_type, str) or not is_sendable(media_type):
             raise InvalidManifest(f"{where} has no valid mediaType")
         if not isinstance(digest, str):
             raise InvalidManifest(f"{where} has no digest")

@@ -17,6 +17,7 @@ from regimport.models.mediatype import (
     OCI_MANIFEST,
     SCHEMA1_TYPES,
     essence,
+    is_sendable,
 )
 
 __all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
@@ -122,8 +123,8 @@ def _no_constant(text: str) -> object:
 def _media_type(document: Mapping[str, object], content_type: str) -> str:
     """Settle the media type from what the document, the header and the shape say."""
     declared = document.get("mediaType")
-    if declared is not None and not isinstance(declared, str):
-        raise InvalidManifest("mediaType is not a text")
+    if declared is not None and not (isinstance(declared, str) and is_sendable(declared)):
+        raise InvalidManifest("its mediaType is not a text in printable ASCII")
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
         raise _schema1()
     lists = "manifests" in document

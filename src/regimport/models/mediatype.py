@@ -15,6 +15,7 @@ __all__ = [
     "SCHEMA1_TYPES",
     "essence",
     "is_foreign_layer",
+    "is_sendable",
 ]
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -49,6 +50,11 @@ _FOREIGN_LAYERS = (
 def essence(content_type: str | None) -> str:
     """Give a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
     return (content_type or "").partition(";")[0].strip().lower()
+
+
+def is_sendable(media_type: str) -> bool:
+    """Tell whether a media type can stand in a header, and on a terminal."""
+    return media_type.isascii() and media_type.isprintable()
 
 
 def is_foreign_layer(media_type: str) -> bool:

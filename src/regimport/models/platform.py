@@ -43,10 +43,11 @@ class Platform:
                 f"invalid platform {text!r}",
                 hint="write it as os/architecture or os/architecture/variant, e.g. linux/arm64",
             )
-        variant = parts[2] if len(parts) == 3 else None
-        if variant is None and parts[1] == "armhf":
+        os, architecture, *rest = (part.lower() for part in parts)
+        variant = rest[0] if rest else None
+        if variant is None and architecture == "armhf":
             variant = "v7"
-        return cls(parts[0].lower(), _ARCHITECTURES.get(parts[1].lower(), parts[1]), variant)
+        return cls(os, _ARCHITECTURES.get(architecture, architecture), variant)
 
     @classmethod
     def from_json(cls, value: object) -> Platform | None:

@@ -147,8 +147,8 @@ def with_default_tag(reference: Reference | LayoutReference) -> Reference | Layo
 def target_of(text: str, source: Reference | LayoutReference) -> Reference | LayoutReference:
     """Read a target, filling in from `source` what it leaves out; raises `InvalidReference`.
 
-    A target that ends in `/` keeps the source's repository under it; one without a tag and
-    digest takes the source's tag.
+    A target that ends in `/` keeps the source's repository under it; one without a tag takes the
+    source's, even where it names the digest that must come.
     """
     if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
         if isinstance(source, LayoutReference):
