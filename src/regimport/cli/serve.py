@@ -60,8 +60,7 @@ def serve(
         signal.signal(number, lambda *_: stop.set())
     if not is_loopback(host):
         printer.warning(f"anyone who reaches {host} can read and write here")
-    if verbose:
-        _log_requests()
+    _set_up_log(verbose=bool(verbose))
     with ExitStack() as stack:
         if directory is None:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regimport-")))
@@ -72,9 +71,9 @@ def serve(
         stop.wait()
 
 
-def _log_requests() -> None:
-    """Let the server tell each request on standard error."""
+def _set_up_log(*, verbose: bool) -> None:
+    """Tell each request on standard error, or else only what fails in the server itself."""
     import logging  # noqa: PLC0415
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.INFO if verbose else logging.ERROR)

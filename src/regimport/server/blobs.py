@@ -130,7 +130,7 @@ class Blobs:
                     416,
                     "BLOB_UPLOAD_INVALID",
                     f"the next chunk begins at byte {start}; Content-Range says {header[:80]!r}",
-                    headers=_progress(name, upload, 416).headers,
+                    headers=_whereabouts(name, upload),
                 )
             expected = chunk[1]
         await upload.receive(request.stream())
@@ -214,16 +214,19 @@ def _length(request: Request) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-def _progress(name: str, upload: Upload, status: int) -> Response:
+def _whereabouts(name: str, upload: Upload) -> dict[str, str]:
     """Say where a session is: the last byte it has, and 0 while it has none, as others do."""
-    headers = {
+    return {
         "Location": f"/v2/{name}/blobs/uploads/{upload.identifier}",
         "Range": f"0-{max(0, upload.offset - 1)}",
         "Docker-Upload-UUID": upload.identifier,
-        "Content-Length": "0",
     }
-    if status == 204:  # RFC 9110, section 8.6
-        del headers["Content-Length"]
+
+
+def _progress(name: str, upload: Upload, status: int) -> Response:
+    headers = _whereabouts(name, upload)
+    if status != 204:  # which has no length: RFC 9110, section 8.6
+        headers["Content-Length"] = "0"
     return Response(status_code=status, headers=headers)
 
 

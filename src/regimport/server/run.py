@@ -61,6 +61,7 @@ def serving(
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )

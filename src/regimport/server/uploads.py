@@ -47,7 +47,8 @@ class Upload:
         """Append what comes; in memory is never more than a piece of it."""
         pieces: list[bytes] = []
         held = 0
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with explained(self._files.root):
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             async for piece in content:
                 pieces.append(piece)
