@@ -1,3 +1,4 @@
+import contextlib
 import json
 from typing import Any
 
@@ -268,5 +269,5 @@ def test_no_document_raises_anything_but_invalid_manifest(
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_invalid_manifest(raw: bytes) -> None:
-    with pytest.raises(InvalidManifest):
-        Manifest.parse(raw)
+    with contextlib.suppress(InvalidManifest):
+        assert Manifest.parse(raw).raw == raw
