@@ -111,6 +111,7 @@ def test_a_missing_tag_becomes_latest_only_where_there_is_no_digest() -> None:
         (f"oci:dir:1@{_DIGEST}", LayoutReference("dir", "1", _DIGEST)),
         ("ocidir://dir:1", LayoutReference("dir", "1")),
         ("oci:./Dir with space", LayoutReference("./Dir with space")),
+        ("ocidir:////abs/dir", LayoutReference("/abs/dir")),
     ],
 )
 def test_an_end_is_a_registry_or_a_layout(text: str, parsed: Reference | LayoutReference) -> None:

@@ -100,6 +100,9 @@ class LayoutReference:
         """Read the part behind `oci:` or `ocidir://`; raises `InvalidReference`."""
         rest, at, digest_text = text.partition("@")
         path, colon, tag = rest.partition(":")
+        if path.startswith("//"):
+            # Behind "oci:" two slashes would be read as a part of the prefix.
+            path = "/" + path.lstrip("/")
         if not path or any(ord(character) < 32 for character in path):
             raise InvalidReference(
                 f"invalid layout {text[:160]!r}",
