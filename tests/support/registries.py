@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,13 +127,14 @@ class DockerRegistry:
 
     def _ping(self, path: str) -> None:
         host, _, port = self.address.partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as plain:
-            connection: socket.socket = plain
-            if "tls" in self._http:
-                connection = trust_anything().wrap_socket(plain)
-            connection.sendall(
-                f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        with ExitStack() as stack:
+            connection: socket.socket = stack.enter_context(
+                socket.create_connection((host, int(port)), timeout=20)
             )
+            if "tls" in self._http:
+                connection = stack.enter_context(trust_anything().wrap_socket(connection))
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode())
             while connection.recv(4096):
                 pass
 

@@ -115,14 +115,18 @@ class Exchange:
 
     def _wants_tls(self, response: httpx.Response) -> bool:
         """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
+        self._may_speak_tls = False
         if response.status_code != HTTPStatus.BAD_REQUEST or self._base.startswith("https:"):
-            self._may_speak_tls = False
             return False
-        answer = read_answer("GET", str(response.request.url), response, SMALL)
-        response.stream = httpx.ByteStream(answer.body)
-        response.is_stream_consumed = False
-        if b"HTTPS" not in answer.body:
-            return False
+        # The complaint stands in a body, which the answer to a HEAD has not: ask for one.
+        probe = Request("GET", f"{self._base}/v2/")
+        answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
+        try:
+            if b"HTTPS" not in read_answer("GET", probe.url, answered, SMALL).body:
+                return False
+        finally:
+            answered.close()
+        _drain(response)
         self._speak("https")
         return True
 
