@@ -183,10 +183,12 @@ def test_a_new_target_is_empty_and_not_made_by_asking(layout: Layout) -> None:
 
 
 def test_a_folder_with_other_files_is_not_made_a_layout(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="other files"):
-        store(Layout(tmp_path), make_image())
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+        store(Layout(folder), make_image())
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
 def test_a_manifest_that_was_changed_on_disk_is_refused(layout: Layout) -> None:

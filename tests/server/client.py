@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from layout.images import Image
@@ -33,7 +34,7 @@ class Answer:
         assert all(isinstance(error["message"], str) for error in errors)
         return [error["code"] for error in errors]
 
-    def json(self) -> dict[str, list[dict[str, str]]]:
+    def json(self) -> dict[str, Any]:
         document = json.loads(self.body)
         assert isinstance(document, dict)
         return document
