@@ -16,7 +16,7 @@ from layout.images import (
     make_manifest,
 )
 from regimport.models.digest import Digest
-from regimport.models.mediatype import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST
+from regimport.models.mediatype import ACCEPT_MANIFESTS, OCI_EMPTY, OCI_INDEX, OCI_MANIFEST
 from server.client import Answer, Client
 
 BLOB = bytes(range(256)) * 12
@@ -198,7 +198,8 @@ def test_every_kind_of_manifest_is_pushed_by_digest_and_by_tag(
         assert answer.status == 201
         named = answer.headers.get("docker-content-digest", image.root.digest)
         assert named == image.root.digest
-        assert client.ask("GET", answer.location).body == image.root.raw
+        pulled = client.ask("GET", answer.location, accept=ACCEPT_MANIFESTS)
+        assert pulled.body == image.root.raw
         pulled = client.get_manifest(repository, reference)
         assert pulled.body == image.root.raw
         assert pulled.headers["content-type"] == image.root.media_type

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from layout.images import Image
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
+from regimport.models.mediatype import ACCEPT_MANIFESTS
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ class Client:
             assert answer.status == 201, answer
 
     def get_manifest(self, name: str, reference: str) -> Answer:
-        return self.ask("GET", f"/v2/{name}/manifests/{reference}")
+        path = f"/v2/{name}/manifests/{reference}"
+        return self.ask("GET", path, accept=ACCEPT_MANIFESTS)
 
     def get_blob(self, name: str, digest: str, **headers: str) -> Answer:
         return self.ask("GET", f"/v2/{name}/blobs/{digest}", None, **headers)

@@ -70,14 +70,14 @@ def test_an_application_may_be_wrapped_to_look_at_requests(tmp_path: Path) -> No
 
 
 def test_registries_run_beside_each_other_and_leave_no_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with serving(tmp_path / "a") as a, serving(tmp_path / "b") as b:
         assert a.address != b.address
         for registry in (a, b):
             with closing(Client(registry.address)) as client:
                 assert client.ask("GET", "/v2/").status == 200
-    names = [thread.name for thread in threading.enumerate()]
-    assert "regimport-serve" not in names
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert "regimport-serve" not in left
     assert threading.active_count() <= before + 1
 
 

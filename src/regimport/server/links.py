@@ -17,7 +17,6 @@ from pathlib import Path
 from regimport.layout.files import explained
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.models.mediatype import OCI_MANIFEST
 
 __all__ = ["Links"]
 
@@ -46,7 +45,8 @@ class Links:
         if found is not None:
             return found.media_type
         try:
-            return self._path(repository, "_manifests", digest).read_text() or OCI_MANIFEST
+            # Empty where a server was killed while it wrote: then the manifest was never there.
+            return self._path(repository, "_manifests", digest).read_text() or None
         except OSError:
             return None
 
@@ -73,7 +73,10 @@ class Links:
         """Let a repository hold a manifest, and know it as a referrer of its subject."""
         if manifest.subject is not None:
             self._write(self._referrer(repository, manifest.subject.digest, manifest.digest), "")
-        self._write(self._path(repository, "_manifests", manifest.digest), manifest.media_type)
+        path = self._path(repository, "_manifests", manifest.digest)
+        # Not written again if it is the same: readers would see it empty for a moment.
+        if not path.is_file() or path.read_text() != manifest.media_type:
+            self._write(path, manifest.media_type)
 
     def remove_blob(self, repository: str, digest: Digest) -> None:
         """Take a blob from a repository."""

@@ -44,6 +44,7 @@ class Store:
         self._seen: tuple[int, ...] | None = None
         self._shelf = self._shelved(Index())
         self._lock = threading.RLock()
+        self._current()
 
     def repositories(self) -> list[str]:
         """List all repositories, in lexical order."""
