@@ -208,6 +208,16 @@ def test_a_mount_takes_from_the_named_repository_only(client: Client) -> None:
     assert client.get_blob("two", DIGEST).body == CONTENT
 
 
+def test_a_mount_from_what_is_no_repository_looks_at_no_other_folder(
+    client: Client, folder: Path
+) -> None:
+    client.push_blob("one", CONTENT)
+    (folder / "elsewhere").symlink_to(folder / "repositories" / "one")
+    answer = client.start("two", f"?mount={DIGEST}&from=../elsewhere")
+    assert answer.status == 202
+    assert client.get_blob("two", DIGEST).status == 404
+
+
 def test_the_space_of_a_blob_is_freed_when_no_repository_holds_it(
     client: Client, folder: Path
 ) -> None:

@@ -18,7 +18,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import is_foreign_layer
 from regimport.server.links import Links
-from regimport.server.names import default_repository, owner
+from regimport.server.names import default_repository, is_repository, owner
 from regimport.server.shelf import Shelf
 
 __all__ = ["Store"]
@@ -99,7 +99,9 @@ class Store:
         """
         with self._lock:
             self._current()
-            if source is not None and not self._links.has_blob(source, digest):
+            if source is not None and not (
+                is_repository(source) and self._links.has_blob(source, digest)
+            ):
                 return None
             size = self.files.size(*blob_parts(digest))
             if size is not None:
