@@ -18,6 +18,8 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
+HERE = Path(__file__).resolve().parent
+
 # 2024-01-01: layers and configs carry a date, and it must not be that of the build.
 EPOCH = 1704067200
 CREATED = "2024-01-01T00:00:00Z"
@@ -66,11 +68,19 @@ def gzip_of(content: bytes) -> bytes:
     return head + body + struct.pack("<II", zlib.crc32(content), len(content))
 
 
+def replaceable(root: Path) -> bool:
+    """Tell whether a layout may be written there: a new place, an empty one, or our own layout."""
+    own = root.resolve() == HERE / "layout"
+    return own or not root.exists() or (root.is_dir() and not any(root.iterdir()))
+
+
 class Layout:
     """An OCI image layout that is being written."""
 
     def __init__(self, root: Path) -> None:
-        shutil.rmtree(root, ignore_errors=True)
+        if not replaceable(root):
+            sys.exit(f"{root} is not an empty directory: it is left as it is")
+        shutil.rmtree(root / "blobs", ignore_errors=True)
         self.root = root
         (root / "blobs" / "sha256").mkdir(parents=True)
 
@@ -167,7 +177,7 @@ def attestation(layout: Layout, subject: Json, source: bytes) -> Json:
 def main(binaries: str, target: str, *platforms: str) -> None:
     """Pack the binaries, and print the digest of the whole."""
     layout = Layout(Path(target))
-    source = (Path(__file__).parent / "src" / "hello.c").read_bytes()
+    source = (HERE / "src" / "hello.c").read_bytes()
     manifests = [
         image(layout, platform_of(name), (Path(binaries) / name.replace("/", "-")).read_bytes())
         for name in platforms
