@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import ssl
 from collections.abc import Callable
 from typing import TypeVar
@@ -80,6 +81,11 @@ def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | 
         return Unreachable(
             f"{registry} does not speak TLS on this port",
             hint=f"if it is a plain http registry: --plain-http {registry}",
+        )
+    if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+        return Unreachable(
+            f"there is no host named {registry.rpartition(':')[0] or registry}",
+            hint="check the spelling of the registry, and this machine's name servers",
         )
     if isinstance(error, httpx.TimeoutException):
         reason = "it did not answer in time"

@@ -1,0 +1,85 @@
+"""skopeo as a witness that shares nothing with regimport: what it puts in comes out the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.client import Client
+from support.images import FORMS, FORMS_FOR_SKOPEO, Image
+from support.program import Program
+from support.registries import DockerRegistry
+
+pytestmark = [pytest.mark.docker_registry, pytest.mark.skopeo]
+
+
+def skopeo(folder: Path, *arguments: str) -> bytes:
+    home = folder / "skopeo-home"
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        ["skopeo", "--insecure-policy", *arguments],
+        capture_output=True,
+        env=os.environ | {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)},
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def raw(folder: Path, name: str) -> bytes:
+    return skopeo(folder, "inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_raw_manifest_that_skopeo_sees_is_the_same_on_both_sides(
+    program: Program,
+    source: DockerRegistry,
+    target: DockerRegistry,
+    repository: str,
+    tmp_path: Path,
+    form: str,
+) -> None:
+    image = FORMS[form]()
+    Client(source.address).push(repository, image, "1")
+    ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
+    assert program("copy", *ends).code == 0
+    assert raw(tmp_path, ends[0]) == raw(tmp_path, ends[1]) == image.raw
+
+
+@pytest.mark.parametrize("form", FORMS_FOR_SKOPEO)
+def test_what_skopeo_puts_in_it_takes_out_of_the_target_the_same(
+    program: Program,
+    source: DockerRegistry,
+    target: DockerRegistry,
+    repository: str,
+    tmp_path: Path,
+    form: str,
+) -> None:
+    image = FORMS[form]()
+    folder = tmp_path / "in"
+    write_folder(folder, image)
+    put = f"docker://{source.address}/{repository}:1"
+    whole = ("copy", "--all", "--preserve-digests")
+    skopeo(tmp_path, *whole, "--dest-tls-verify=false", f"dir:{folder}", put)
+    ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
+    assert program("copy", *ends).code == 0
+    out = tmp_path / "out"
+    skopeo(tmp_path, *whole, "--src-tls-verify=false", f"docker://{ends[1]}", f"dir:{out}")
+    found = {path.name.partition(".")[0]: path.read_bytes() for path in out.iterdir()}
+    contents = set(found.values())
+    assert all(content in contents for content in image.content().values())
+
+
+def write_folder(root: Path, image: Image) -> None:
+    """Write an image by hand as skopeo's `dir:` has it, whatever its media types are."""
+    root.mkdir()
+    (root / "version").write_text("Directory Transport Version: 1.1\n")
+    (root / "manifest.json").write_bytes(image.raw)
+    for digest, (_, manifest) in image.manifests.items():
+        (root / f"{digest.partition(':')[2]}.manifest.json").write_bytes(manifest)
+    for digest, blob in image.blobs.items():
+        (root / digest.partition(":")[2]).write_bytes(blob)

@@ -1,0 +1,94 @@
+"""Ends in memory, which count what they are asked."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from regimport.errors import ContentMismatch, NotFound
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.manifest import Manifest
+
+
+class Memory:
+    """A repository in memory, that takes nothing whose parts are missing."""
+
+    def __init__(self, name: str = "memory.example/x", piece: int = 7) -> None:
+        self._name = name
+        self._piece = piece
+        self._lock = threading.Lock()
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.by_tag: dict[str, Digest] = {}
+        self.asked: Counter[str] = Counter()
+        self.order: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def count(self, what: str) -> None:
+        with self._lock:
+            self.asked[what] += 1
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        self.count(f"HEAD {reference}")
+        found = self.manifests.get(self.by_tag.get(reference, reference))
+        return None if found is None else found.descriptor
+
+    def get_manifest(self, reference: str) -> Manifest:
+        self.count(f"GET {reference}")
+        found = self.manifests.get(self.by_tag.get(reference, reference))
+        if found is None:
+            raise NotFound(f"no {reference}")
+        return found
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        return len(self.blobs.get(blob.digest, b"-" * (blob.size + 1))) == blob.size
+
+    @contextmanager
+    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
+        self.count(f"GET {blob.digest}")
+        content = self.blobs[blob.digest]
+        step = self._piece
+        yield (content[start : start + step] for start in range(0, len(content), step))
+
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None
+    ) -> MemoryUpload | None:
+        return MemoryUpload(self, blob)
+
+    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+        with self._lock:
+            for blob in manifest.blobs():
+                assert blob.digest in self.blobs, f"{blob.digest} is missing"
+            for child in manifest.manifests:
+                assert child.digest in self.manifests, f"{child.digest} is missing"
+            self.manifests[manifest.digest] = manifest
+            self.order.append(reference)
+            if ":" not in reference:
+                self.by_tag[reference] = manifest.digest
+
+    def tags(self) -> Iterator[str]:
+        yield from self.by_tag
+
+
+class MemoryUpload:
+    """A blob on its way into memory."""
+
+    def __init__(self, end: Memory, blob: Descriptor) -> None:
+        self._end = end
+        self._blob = blob
+
+    def send(self, content: Iterator[bytes]) -> None:
+        received = b"".join(bytes(piece) for piece in content)
+        if Digest.of(received, self._blob.digest.algorithm) != self._blob.digest:
+            raise ContentMismatch("other bytes")
+        self._end.count(f"PUT {self._blob.digest}")
+        self._end.blobs[self._blob.digest] = received
+
+    def cancel(self) -> None:
+        self._end.count(f"CANCEL {self._blob.digest}")

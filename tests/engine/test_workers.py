@@ -1,0 +1,117 @@
+"""The pool: order, errors, stopping; and one stream sent to many."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from regimport.engine.workers import Task, Workers, fan_out
+from regimport.errors import Interrupted
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    with Workers(4) as workers:
+        assert workers.map(lambda number: number * 2, range(50)) == [n * 2 for n in range(50)]
+
+
+def test_a_task_runs_only_after_all_that_it_needs() -> None:
+    done: list[str] = []
+    tasks = [
+        Task("c", lambda: done.append("c"), frozenset({"a", "b"})),
+        Task("b", lambda: done.append("b"), frozenset({"a"})),
+        Task("a", lambda: done.append("a"), frozenset({"not a task"})),
+    ]
+    with Workers(3) as workers:
+        workers.run(tasks)
+    assert done == ["a", "b", "c"]
+
+
+def test_heavy_tasks_go_first() -> None:
+    done: list[int] = []
+    with Workers(1) as workers:
+        workers.run(Task(n, partial(done.append, n), weight=n) for n in (1, 5, 3))
+    assert done == [5, 3, 1]
+
+
+def test_no_more_than_the_number_of_jobs_run_at_once() -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+    together = threading.Barrier(3)
+
+    def work(_: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        together.wait(10)
+        with lock:
+            running[0] -= 1
+
+    with Workers(3) as workers:
+        workers.map(work, range(9))
+    assert most[0] == 3
+
+
+def test_the_first_error_ends_the_rest_and_is_raised() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        if number == 2:
+            raise ValueError("two")
+        done.append(number)
+
+    with Workers(1) as workers, pytest.raises(ValueError, match="two"):
+        workers.map(work, range(10))
+    assert done == [0, 1]
+
+
+def test_a_pause_ends_at_once_when_the_work_is_stopped() -> None:
+    with Workers(1) as workers:
+        workers.stop.set()
+        with pytest.raises(Interrupted):
+            workers.pause(3600)
+
+
+def pieces(*parts: bytes, error: Exception | None = None) -> Iterator[bytes]:
+    yield from parts
+    if error is not None:
+        raise error
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_every_receiver_gets_the_whole_stream(count: int) -> None:
+    got: list[bytes] = [b""] * count
+
+    def receive(number: int, content: Iterator[bytes]) -> None:
+        got[number] = b"".join(bytes(piece) for piece in content)
+
+    receivers = [partial(receive, number) for number in range(count)]
+    parts = [bytes([n]) * 1000 for n in range(20)]
+    assert fan_out(pieces(*parts), receivers) == [None] * count
+    assert got == [b"".join(parts)] * count
+
+
+def test_a_receiver_that_fails_does_not_end_the_others() -> None:
+    got: list[bytes] = []
+
+    def fails(content: Iterator[bytes]) -> None:
+        next(content)
+        raise OSError("full")
+
+    def works(content: Iterator[bytes]) -> None:
+        got.extend(bytes(piece) for piece in content)
+
+    parts = [bytes([n]) for n in range(30)]
+    errors = fan_out(pieces(*parts), [fails, works])
+    assert [type(error) for error in errors] == [OSError, type(None)]
+    assert got == parts
+
+
+def test_an_error_of_the_stream_reaches_every_receiver() -> None:
+    def drain(content: Iterator[bytes]) -> None:
+        for _ in content:
+            pass
+
+    errors = fan_out(pieces(b"x", error=KeyError("lost")), [drain, drain])
+    assert [type(error) for error in errors] == [KeyError, KeyError]
