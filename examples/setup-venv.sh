@@ -12,8 +12,9 @@ setup_venv() {
         echo "    apt-get install python3-venv" >&2
         exit 1
     fi
-    wanted="$* $(cksum <pyproject.toml)"
-    if [ -x .venv/bin/regimport ] && [ "$(cat .venv/wanted 2>/dev/null)" = "$wanted" ]; then
+    stamp=.venv/installed$(printf -- '-%s' "$@")
+    wanted=$(cksum <pyproject.toml)
+    if [ -x .venv/bin/regimport ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
     echo "== installing into .venv"
@@ -28,5 +29,5 @@ PYTHON
     printf '%s\n' "$groups" >.venv/requirements.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --editable '.[serve]' --requirement .venv/requirements.txt
-    echo "$wanted" >.venv/wanted
+    echo "$wanted" >"$stamp"
 }

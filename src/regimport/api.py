@@ -104,7 +104,7 @@ def deliver(
     return Report(
         source=str(origin.pinned(root.digest)),
         root=root,
-        targets=target_reports(wanted, root, standings, sent, plan, result),
+        targets=target_reports(wanted, goals, root, standings, sent, plan, result),
         duration=time.monotonic() - started,
         bytes_read=result.bytes_read if result else 0,
         dry_run=options.dry_run,

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Self
 
 __all__ = [
     "AccessDenied",
@@ -59,7 +59,7 @@ class RegimportError(Exception):
     passes through.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(
         self,
@@ -227,6 +227,8 @@ class ContentMismatch(RegimportError):
 class Interrupted(RegimportError):
     """The run was stopped by a signal; what is finished stays. Exit code 128 + the signal."""
 
+    exit_code = 130
+
     def __init__(self, signal_number: int = 2) -> None:
         name = "interrupted" if signal_number == 2 else "terminated"
         super().__init__(
@@ -234,3 +236,4 @@ class Interrupted(RegimportError):
             hint="run the same command again to go on from there",
         )
         self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

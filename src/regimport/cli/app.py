@@ -84,7 +84,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _fail(error: Exception) -> NoReturn:
     from regimport.cli.printer import Printer  # noqa: PLC0415
-    from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
+    from regimport.errors import RegimportError  # noqa: PLC0415
 
     assert isinstance(error, RegimportError)
     if _wants_traceback():
@@ -92,8 +92,6 @@ def _fail(error: Exception) -> NoReturn:
 
         traceback.print_exception(error)
     Printer().error(error)
-    if isinstance(error, Interrupted):
-        sys.exit(128 + error.signal_number)
     sys.exit(error.exit_code)
 
 

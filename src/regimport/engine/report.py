@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from regimport.engine.plan import Plan
-from regimport.engine.resolve import Delivery, Standing
+from regimport.engine.resolve import Delivery, Goal, Standing
 from regimport.engine.tally import Tally, planned_tally
 from regimport.engine.transfer import Transfer
 from regimport.errors import RegimportError
@@ -79,6 +79,7 @@ class Report:
 
 def target_reports(
     references: Sequence[Reference | LayoutReference],
+    goals: Sequence[Goal],
     root: Descriptor,
     standings: Sequence[Standing],
     sent: Sequence[Delivery],
@@ -88,14 +89,16 @@ def target_reports(
     """Give the report of each target; `result` is None where nothing was carried out."""
     numbers = {delivery.end.name: number for number, delivery in enumerate(sent)}
 
-    def report(reference: Reference | LayoutReference, standing: Standing) -> TargetReport:
+    def report(
+        reference: Reference | LayoutReference, goal: Goal, standing: Standing
+    ) -> TargetReport:
         pinned = str(reference.pinned(root.digest))
         named = str(reference.tagged(reference.tag))
         if standing.reached:
             return TargetReport(named, reference.tag, Status.PRESENT, pinned)
         if standing.error is not None:
             return TargetReport(named, reference.tag, Status.FAILED, pinned, error=standing.error)
-        number = numbers[reference.name]
+        number = numbers[goal.end.name]
         if result is None:
             assert plan is not None
             tally = planned_tally(plan.blobs[number], plan.manifests[number])
@@ -105,6 +108,6 @@ def target_reports(
         return TargetReport(named, reference.tag, status, pinned, result.tallies[number], error)
 
     return tuple(
-        report(reference, standing)
-        for reference, standing in zip(references, standings, strict=True)
+        report(reference, goal, standing)
+        for reference, goal, standing in zip(references, goals, standings, strict=True)
     )
