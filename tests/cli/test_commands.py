@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,10 +118,26 @@ def test_the_help_of_the_program_names_every_command(program: Program) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_printed_for_the_shell(program: Program, shell: str) -> None:
-    ended = program("--show-completion", shell)
-    assert ended.code == 0, ended
-    assert "regimport" in ended.out
+def test_completion_is_printed_for_the_shell_that_asks(shell: str) -> None:
+    done = complete({"_REGIMPORT_COMPLETE": f"source_{shell}"})
+    assert "_REGIMPORT_COMPLETE=complete_" in done
+
+
+def test_a_command_is_completed() -> None:
+    asked = {
+        "_REGIMPORT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "regimport in",
+        "COMP_CWORD": "1",
+    }
+    assert complete(asked).split() == ["inspect"]
+
+
+def complete(asked: dict[str, str]) -> str:
+    """What the installed command answers a shell."""
+    run = [str(Path(sys.executable).parent / "regimport")]
+    environment = os.environ | asked
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 @pytest.mark.parametrize(

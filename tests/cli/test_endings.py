@@ -161,6 +161,45 @@ def test_a_rate_limit_longer_than_max_wait_ends_with_code_8_at_once(
     assert "at the target" in ended.err
 
 
+def test_a_target_repository_that_does_not_exist_ends_with_code_5(
+    program: Program, source: DockerRegistry, repository: str
+) -> None:
+    Client(source.address).push(repository, single(), "1")
+    with answering(404) as address:
+        ended = program("copy", f"{source.address}/{repository}:1", f"{address}/not-created")
+    assert ended.code == 5, ended
+    assert f"at the target: {address}/not-created" in ended.err
+
+
+def test_a_copy_that_is_killed_leaves_no_tag_and_a_rerun_moves_only_the_rest(
+    program: Program, source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    image = Image()
+    layers = [image.blob(some_bytes("small", 500)), image.blob(some_bytes("big", BIG))]
+    image.manifest(image.blob(b"{}", OCI_CONFIG), layers)
+    Client(source.address).push(repository, image, "1")
+    client = Client(target.address)
+    with stuck(target) as (address, stopped):
+        ends = (f"{source.address}/{repository}:1", f"{address}/{repository}")
+        process = program.start("copy", "-j", "2", *ends)
+        assert stopped.wait(30)
+        finished = [digest for digest in image.blobs if len(image.blobs[digest]) < BIG]
+        deadline = time.monotonic() + 30
+        while not all(client.has_blob(repository, digest) for digest in finished):
+            assert time.monotonic() < deadline
+        process.kill()
+        process.communicate()
+    assert client.head(repository, "1") is None
+    kept = [digest for digest in image.blobs if client.has_blob(repository, digest)]
+    assert sorted(kept) == sorted(finished)
+    source.clear()
+    again = program("copy", f"{source.address}/{repository}:1", f"{target.address}/{repository}")
+    assert again.code == 0, again
+    assert client.read_all(repository, "1") == image.content()
+    read = {one.path.rpartition("/")[2] for one in source.requests() if "/blobs/" in one.path}
+    assert read == set(image.blobs) - set(kept)
+
+
 def test_what_is_no_registry_ends_with_code_1_and_no_traceback(program: Program) -> None:
     with answering(200, Content_Type="text/html") as address:
         ended = program("copy", f"{address}/x:1", "localhost:1/y")
