@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -285,3 +288,44 @@ def test_a_layer_of_2_gib_is_copied_in_less_than_100_mib_of_memory(
     assert kept.stat().st_size == size
     for data in (stored, kept):
         data.unlink()
+
+
+def test_a_terminal_sees_bars_while_it_runs_and_lines_when_it_is_done(
+    source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    Client(source.address).push(repository, single(size=BIG), "1")
+    ends = [f"{source.address}/{repository}:1", f"{target.address}/{repository}"]
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "regimport", "copy", *ends]
+    with subprocess.Popen(command, stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        said = b""
+        with contextlib.suppress(OSError):  # the terminal's other end closes with the program
+            while piece := os.read(master, 65536):
+                said += piece
+    os.close(master)
+    assert process.returncode == 0
+    text = said.decode()
+    assert "━" in text
+    assert "11.4" in text  # MiB of the layer
+    assert f"{target.address}/{repository}@sha256:" in text.splitlines()[-2]
+    assert "copied in" in text.splitlines()[-1]
+
+
+def test_a_loopback_registry_that_speaks_tls_is_found_out_by_many_threads_at_once(
+    program: Program,
+    source: DockerRegistry,
+    tls_process: DockerRegistry,
+    ca_file: Path,
+    repository: str,
+) -> None:
+    Client(source.address).push(repository, single(), "1")
+    goals = [f"{tls_process.address}/{repository}:t{number}" for number in range(12)]
+    environment = {
+        "SSL_CERT_FILE": str(ca_file),
+        "REGIMPORT_TARGET_USERNAME": USER[0],
+        "REGIMPORT_TARGET_PASSWORD": USER[1],
+    }
+    ended = program("copy", "-j", "12", f"{source.address}/{repository}:1", *goals, **environment)
+    assert ended.code == 0, ended
+    assert len(ended.out.splitlines()) == 12

@@ -61,7 +61,8 @@ class Printer:
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
             place = "/".join(part for part in (error.registry, error.repository) if part)
-            lines.append(_clean(f"  at the {error.side or 'registry'}: {place}"))
+            where = f"at the {error.side}" if error.side else "at"
+            lines.append(_clean(f"  {where}: {place}"))
         if isinstance(error, RegistryError) and error.codes:
             lines.append(_clean(f"  registry's code: {', '.join(error.codes)}"))
         if error.hint:

@@ -34,6 +34,8 @@ __all__ = ["reporter_for"]
 
 # Seconds between two progress lines where nobody sees bars.
 _INTERVAL = 5.0
+# Bytes from which a blob is worth a bar of its own; smaller ones would only flicker.
+_OWN_BAR = 1024 * 1024
 
 
 @contextmanager
@@ -157,7 +159,8 @@ class _Bars(_Warnings):
             elif isinstance(event, BlobStarted):
                 self._start(event)
             elif isinstance(event, BytesMoved):
-                self._progress.advance(self._blobs[event.blob.digest], event.count)
+                if event.blob.digest in self._blobs:
+                    self._progress.advance(self._blobs[event.blob.digest], event.count)
                 if self._whole is not None:
                     self._progress.update(self._whole, completed=self._totals.moved)
             elif isinstance(event, BlobFinished):
@@ -165,6 +168,8 @@ class _Bars(_Warnings):
 
     def _start(self, event: BlobStarted) -> None:
         blob = event.blob
+        if blob.size < _OWN_BAR:
+            return
         task = self._blobs.get(blob.digest)
         if task is not None:
             self._progress.reset(task)

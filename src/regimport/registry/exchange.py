@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -50,6 +51,7 @@ class Exchange:
         plain = registry in options.plain_http or is_loopback(registry)
         # A registry on this machine may speak TLS all the same; its first answer tells.
         self._may_speak_tls = plain and registry not in options.plain_http
+        self._settling = threading.Lock()
         self._speak("http" if plain else "https")
 
     def __repr__(self) -> str:
@@ -79,7 +81,7 @@ class Exchange:
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
         response = self._follow(request, url, sent)
-        if self._may_speak_tls and self._wants_tls(response):
+        if self._may_speak_tls and own and self._wants_tls(response):
             return self.open(request)
         challenges = self._challenges(response)
         if not challenges:
@@ -115,20 +117,27 @@ class Exchange:
 
     def _wants_tls(self, response: httpx.Response) -> bool:
         """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
-        self._may_speak_tls = False
-        if response.status_code != HTTPStatus.BAD_REQUEST or self._base.startswith("https:"):
+        if response.status_code != HTTPStatus.BAD_REQUEST:
+            self._may_speak_tls = False
             return False
-        # The complaint stands in a body, which the answer to a HEAD has not: ask for one.
+        if response.request.url.scheme == "https":
+            return False
+        with self._settling:
+            if self._base.startswith("http:") and self._complains_of_http():
+                self._speak("https")
+        if self._base.startswith("http:"):
+            return False
+        _drain(response)
+        return True
+
+    def _complains_of_http(self) -> bool:
+        """Ask again, for a body: a complaint stands there, which the answer to a HEAD has not."""
         probe = Request("GET", f"{self._base}/v2/")
         answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
         try:
-            if b"HTTPS" not in read_answer("GET", probe.url, answered, SMALL).body:
-                return False
+            return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
         finally:
             answered.close()
-        _drain(response)
-        self._speak("https")
-        return True
 
     def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
         """Give what the registry asks for; nothing where it is not the registry that asks."""

@@ -105,7 +105,7 @@ _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
         "check the user name and password, and that they give access to this repository",
     ),
     403: (AccessDenied, "this account may not do that here; ask for the right to pull or push"),
-    404: (NotFound, None),
+    404: (NotFound, "check the spelling of the repository, and the tag or digest"),
     413: (
         RegistryError,
         "a proxy in front of the registry limits the size of a request; raise its limit",

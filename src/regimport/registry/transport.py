@@ -20,8 +20,9 @@ import httpx
 
 __all__ = ["PIECE", "Transport"]
 
-# The most that is handed on at once, in bytes: large enough that the calls cost nothing.
-PIECE = 1024 * 1024
+# The most that is handed on at once, in bytes; each job has so much in memory, and larger pieces
+# measured no faster.
+PIECE = 256 * 1024
 
 _Origin = tuple[str, str, int]
 _CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
