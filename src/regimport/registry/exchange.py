@@ -81,12 +81,16 @@ class Exchange:
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
         response = self._follow(request, url, sent)
-        if self._may_speak_tls and own and self._wants_tls(response):
+        if own and url.startswith("http:") and self._wants_tls(response):
             return self.open(request)
         challenges = self._challenges(response)
         if not challenges:
             return response
-        fresh = self._authorizer.renew(challenges, request.scopes, sent)
+        try:
+            fresh = self._authorizer.renew(challenges, request.scopes, sent)
+        except BaseException:
+            response.close()
+            raise
         if fresh is None or fresh == sent:
             return response
         _drain(response)
@@ -120,11 +124,10 @@ class Exchange:
         if response.status_code != HTTPStatus.BAD_REQUEST:
             self._may_speak_tls = False
             return False
-        if response.request.url.scheme == "https":
-            return False
         with self._settling:
-            if self._base.startswith("http:") and self._complains_of_http():
+            if self._may_speak_tls and self._complains_of_http():
                 self._speak("https")
+            self._may_speak_tls = False
         if self._base.startswith("http:"):
             return False
         _drain(response)
@@ -136,6 +139,8 @@ class Exchange:
         answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
         try:
             return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
+        except httpx.TransportError:
+            return False
         finally:
             answered.close()
 

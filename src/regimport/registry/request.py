@@ -18,7 +18,7 @@ SMALL = 1024 * 1024
 
 _USER_AGENT = f"regimport/{__version__}"
 # What may be said to a host that a registry sends us to; never who the user is.
-_HEADERS_FOR_ANYONE = frozenset({"accept", "range"})
+_HEADERS_FOR_ANYONE = frozenset({"accept", "content-length", "content-type", "range"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""A server that answers as a test scripts it, on a real socket, and records what it was asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request that came."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+    @property
+    def authorization(self) -> str | None:
+        return self.headers.get("Authorization")
+
+
+@dataclass(frozen=True)
+class Say:
+    """An answer to give."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+Script = Callable[[Heard], Say]
+
+
+class Scripted:
+    """Runs a script on loopback."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.heard: list[Heard] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _any(self) -> None:
+            length = int(self.headers.get("Content-Length", "0"))
+            heard = Heard(self.command, self.path, self.headers, self.rfile.read(length))
+            server.heard.append(heard)
+            say = server.script(heard)
+            self.send_response(say.status)
+            for name, value in say.headers.items():
+                self.send_header(name, value)
+            if "Content-Length" not in say.headers:
+                self.send_header("Content-Length", str(len(say.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(say.body)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _any  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
