@@ -167,7 +167,7 @@ class _Connection:
             try:
                 with _mapped(httpx.WriteError, httpx.WriteTimeout):
                     self._socket.sendall(piece)
-            except httpx.WriteError:
+            except (httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError):
                 self.reusable = False
                 if self._readable():
                     return
