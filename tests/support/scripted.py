@@ -44,7 +44,9 @@ class Scripted:
         self.heard: list[Heard] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.address = f"127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

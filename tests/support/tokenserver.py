@@ -58,7 +58,9 @@ class TokenServer:
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.realm = f"http://127.0.0.1:{self._server.server_port}/token"
 
     def __enter__(self) -> Self:
