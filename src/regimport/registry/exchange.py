@@ -96,7 +96,11 @@ class Exchange:
         _drain(response)
         if request.content is not None:
             raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
-        return self._follow(request, url, fresh)
+        response = self._follow(request, url, fresh)
+        refused = response.status_code == HTTPStatus.UNAUTHORIZED or sent is not None
+        if refused and self._challenges(response):
+            self._authorizer.settle(request.scopes)
+        return response
 
     def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""

@@ -44,6 +44,8 @@ class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = ""
     usable_until: float = 0.0
+    # Whether the registry refused a token that was new: another one would do no better.
+    settled: bool = False
     refused: AccessDenied | None = None
 
 
@@ -102,6 +104,13 @@ class Authorizer:
             return self._answer_basic(scopes, rejected)
         return None
 
+    def settle(self, scopes: Scopes) -> None:
+        """Ask for no more tokens for `scopes` while the one there lasts: a new one was refused."""
+        with self._lock:
+            slot = self._slots.get(scopes)
+        if slot is not None:
+            slot.settled = True
+
     def _learn(self, challenge: Challenge) -> _Realm:
         realm = _Realm(
             check_realm(challenge.params["realm"], self._origin),
@@ -134,7 +143,8 @@ class Authorizer:
             if slot.refused is not None:
                 raise slot.refused
             usable = slot.token and time.monotonic() < slot.usable_until
-            if not usable or rejected == f"Bearer {slot.token}":
+            if not usable or (rejected == f"Bearer {slot.token}" and not slot.settled):
+                slot.settled = slot.settled and bool(usable)
                 try:
                     slot.token, life = self._get_token(realm, scopes)
                 except AccessDenied as error:
