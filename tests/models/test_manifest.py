@@ -43,7 +43,6 @@ def _parse(document: object, content_type: str | None = None) -> Manifest:
 
 def test_an_image_has_a_config_and_layers() -> None:
     manifest = _parse(_IMAGE, OCI_MANIFEST)
-    assert not manifest.is_index
     assert manifest.media_type == OCI_MANIFEST
     assert [blob.size for blob in manifest.blobs()] == [1, 2, 3]
     assert not manifest.manifests
@@ -51,13 +50,13 @@ def test_an_image_has_a_config_and_layers() -> None:
 
 def test_an_index_has_manifests() -> None:
     manifest = _parse(_INDEX, OCI_INDEX)
-    assert manifest.is_index
+    assert manifest.media_type == OCI_INDEX
     assert [child.size for child in manifest.manifests] == [4, 5]
     assert not manifest.blobs()
 
 
 def test_an_empty_index_is_an_index() -> None:
-    assert _parse({"schemaVersion": 2, "manifests": []}).is_index
+    assert _parse({"schemaVersion": 2, "manifests": []}).media_type == OCI_INDEX
 
 
 def test_the_bytes_stay_as_they_came() -> None:

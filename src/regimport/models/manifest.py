@@ -83,11 +83,6 @@ class Manifest:
         """The digest of `raw`."""
         return self.descriptor.digest
 
-    @property
-    def is_index(self) -> bool:
-        """Whether it lists manifests, not blobs."""
-        return self.config is None and (bool(self.manifests) or self.media_type in INDEX_TYPES)
-
     def blobs(self) -> tuple[Descriptor, ...]:
         """Give the config, if there is one, and the layers, as they are listed."""
         return self.layers if self.config is None else (self.config, *self.layers)
