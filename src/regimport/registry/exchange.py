@@ -13,7 +13,7 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.models.credential import Credential
 from regimport.models.reference import is_loopback
 from regimport.options import CopyOptions
-from regimport.redact import safe_url
+from regimport.redact import safe_headers, safe_url
 from regimport.registry.challenge import Challenge, parse_challenges
 from regimport.registry.locations import Origin, redirect_target
 from regimport.registry.request import SMALL, Request, on_the_wire
@@ -114,8 +114,8 @@ class Exchange:
             raise unreachable(error, host) from error
         response.request = built
         if _LOG.isEnabledFor(logging.DEBUG):
-            shown = safe_url(str(built.url))
-            _LOG.debug("%s %s: %d", built.method, shown, response.status_code)
+            shown, headers = safe_url(str(built.url)), safe_headers(response.headers)
+            _LOG.debug("%s %s: %d %s", built.method, shown, response.status_code, headers)
         return response
 
     def _speak(self, scheme: str) -> None:
