@@ -227,7 +227,7 @@ def _read_token(answer: Answer) -> tuple[str, float]:
             status=answer.status,
         )
     known = isinstance(life, (int, float)) and not isinstance(life, bool) and life > 0
-    return token, min(float(life), _LONGEST_LIFE) if known else _DEFAULT_LIFE
+    return token, float(min(life, _LONGEST_LIFE)) if known else _DEFAULT_LIFE
 
 
 def _refused(answer: Answer, credential: Credential | None) -> AccessDenied:
