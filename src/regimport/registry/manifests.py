@@ -89,6 +89,7 @@ def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
         )
     if isinstance(error, RegistryError) and not isinstance(error, AccessDenied):
         error.message += f" (putting a manifest of type {manifest.media_type})"
+        error.args = (error.message,)
     raise error
 
 
