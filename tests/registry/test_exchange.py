@@ -8,7 +8,7 @@ from regimport.errors import RegistryError
 from regimport.models.credential import Credential
 from regimport.registry.request import Request
 from registry.conftest import Sessions
-from registry.peers import Asked, Reply, web
+from registry.peers import Asked, Line, Reply, peer, web
 
 _USER = Credential("user", "secret")
 _SCOPES = ("repository:app:pull",)
@@ -119,3 +119,20 @@ def test_a_redirect_to_nowhere_good_is_refused_without_a_secret(
             sessions.open(server.address).ask(_GET)
         assert "secret" not in str(raised.value)
         assert len(server.asked) == 1
+
+
+def test_a_look_for_tls_that_breaks_is_tried_again_and_leaves_nothing_open(
+    sessions: Sessions,
+) -> None:
+    def treat(line: Line) -> None:
+        line.head()
+        if line.number == 0:
+            line.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nwords")
+            assert line.head() == []
+        elif line.number > 1:
+            line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with peer(treat) as server:
+        assert sessions.open(server.address).ask(_GET).body == b"ok"
+        for _ in range(3):
+            assert server.closed.acquire(timeout=10)

@@ -128,10 +128,14 @@ class Exchange:
         if response.status_code != HTTPStatus.BAD_REQUEST:
             self._may_speak_tls = False
             return False
-        with self._settling:
-            if self._may_speak_tls and self._complains_of_http():
-                self._speak("https")
-            self._may_speak_tls = False
+        try:
+            with self._settling:
+                if self._may_speak_tls and self._complains_of_http():
+                    self._speak("https")
+                self._may_speak_tls = False
+        except BaseException:
+            response.close()
+            raise
         if self._base.startswith("http:"):
             return False
         _drain(response)
