@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,6 +139,35 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(transport: T
             assert _read(transport, _request("GET", server.url)) == (200, b"ok")
             assert server.closed.acquire(timeout=10)
         assert server.connections == 3
+
+
+def test_a_stream_does_not_go_to_a_connection_that_was_closed_while_idle(
+    transport: Transport,
+) -> None:
+    with peer(_once(_OK)) as server:
+        for _ in range(2):
+            request = _request("PUT", server.url, iter([b"a"]), {"Content-Length": "1"})
+            assert _read(transport, request) == (200, b"ok")
+            assert server.closed.acquire(timeout=10)
+
+
+def test_what_comes_while_a_connection_is_idle_is_no_answer(transport: Transport) -> None:
+    read, sent = threading.Event(), threading.Event()
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(_OK)
+        assert read.wait(10)
+        if line.number == 0:
+            line.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            sent.set()
+            line.linger()
+
+    with peer(treat) as server:
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        read.set()
+        assert sent.wait(10)
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
 
 
 def _closes_at_the_second(line: Line) -> None:
