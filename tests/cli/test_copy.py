@@ -48,6 +48,11 @@ def test_a_source_may_be_named_by_digest_and_by_tag_and_digest(
     assert program("copy", f"{name}@{image.root}", f"{target.address}/{repository}").code == 0
     assert client.head(repository, "latest") is None
     assert client.read_all(repository, image.root) == image.content()
+    source.clear()
+    target.clear()
+    assert program("copy", f"{name}@{image.root}", f"{target.address}/{repository}").code == 0
+    asked = [[one.method for one in side.requests()] for side in (source, target)]
+    assert asked == [["HEAD"], ["HEAD"]]
     pinned = f"{name}:renamed@{image.root}"
     assert program("copy", pinned, f"{target.address}/{repository}").code == 0
     assert client.head(repository, "renamed") == image.root

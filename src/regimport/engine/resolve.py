@@ -50,17 +50,20 @@ def resolve(
 ) -> tuple[Descriptor, list[Descriptor | RegimportError | None]]:
     """Ask both ends at once: the source what `reference` is, the targets what their tags are.
 
-    Gives the root and, for each goal, what its tag points to: None for nothing or no tag, an
-    error where asking failed. Raises `NotFound` if the source has no such image.
+    Gives the root and, for each goal, what its tag points to: None for nothing, an error where
+    asking failed. A goal without a tag is asked about the source's digest, if that is known.
+    Raises `NotFound` if the source has no such image.
     """
-    asked = [goal for goal in goals if goal.tag is not None]
+    pinned = reference if reference.startswith(("sha256:", "sha512:")) else None
+    names = [goal.tag or pinned for goal in goals]
+    asked = [(goal, name) for goal, name in zip(goals, names, strict=True) if name is not None]
 
     def ask(number: int) -> Descriptor | RegimportError | None:
         if number < 0:
             return source.head_manifest(reference)
-        goal = asked[number]
+        goal, name = asked[number]
         try:
-            return goal.end.head_manifest(goal.tag or "")
+            return goal.end.head_manifest(name)
         except RegimportError as error:
             return error
 
@@ -73,7 +76,7 @@ def resolve(
             status=404,
         ).located(Side.SOURCE, source.name)
     replies = iter(answers)
-    return root, [None if goal.tag is None else next(replies) for goal in goals]
+    return root, [None if name is None else next(replies) for name in names]
 
 
 def judge(
