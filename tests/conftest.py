@@ -22,6 +22,8 @@ from support.registries import (
 )
 from support.tokenserver import TokenServer
 
+# Set for the run of the tests that has httpx's transport in the place of ours.
+_KEPT = "REGIMPORT_TRANSPORT"
 _CLEARED = ("REGIMPORT_", "DOCKER_", "XDG_", "SSL_CERT_")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _numbers = itertools.count()
@@ -43,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the machine's user counts in a test."""
     for name in os.environ:
+        if name == _KEPT:
+            continue
         if name.startswith(_CLEARED) or name.lower() in _PROXIES or name == "REGISTRY_AUTH_FILE":
             monkeypatch.delenv(name)
     home = tmp_path / "home"

@@ -16,6 +16,7 @@ from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
+from regimport.registry.wire import Carrier
 
 __all__ = ["Ends", "FindCredential"]
 
@@ -90,8 +91,17 @@ class Ends:
                 lambda repository: self._find_credential(side, registry, repository),
                 self._reporter,
                 self._stop,
+                self._carrier(),
             )
         return session
+
+    def _carrier(self) -> Carrier | None:
+        if self._options.transport == "httpx":
+            # Imported where it is asked for: httpx takes as long to load as all the rest.
+            from regimport.registry.stock import StockTransport  # noqa: PLC0415
+
+            return StockTransport()
+        return None
 
 
 def _mountable(

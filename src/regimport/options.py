@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from regimport.errors import InvalidOptions
 
@@ -89,7 +90,9 @@ class CopyOptions:
 
     `jobs` is how many blobs and manifests are moved at once. `no_clobber` leaves an existing
     target tag alone. `dry_run` stops after the plan. `plain_http` are the registries (`host` or
-    `host:port`) to be spoken to without TLS; loopback addresses are by themselves.
+    `host:port`) to be spoken to without TLS; loopback addresses are by themselves. `transport` is
+    what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
+    a fault of one from a fault of the registry.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -99,6 +102,7 @@ class CopyOptions:
     no_clobber: bool = False
     dry_run: bool = False
     plain_http: frozenset[str] = frozenset()
+    transport: Literal["pooled", "httpx"] = "pooled"
 
     def __post_init__(self) -> None:
         if not 1 <= self.jobs <= 256:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 
-import httpx
 import pytest
 
 from regimport.errors import (
@@ -16,12 +16,13 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
+from regimport.registry.wire import Headers, WireRequest, WireResponse
 
 _URL = "https://r.example/v2/app/manifests/v1?secret=hush"
 
 
 def _error(status: int, body: bytes = b"", method: str = "GET") -> RegistryError | Unreachable:
-    error = error_of(Answer(method, _URL, status, httpx.Headers(), body))
+    error = error_of(Answer(method, _URL, status, Headers(), body))
     assert isinstance(error, (RegistryError, Unreachable))
     assert "hush" not in str(error)
     return error
@@ -81,15 +82,29 @@ def test_a_strange_body_is_no_second_error(body: bytes) -> None:
     assert _error(400, body).message
 
 
+class _Body:
+    def __init__(self, content: Sequence[bytes]) -> None:
+        self._content = content
+
+    def pieces(self) -> Iterator[bytes]:
+        yield from self._content
+
+    def close(self) -> None: ...
+
+
+def _response(status: int, content: Sequence[bytes]) -> WireResponse:
+    return WireResponse(WireRequest("GET", _URL, {}), status, Headers(), _Body(content))
+
+
 def test_at_most_64_kib_of_an_error_are_kept() -> None:
-    response = httpx.Response(400, content=iter([b"x" * 1000] * 1000))
+    response = _response(400, [b"x" * 1000] * 1000)
     assert len(read_answer("GET", _URL, response, 10).body) == 64 * 1024
 
 
 def test_an_answer_that_is_too_long_is_an_error() -> None:
-    assert read_answer("GET", _URL, httpx.Response(200, content=iter([b"ab"])), 2).body == b"ab"
+    assert read_answer("GET", _URL, _response(200, [b"ab"]), 2).body == b"ab"
     with pytest.raises(InvalidManifest):
-        read_answer("GET", _URL, httpx.Response(200, content=iter([b"ab", b"c"])), 2)
+        read_answer("GET", _URL, _response(200, [b"ab", b"c"]), 2)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
 import respx
 
@@ -15,6 +16,7 @@ from regimport.models.mediatype import ACCEPT_MANIFESTS
 from regimport.options import CopyOptions
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
+from regimport.registry.stock import StockTransport
 from support.images import single
 
 IMAGE = single()
@@ -24,7 +26,7 @@ URL = "https://registry-1.docker.io/v2/library/hello-world"
 @pytest.fixture
 def hub() -> Iterator[Repository]:
     """Docker Hub, as respx plays it."""
-    transport = httpx.HTTPTransport()
+    transport = StockTransport()
     session = Session(
         "docker.io",
         Side.SOURCE,
@@ -65,3 +67,25 @@ def test_what_is_missing_is_not_found(hub: Repository) -> None:
     with pytest.raises(NotFound) as caught:
         hub.get_manifest("no")
     assert caught.value.codes == ("MANIFEST_UNKNOWN",)
+
+
+def _modules(transport: str) -> str:
+    script = f"""
+import sys
+from regimport import CopyOptions, RegimportError, RetryPolicy, copy
+try:
+    copy("127.0.0.1:1/a", "127.0.0.1:1/b", options=CopyOptions(
+        transport={transport!r}, retry=RetryPolicy(attempts=1)))
+except RegimportError as error:
+    print(type(error).__name__, "httpx" in sys.modules)
+"""
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize(("transport", "loaded"), [("pooled", False), ("httpx", True)])
+def test_httpx_carries_the_requests_where_it_is_asked_for_and_only_there(
+    transport: str, loaded: bool
+) -> None:
+    assert _modules(transport) == f"Unreachable {loaded}\n"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-import httpx
 import pytest
 
 from regimport.errors import AccessDenied, RegistryError
@@ -17,6 +16,7 @@ from regimport.registry.challenge import parse_challenges
 from regimport.registry.locations import Origin
 from regimport.registry.responses import Answer
 from regimport.registry.tokens import Authorizer, Scopes
+from regimport.registry.wire import Headers
 
 _USER = Credential("user", "secret")
 _PULL = ("repository:app:pull",)
@@ -40,7 +40,7 @@ class _Service:
 
 
 def _answer(status: int, body: bytes = b"") -> Answer:
-    return Answer("GET", "https://auth.example/token", status, httpx.Headers(), body)
+    return Answer("GET", "https://auth.example/token", status, Headers(), body)
 
 
 def _enter(service: _Service, credential: Credential | None = None) -> Authorizer:

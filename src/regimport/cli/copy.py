@@ -25,6 +25,7 @@ def copy(
     target_username: params.TargetUsername = None,
     target_password_stdin: params.TargetPasswordStdin = False,
     plain_http: params.PlainHttp = None,
+    transport: params.Transport = params.TransportKind.POOLED,
     output: params.Output = params.OutputKind.TEXT,
     format: params.Format = None,  # noqa: A002 - the option's name
     progress: params.Progress = params.ProgressKind.AUTO,
@@ -53,6 +54,7 @@ def copy(
         dry_run=dry_run,
         plain_http=plain_http,
         max_wait=max_wait,
+        transport=transport,
     )
     source_credential, target_credential = params.credentials_of(
         ("source-", source_username, source_password_stdin),

@@ -35,6 +35,8 @@ __all__ = [
     "TargetArguments",
     "TargetPasswordStdin",
     "TargetUsername",
+    "Transport",
+    "TransportKind",
     "Username",
     "Verbose",
     "copy_options",
@@ -50,6 +52,13 @@ class OutputKind(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class TransportKind(StrEnum):
+    """What carries the requests."""
+
+    POOLED = "pooled"
+    HTTPX = "httpx"
 
 
 class ProgressKind(StrEnum):
@@ -123,6 +132,15 @@ MaxWait: TypeAlias = Annotated[
         min=0,
         help="Longest wait that a registry may ask for before the copy ends: exit code 8.",
         rich_help_panel=_LIMITS,
+    ),
+]
+Transport: TypeAlias = Annotated[
+    TransportKind,
+    typer.Option(
+        envvar="REGIMPORT_TRANSPORT",
+        help="What carries the requests: regimport's own pooled connections, or httpx's, which "
+        "are slower; to tell a fault of one from a fault of the registry.",
+        rich_help_panel=_ACCESS,
     ),
 ]
 PlainHttp: TypeAlias = Annotated[
@@ -230,6 +248,7 @@ def copy_options(
     dry_run: bool,
     plain_http: list[str] | None,
     max_wait: float,
+    transport: TransportKind,
 ) -> CopyOptions:
     """Turn the flags of `copy` into options; raises `UsageError`."""
     return CopyOptions(
@@ -239,6 +258,7 @@ def copy_options(
         no_clobber=no_clobber,
         dry_run=dry_run,
         plain_http=frozenset(plain_http or ()),
+        transport=transport.value,
     )
 
 

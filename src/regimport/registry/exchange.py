@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
-import httpx
-
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
 from regimport.models.credential import Credential
 from regimport.models.reference import is_loopback
@@ -20,7 +18,7 @@ from regimport.registry.request import SMALL, Request, on_the_wire
 from regimport.registry.responses import read_answer
 from regimport.registry.retry import unreachable
 from regimport.registry.tokens import Authorizer, Fetch
-from regimport.registry.transport import Transport
+from regimport.registry.wire import Carrier, TransportError, WireRequest, WireResponse
 
 __all__ = ["Exchange"]
 
@@ -41,13 +39,13 @@ class Exchange:
         options: CopyOptions,
         credential: Callable[[str], Credential | None],
         fetch: Fetch,
-        transport: httpx.BaseTransport | None = None,
+        transport: Carrier,
     ) -> None:
         self.registry = registry
         self._timeouts = options.timeouts
         self._credential = credential
         self._fetch = fetch
-        self._transport = transport or Transport()
+        self._transport = transport
         plain = registry in options.plain_http or is_loopback(registry)
         # A registry on this machine may speak TLS all the same; its first answer tells.
         self._may_speak_tls = plain and registry not in options.plain_http
@@ -71,7 +69,7 @@ class Exchange:
         absolute = request.url.startswith(("http://", "https://"))
         return request.url if absolute else f"{self._base}/v2/{request.url}"
 
-    def open(self, request: Request) -> httpx.Response:
+    def open(self, request: Request) -> WireResponse:
         """Make one attempt, with the authorization that the registry turns out to want.
 
         Raises `Transient` or `Unreachable` where no answer came, `AccessDenied` where there is
@@ -97,25 +95,25 @@ class Exchange:
         if request.content is not None:
             raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
         response = self._follow(request, url, fresh)
-        refused = response.status_code == HTTPStatus.UNAUTHORIZED or sent is not None
+        refused = response.status == HTTPStatus.UNAUTHORIZED or sent is not None
         if refused and self._challenges(response):
             self._authorizer.settle(request.scopes)
         return response
 
-    def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
+    def send_elsewhere(self, request: Request, url: str) -> WireResponse:
         """Send a request to a token service, with all the headers it has."""
         return self._carry(on_the_wire(request, url, None, self._timeouts, own=True))
 
-    def _carry(self, built: httpx.Request) -> httpx.Response:
+    def _carry(self, built: WireRequest) -> WireResponse:
         try:
-            response = self._transport.handle_request(built)
-        except httpx.TransportError as error:
-            host = self.registry if Origin.of(str(built.url)) == self._origin else built.url.host
+            response = self._transport.send(built)
+        except TransportError as error:
+            there = Origin.of(built.url)
+            host = self.registry if there == self._origin else there.host
             raise unreachable(error, host) from error
-        response.request = built
         if _LOG.isEnabledFor(logging.DEBUG):
-            shown, headers = safe_url(str(built.url)), safe_headers(response.headers)
-            _LOG.debug("%s %s: %d %s", built.method, shown, response.status_code, headers)
+            shown, headers = safe_url(built.url), safe_headers(response.headers)
+            _LOG.debug("%s %s: %d %s", built.method, shown, response.status, headers)
         return response
 
     def _speak(self, scheme: str) -> None:
@@ -123,9 +121,9 @@ class Exchange:
         self._origin = Origin.of(self._base)
         self._authorizer = Authorizer(self._origin, self._credential, self._fetch)
 
-    def _wants_tls(self, response: httpx.Response) -> bool:
+    def _wants_tls(self, response: WireResponse) -> bool:
         """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
-        if response.status_code != HTTPStatus.BAD_REQUEST:
+        if response.status != HTTPStatus.BAD_REQUEST:
             self._may_speak_tls = False
             return False
         try:
@@ -147,17 +145,17 @@ class Exchange:
         answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
         try:
             return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
-        except httpx.TransportError:
+        except TransportError:
             return False
         finally:
             answered.close()
 
-    def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
+    def _challenges(self, response: WireResponse) -> tuple[Challenge, ...]:
         """Give what the registry asks for; nothing where it is not the registry that asks."""
-        status = response.status_code
+        status = response.status
         if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ()
-        if Origin.of(str(response.request.url)) != self._origin:
+        if Origin.of(response.request.url) != self._origin:
             return ()
         values = response.headers.get_list("www-authenticate")
         challenges = parse_challenges(", ".join(values))
@@ -166,13 +164,13 @@ class Exchange:
             return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
         return challenges
 
-    def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
+    def _follow(self, request: Request, url: str, authorization: str | None) -> WireResponse:
         """Send a request, and follow the redirects of what has no body, each built anew."""
         for _ in range(_MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
             built = on_the_wire(request, url, authorization, self._timeouts, own=own)
             response = self._carry(built)
-            if response.status_code not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+            if response.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
                 return response
             location = response.headers.get("location", "")
             _drain(response)
@@ -185,11 +183,11 @@ class Exchange:
         )
 
 
-def _drain(response: httpx.Response) -> None:
+def _drain(response: WireResponse) -> None:
     """Read the little that is left of an answer, so that its connection can serve again."""
     try:
-        read_answer("GET", str(response.request.url), response, SMALL)
-    except (httpx.TransportError, RegimportError):
+        read_answer("GET", response.request.url, response, SMALL)
+    except (TransportError, RegimportError):
         pass
     finally:
         response.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-
-import httpx
+from urllib.parse import quote, urlsplit
 
 from regimport._version import __version__
 from regimport.options import Timeouts
 from regimport.registry.tokens import Scopes
+from regimport.registry.wire import Clocks, WireRequest
 
 __all__ = ["SMALL", "Request", "on_the_wire"]
 
@@ -17,6 +17,10 @@ __all__ = ["SMALL", "Request", "on_the_wire"]
 SMALL = 1024 * 1024
 
 _USER_AGENT = f"regimport/{__version__}"
+# Reserved characters, and the sign of an escape (RFC 3986, section 2).
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
+# Methods whose requests say how long their body is, be it empty (RFC 9110, section 8.6).
+_WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be said to a host that a registry sends us to; never who the user is.
 _HEADERS_FOR_ANYONE = frozenset({"accept", "content-length", "content-type", "range"})
 
@@ -40,9 +44,9 @@ class Request:
 
 def on_the_wire(
     request: Request, url: str, authorization: str | None, timeouts: Timeouts, *, own: bool
-) -> httpx.Request:
+) -> WireRequest:
     """Give the request for `url`; off the registry's `own` origin it says nothing of the user."""
-    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
+    headers = {"Host": _host(url), "User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
     headers |= {
         name: value
         for name, value in request.headers.items()
@@ -50,16 +54,17 @@ def on_the_wire(
     }
     if own and authorization is not None:
         headers["Authorization"] = authorization
-    clocks = {
-        "connect": timeouts.connect,
-        "read": timeouts.idle if request.content is None else timeouts.answer,
-        "write": timeouts.idle,
-        "pool": None,
-    }
-    return httpx.Request(
-        request.method,
-        url,
-        headers=headers,
-        content=request.body if request.content is None else request.content,
-        extensions={"timeout": clocks},
-    )
+    if request.content is None and (request.body or request.method in _WITH_BODY):
+        headers["Content-Length"] = str(len(request.body))
+    body = request.body if request.content is None else request.content
+    read = timeouts.idle if request.content is None else timeouts.answer
+    clocks = Clocks(connect=timeouts.connect, read=read, write=timeouts.idle)
+    # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.
+    return WireRequest(request.method, quote(url, safe=_URL_CHARACTERS), headers, body, clocks)
+
+
+def _host(url: str) -> str:
+    """Give the Host of a URL, without the port that its scheme has anyway."""
+    parts = urlsplit(url)
+    default = {"http": ":80", "https": ":443"}[parts.scheme]
+    return parts.netloc.removesuffix(default)

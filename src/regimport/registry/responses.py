@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-import httpx
-
 from regimport.errors import (
     AccessDenied,
     InvalidManifest,
@@ -21,6 +19,7 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
+from regimport.registry.wire import Headers, WireResponse
 
 __all__ = ["Answer", "error_of", "read_answer", "retry_after"]
 
@@ -35,7 +34,7 @@ class Answer:
     method: str
     url: str
     status: int
-    headers: httpx.Headers
+    headers: Headers
     body: bytes = b""
 
     @property
@@ -44,17 +43,17 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> Answer:
+def read_answer(method: str, url: str, response: WireResponse, limit: int) -> Answer:
     """Read a response whole; raises `InvalidManifest` if a good one is longer than `limit` bytes.
 
     What is too long of an error is cut off.
     """
-    ok = response.status_code < HTTPStatus.BAD_REQUEST
+    ok = response.status < HTTPStatus.BAD_REQUEST
     most = limit if ok else _ERROR_BYTES
     pieces: list[bytes] = []
     size = 0
     if method != "HEAD":
-        for piece in response.iter_raw():
+        for piece in response.body.pieces():
             pieces.append(bytes(piece))
             size += len(piece)
             if size > most:
@@ -64,7 +63,7 @@ def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> 
             f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
             hint="no registry serves that; a proxy may have answered in its place",
         )
-    return Answer(method, url, response.status_code, response.headers, b"".join(pieces)[:most])
+    return Answer(method, url, response.status, response.headers, b"".join(pieces)[:most])
 
 
 def error_of(answer: Answer) -> RegimportError:

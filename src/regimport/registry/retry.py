@@ -8,11 +8,11 @@ import ssl
 from collections.abc import Callable
 from typing import TypeVar
 
-import httpx
 import tenacity
 
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
+from regimport.registry.wire import TransportError, TransportTimeout
 
 __all__ = ["RETRYABLE", "Transient", "repeat", "unreachable"]
 
@@ -69,7 +69,7 @@ def repeat(
         raise _final(last, policy) from last
 
 
-def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | Transient:
+def unreachable(error: TransportError, registry: str) -> RegimportError | Transient:
     """Say what a transport error means: an error that stays, or one that may pass."""
     cause = _root_cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -87,7 +87,7 @@ def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | 
             f"there is no host named {registry.rpartition(':')[0] or registry}",
             hint="check the spelling of the registry, and this machine's name servers",
         )
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, TransportTimeout):
         reason = "it did not answer in time"
     else:
         reason = str(cause) or type(error).__name__

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
-import httpx
-
 from regimport.errors import AccessDenied, BrokenTransfer, Side
 from regimport.events import Reporter, Retrying
 from regimport.models.credential import Credential
@@ -25,6 +23,8 @@ from regimport.registry.gate import Gate
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
 from regimport.registry.retry import RETRYABLE, Transient, repeat, unreachable
+from regimport.registry.transport import Transport
+from regimport.registry.wire import Carrier, TransportError, WireResponse
 
 __all__ = ["Session"]
 
@@ -44,14 +44,15 @@ class Session:
         credential: Callable[[str], Credential | None],
         reporter: Reporter,
         stop: threading.Event,
-        transport: httpx.BaseTransport | None = None,
+        transport: Carrier | None = None,
     ) -> None:
         self.registry = registry
         self.side = side
         self._policy = options.retry
         self._reporter = reporter
         self._gate = Gate(stop)
-        self._exchange = Exchange(registry, options, credential, self._fetch, transport)
+        carrier = transport or Transport()
+        self._exchange = Exchange(registry, options, credential, self._fetch, carrier)
 
     def __repr__(self) -> str:
         return f"<Session as {self.side}: {self._gate!r}, {self._exchange!r}>"
@@ -76,16 +77,16 @@ class Session:
         What breaks while its pieces are read is raised as `BrokenTransfer`.
         """
 
-        def attempt() -> httpx.Response:
+        def attempt() -> WireResponse:
             response = self._open(request)
-            if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise error_of(self._read(request, response))
             return response
 
         response = self._repeat(attempt, request)
         try:
-            url = str(response.request.url)
-            head = Answer(request.method, url, response.status_code, response.headers)
+            url = response.request.url
+            head = Answer(request.method, url, response.status, response.headers)
             yield head, self._pieces(response)
         finally:
             response.close()
@@ -98,22 +99,22 @@ class Session:
         try:
             response = self._open(request)
             with _closing(response):
-                url = str(response.request.url)
+                url = response.request.url
                 return read_answer(request.method, url, response, request.limit)
-        except (httpx.TransportError, Transient) as error:
+        except (TransportError, Transient) as error:
             raise self._broken(error) from error
 
-    def _open(self, request: Request) -> httpx.Response:
+    def _open(self, request: Request) -> WireResponse:
         self._gate.wait()
         return self._exchange.open(request)
 
-    def _read(self, request: Request, response: httpx.Response) -> Answer:
+    def _read(self, request: Request, response: WireResponse) -> Answer:
         """Read an answer whole; raises `Transient` where another try may go better."""
         try:
             with _closing(response):
-                url = str(response.request.url)
+                url = response.request.url
                 answer = read_answer(request.method, url, response, request.limit)
-        except httpx.TransportError as error:
+        except TransportError as error:
             raise unreachable(error, self.registry) from error
         if answer.status in RETRYABLE:
             raise self._not_now(answer)
@@ -125,10 +126,10 @@ class Session:
             self._gate.hold(wait)
         return Transient(error_of(answer), wait)
 
-    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+    def _pieces(self, response: WireResponse) -> Iterator[bytes]:
         try:
-            yield from response.iter_raw()
-        except httpx.TransportError as error:
+            yield from response.body.pieces()
+        except TransportError as error:
             raise self._broken(error) from error
 
     def _broken(self, error: Exception) -> BrokenTransfer:
@@ -163,7 +164,7 @@ class Session:
 
 
 @contextmanager
-def _closing(response: httpx.Response) -> Iterator[None]:
+def _closing(response: WireResponse) -> Iterator[None]:
     try:
         yield
     finally:

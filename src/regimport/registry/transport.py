@@ -1,8 +1,8 @@
 """The connections to registries: what carries requests, and how long it waits.
 
-httpx's interface over the standard library's connections, which costs a quarter of httpx's own
-stack for a request and a third for a large body: pieces are read into one buffer and sent from
-it. It adds nothing to a request: no cookies, no redirects, no credentials, no proxies.
+Over the standard library's connections, which cost a quarter of httpx's own stack for a request
+and a third for a large body: pieces are read into one buffer and sent from it. It adds nothing to
+a request: no cookies, no redirects, no credentials, no proxies.
 """
 
 from __future__ import annotations
@@ -15,8 +15,21 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import cast
+from urllib.parse import urlsplit
 
-import httpx
+from regimport.registry.wire import (
+    ConnectError,
+    ConnectTimeout,
+    Headers,
+    ProtocolError,
+    ReadError,
+    ReadTimeout,
+    TransportError,
+    WireRequest,
+    WireResponse,
+    WriteError,
+    WriteTimeout,
+)
 
 __all__ = ["PIECE", "Transport"]
 
@@ -28,10 +41,10 @@ _Origin = tuple[str, str, int]
 _CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
-class Transport(httpx.BaseTransport):
+class Transport:
     """Pooled HTTP/1.1 connections; TLS is set up when the first https request is made.
 
-    A piece of a body that `handle_request`'s response gives is good until the next is asked for.
+    A piece of an answer's body is good until the next is asked for.
     """
 
     def __init__(self) -> None:
@@ -40,21 +53,20 @@ class Transport(httpx.BaseTransport):
         self._context: ssl.SSLContext | None = None
         self._closed = False
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; raises `httpx.TransportError`, and whatever its body raises."""
-        origin = _origin(request.url)
-        clocks = request.extensions.get("timeout", {})
+    def send(self, request: WireRequest) -> WireResponse:
+        """Send a request; raises `TransportError`, and whatever its body raises."""
+        origin, target = _parts(request.url)
         connection = self._take(origin)
         if connection is not None:
             try:
-                return self._exchange(connection, origin, request)
-            except httpx.RemoteProtocolError as error:
+                return self._exchange(connection, origin, target, request)
+            except ProtocolError as error:
                 # It died while idle; what has no streaming body can go again at once.
                 if not isinstance(error.__cause__, _CLOSED) or not _repeatable(request):
                     raise
         context = self._tls() if origin[0] == "https" else None
-        connection = _Connection(origin, context, clocks.get("connect"))
-        return self._exchange(connection, origin, request)
+        connection = _Connection(origin, context, request.clocks.connect)
+        return self._exchange(connection, origin, target, request)
 
     def close(self) -> None:
         """Close the connections that are idle now, and the others when they become so."""
@@ -66,18 +78,15 @@ class Transport(httpx.BaseTransport):
                 connection.close()
 
     def _exchange(
-        self, connection: _Connection, origin: _Origin, request: httpx.Request
-    ) -> httpx.Response:
+        self, connection: _Connection, origin: _Origin, target: str, request: WireRequest
+    ) -> WireResponse:
         try:
-            answer = connection.exchange(request)
+            answer = connection.exchange(request, target)
         except BaseException:
             connection.close()
             raise
-        return httpx.Response(
-            answer.status,
-            headers=[(k.encode("latin-1"), v.encode("latin-1")) for k, v in answer.getheaders()],
-            stream=_Body(self, connection, origin, answer, head=request.method == "HEAD"),
-        )
+        body = _Body(self, connection, origin, answer, head=request.method == "HEAD")
+        return WireResponse(request, answer.status, Headers(answer.getheaders()), body)
 
     def _take(self, origin: _Origin) -> _Connection | None:
         while True:
@@ -117,7 +126,7 @@ class _Connection:
             )
         else:
             self._http = http.client.HTTPConnection(host, port, timeout=timeout)
-        with _mapped(httpx.ConnectError, httpx.ConnectTimeout):
+        with _mapped(ConnectError, ConnectTimeout):
             self._http.connect()
         self._socket: socket.socket = self._http.sock
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -133,30 +142,29 @@ class _Connection:
         """Close it, whatever it is at."""
         self._http.close()
 
-    def exchange(self, request: httpx.Request) -> http.client.HTTPResponse:
+    def exchange(self, request: WireRequest, target: str) -> http.client.HTTPResponse:
         """Send a request whole, and read the head of the answer."""
-        clocks = request.extensions.get("timeout", {})
-        self._socket.settimeout(clocks.get("write"))
-        with _mapped(httpx.WriteError, httpx.WriteTimeout):
-            self._send_head(request)
-        self._send_body(request)
-        self._socket.settimeout(clocks.get("read"))
-        with _mapped(httpx.ReadError, httpx.ReadTimeout):
+        self._socket.settimeout(request.clocks.write)
+        small = request.body if isinstance(request.body, bytes) else b""
+        with _mapped(WriteError, WriteTimeout):
+            self._send_head(request, target, small)
+        if not isinstance(request.body, bytes):
+            self._send_stream(request.body)
+        self._socket.settimeout(request.clocks.read)
+        with _mapped(ReadError, ReadTimeout):
             answer = self._http.getresponse()
         _check_framing(answer)
         return answer
 
-    def _send_head(self, request: httpx.Request) -> None:
-        target = request.url.raw_path.decode("ascii")
+    def _send_head(self, request: WireRequest, target: str, body: bytes) -> None:
         self._http.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in request.headers.raw:
+        for name, value in request.headers.items():
             self._http.putheader(name, value)
-        self._http.endheaders()
+        self._http.endheaders(body or None)
 
-    def _send_body(self, request: httpx.Request) -> None:
-        """Send the body; an answer that comes before its end stops it."""
-        assert isinstance(request.stream, Iterable)
-        for piece in request.stream:
+    def _send_stream(self, stream: Iterable[bytes]) -> None:
+        """Send a body piece by piece; an answer that comes before its end stops it."""
+        for piece in stream:
             if not piece:
                 continue
             if not self._encrypted and self._readable():
@@ -165,9 +173,9 @@ class _Connection:
                 self.reusable = False
                 return
             try:
-                with _mapped(httpx.WriteError, httpx.WriteTimeout):
+                with _mapped(WriteError, WriteTimeout):
                     self._socket.sendall(piece)
-            except (httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError):
+            except (WriteError, WriteTimeout, ProtocolError):
                 self.reusable = False
                 if self._readable():
                     return
@@ -179,7 +187,7 @@ class _Connection:
         return bool(poll.poll(0))
 
 
-class _Body(httpx.SyncByteStream):
+class _Body:
     """The body of an answer; its connection is kept if it was read to its end."""
 
     def __init__(
@@ -198,8 +206,9 @@ class _Body(httpx.SyncByteStream):
         self._done = head or answer.length == 0
         self._open = True
 
-    def __iter__(self) -> Iterator[bytes]:
-        with _mapped(httpx.ReadError, httpx.ReadTimeout):
+    def pieces(self) -> Iterator[bytes]:
+        """Give the bytes as they come, in one buffer that is used again."""
+        with _mapped(ReadError, ReadTimeout):
             yield from self._pieces()
         self._done = True
 
@@ -230,38 +239,43 @@ class _Body(httpx.SyncByteStream):
             if not count:
                 raise http.client.IncompleteRead(b"", left)
             left -= count
-            # Typed as httpx does; what reads it takes any buffer.
+            # Typed as bytes: what reads it takes any buffer.
             yield cast("bytes", buffer[:count])
 
 
-def _origin(url: httpx.URL) -> _Origin:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+def _parts(url: str) -> tuple[_Origin, str]:
+    """Give the origin of a URL, and the target of a request for it (RFC 9112, section 3.2.1)."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    path = parts.path or "/"
+    target = f"{path}?{parts.query}" if parts.query else path
+    return (parts.scheme, parts.hostname or "", port), target
 
 
-def _repeatable(request: httpx.Request) -> bool:
-    return isinstance(request.stream, httpx.ByteStream)
+def _repeatable(request: WireRequest) -> bool:
+    return isinstance(request.body, bytes)
 
 
 def _check_framing(answer: http.client.HTTPResponse) -> None:
     """Refuse an answer that says in two ways how long it is (RFC 9112, section 6.3)."""
     lengths = set(answer.headers.get_all("content-length", ()))
     if len(lengths) > 1 or (lengths and "transfer-encoding" in answer.headers):
-        raise httpx.RemoteProtocolError("the answer says in two ways how long it is")
+        raise ProtocolError("the answer says in two ways how long it is")
     if any(not length.strip().isdecimal() for length in lengths):
-        raise httpx.RemoteProtocolError("the answer's Content-Length is no number")
+        raise ProtocolError("the answer's Content-Length is no number")
 
 
 @contextmanager
-def _mapped(failed: type[httpx.TransportError], late: type[httpx.TransportError]) -> Iterator[None]:
-    """Turn what the standard library raises into httpx's exceptions."""
+def _mapped(failed: type[TransportError], late: type[TransportError]) -> Iterator[None]:
+    """Turn what the standard library raises into those of transports."""
     try:
         yield
     except TimeoutError as error:
         raise late(str(error) or "timed out") from error
     except (http.client.HTTPException, *_CLOSED) as error:
-        if failed is httpx.ConnectError:
+        if failed is ConnectError:
             raise failed(str(error)) from error
-        raise httpx.RemoteProtocolError(_words(error)) from error
+        raise ProtocolError(_words(error)) from error
     except OSError as error:
         raise failed(str(error)) from error
 
