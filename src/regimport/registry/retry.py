@@ -6,13 +6,14 @@ import random
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.registry.wire import TransportError, TransportTimeout
+
+if TYPE_CHECKING:
+    import tenacity
 
 __all__ = ["RETRYABLE", "Transient", "repeat", "unreachable"]
 
@@ -43,6 +44,29 @@ def repeat(
     delay in seconds. Raises the last failure's error, or `RateLimited` at once where the registry
     asks for more patience than `policy.max_wait`.
     """
+    try:
+        return attempt()
+    except Transient as failure:
+        first = failure
+    return _again(first, attempt, policy, sleep, on_retry)
+
+
+def _again(
+    first: Transient,
+    attempt: Callable[[], _T],
+    policy: RetryPolicy,
+    sleep: Callable[[float], None],
+    on_retry: Callable[[Transient, int, float], None],
+) -> _T:
+    """Go on after the first attempt, which ended with `first`."""
+    import tenacity  # noqa: PLC0415 - takes 7 ms to load, and most copies need no retry
+
+    failures = [first]
+
+    def next_attempt() -> _T:
+        if failures:
+            raise failures.pop()
+        return attempt()
 
     def delay(state: tenacity.RetryCallState) -> float:
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
@@ -64,7 +88,7 @@ def repeat(
         reraise=True,
     )
     try:
-        return retrying(attempt)
+        return retrying(next_attempt)
     except Transient as last:
         raise _final(last, policy) from last
 
