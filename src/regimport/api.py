@@ -94,10 +94,10 @@ def deliver(
             judge(goal, root, now, no_clobber=options.no_clobber)
             for goal, now in zip(goals, current, strict=True)
         ]
-        sent = deliveries(goals, standings)
+        sent = deliveries(goals, standings, current)
         plan, result = None, None
         if sent:
-            plan = make_plan(end, root, sent, workers)
+            plan = make_plan(end, root, sent, workers, exact=options.dry_run)
             check_limits(plan.graph, options.limits)
             if not options.dry_run:
                 result = transfer(plan, end, sent, workers, reporter, options.retry)

@@ -67,13 +67,31 @@ class Plan:
 
 
 def make_plan(
-    source: Source, root: Descriptor, deliveries: Sequence[Delivery], workers: Workers
+    source: Source,
+    root: Descriptor,
+    deliveries: Sequence[Delivery],
+    workers: Workers,
+    *,
+    exact: bool = False,
 ) -> Plan:
-    """Read the image's manifests, ask the targets what they have, and decide; writes nothing."""
+    """Read the image's manifests, ask the targets what they have, and decide; writes nothing.
+
+    A target that has neither a tag nor any manifest of the image is not asked for every blob,
+    unless the plan is to be `exact`: the start of each upload asks in the same request.
+    """
     graph = walk(source, root, deliveries, workers)
     blobs = [_blobs(graph, held) for held in graph.present]
+    new = [
+        delivery.vacant and not held and not exact
+        for delivery, held in zip(deliveries, graph.present, strict=True)
+    ]
     questions = [(number, blob) for number, needed in enumerate(blobs) for blob in needed]
-    steps = workers.map(lambda question: _decide(source, deliveries, *question), questions)
+
+    def decide(question: tuple[int, Descriptor]) -> Step:
+        number, blob = question
+        return _decide(source, deliveries[number], blob, unasked=new[number])
+
+    steps = workers.map(decide, questions)
     return Plan(
         graph,
         tuple(
@@ -103,13 +121,15 @@ def _blobs(graph: Graph, held: frozenset[Digest]) -> list[Descriptor]:
     return list(found.values())
 
 
-def _decide(source: Source, deliveries: Sequence[Delivery], number: int, blob: Descriptor) -> Step:
-    delivery = deliveries[number]
+def _decide(source: Source, delivery: Delivery, blob: Descriptor, *, unasked: bool) -> Step:
     if delivery.mount_from is not None:
         return Step(blob, Action.MOUNT)
+    foreign = is_foreign_layer(blob.media_type)
+    if unasked and not foreign:
+        return Step(blob, Action.COPY)
     if delivery.end.has_blob(blob):
         return Step(blob, Action.PRESENT)
-    if is_foreign_layer(blob.media_type) and not source.has_blob(blob):
+    if foreign and not source.has_blob(blob):
         return Step(blob, Action.SKIP)
     return Step(blob, Action.COPY)
 

@@ -38,11 +38,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The image on its way to one repository, to be put under `tags`, or by digest if none."""
+    """The image on its way to one repository, to be put under `tags`, or by digest if none.
+
+    `vacant` says that none of the tags is there yet: the repository may well be new.
+    """
 
     end: Target
     tags: tuple[str, ...] = ()
     mount_from: str | None = None
+    vacant: bool = False
 
 
 def resolve(
@@ -104,10 +108,17 @@ def judge(
     return Standing()
 
 
-def deliveries(goals: Sequence[Goal], standings: Sequence[Standing]) -> list[Delivery]:
+def deliveries(
+    goals: Sequence[Goal],
+    standings: Sequence[Standing],
+    current: Sequence[Descriptor | RegimportError | None],
+) -> list[Delivery]:
     """Group the goals still to be reached by repository: content sent once serves all tags."""
     grouped: dict[str, list[Goal]] = {}
-    for goal, standing in zip(goals, standings, strict=True):
+    known: set[str] = set()
+    for goal, standing, now in zip(goals, standings, current, strict=True):
+        if now is not None:
+            known.add(goal.end.name)
         if not standing.reached and standing.error is None:
             grouped.setdefault(goal.end.name, []).append(goal)
     return [
@@ -115,6 +126,7 @@ def deliveries(goals: Sequence[Goal], standings: Sequence[Standing]) -> list[Del
             group[0].end,
             tuple(dict.fromkeys(goal.tag for goal in group if goal.tag is not None)),
             group[0].mount_from,
+            vacant=name not in known,
         )
-        for group in grouped.values()
+        for name, group in grouped.items()
     ]

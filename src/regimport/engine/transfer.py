@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeAlias
 
-from regimport.engine.blob import BlobMover
+from regimport.engine.blob import BlobMover, Outcome
 from regimport.engine.ends import Source
 from regimport.engine.plan import Action, Plan, Step
 from regimport.engine.resolve import Delivery
@@ -142,13 +142,21 @@ class _Courier:
             for number, end, outcome in zip(alive, ends, outcomes, strict=True):
                 if outcome.error is not None:
                     self._result.fail(number, outcome.error)
+                    word = "failed"
                 else:
-                    action = Action.COPY if outcome.moved else Action.MOUNT
+                    action, word = self._settled(number, outcome)
                     self._result.blob_done(number, action, blob.size)
-                word = "failed" if outcome.error else "copied" if outcome.moved else "mounted"
                 self._mover.reporter.tell(BlobFinished(blob, word, end.name))
 
         return move
+
+    def _settled(self, number: int, outcome: Outcome) -> tuple[Action, str]:
+        """Tell how a blob got there: sent, or found there when its upload was to start."""
+        if outcome.moved:
+            return Action.COPY, "copied"
+        if self._deliveries[number].mount_from is not None:
+            return Action.MOUNT, "mounted"
+        return Action.PRESENT, "present"
 
     def _puts(self, number: int, digest: Digest) -> _Action:
         return lambda: self._put(number, self._content[digest], digest)

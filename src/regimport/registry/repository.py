@@ -63,9 +63,13 @@ class Repository:
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None
     ) -> uploads.BlobUpload | None:
-        """Get ready to store a blob; None: it is there now, and nothing is to be sent."""
+        """Get ready to store a blob; None: it is there now, and nothing is to be sent.
+
+        Where there is no other repository to mount from, a mount from this one asks whether the
+        blob is there, and opens the upload if not, in one request.
+        """
         with self._access.located():
-            return uploads.start_upload(self._access, blob, mount_from)
+            return uploads.start_upload(self._access, blob, mount_from or self._access.repository)
 
     def tags(self) -> Iterator[str]:
         """List the tags, page by page."""

@@ -80,7 +80,9 @@ def start_upload(
     """
     if mount_from is not None:
         answer = _ask_mount(access, blob, mount_from)
-        if answer is not None and answer.status == HTTPStatus.CREATED:
+        mounted = answer is not None and answer.status == HTTPStatus.CREATED
+        # A registry that says yes to a question it did not understand has nothing.
+        if mounted and (mount_from != access.repository or has_blob(access, blob)):
             return None
         if answer is not None and answer.status == HTTPStatus.ACCEPTED:
             return _opened(access, blob, answer)
@@ -100,7 +102,9 @@ def start_upload(
 
 def _ask_mount(access: Access, blob: Descriptor, mount_from: str) -> Answer | None:
     """Ask for a mount, which needs the right to pull from there; None if that is refused."""
-    wider = replace(access, scopes=(*access.scopes, f"repository:{mount_from}:pull"))
+    own = mount_from == access.repository
+    more = () if own else (f"repository:{mount_from}:pull",)
+    wider = replace(access, scopes=(*access.scopes, *more))
     query = urlencode({"mount": blob.digest, "from": mount_from})
     try:
         return wider.ask("POST", f"{_UPLOADS}?{query}")
