@@ -12,6 +12,7 @@ from regimport.connect import Ends, FindCredential
 from regimport.credentials.keychain import Keychain
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
+from regimport.engine.pace import FEWEST_JOBS, jobs_for
 from regimport.engine.plan import make_plan
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
@@ -85,10 +86,14 @@ def deliver(
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
     find = _keychain(source_credential, target_credential, reporter)
-    with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
+    with (
+        Workers(options.jobs or FEWEST_JOBS) as workers,
+        Ends(options, find, reporter, workers.stop) as ends,
+    ):
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
         root, current = resolve(end, _asked(origin), goals, workers)
+        _pace(workers, ends, options)
         reporter.tell(Resolved(str(origin), root))
         standings = [
             judge(goal, root, now, no_clobber=options.no_clobber)
@@ -99,6 +104,7 @@ def deliver(
         if sent:
             plan = make_plan(end, root, sent, workers, exact=options.dry_run)
             check_limits(plan.graph, options.limits)
+            _pace(workers, ends, options)
             if not options.dry_run:
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
     return Report(
@@ -109,6 +115,8 @@ def deliver(
         bytes_read=result.bytes_read if result else 0,
         dry_run=options.dry_run,
         plan=plan,
+        jobs=workers.jobs,
+        round_trip=ends.round_trip,
     )
 
 
@@ -125,9 +133,13 @@ def inspect(
     """
     place = with_default_tag(parse_end(reference))
     find = _keychain(credential, None, reporter)
-    with Workers(options.jobs) as workers, Ends(options, find, reporter, workers.stop) as ends:
+    with (
+        Workers(options.jobs or FEWEST_JOBS) as workers,
+        Ends(options, find, reporter, workers.stop) as ends,
+    ):
         end = ends.source(place)
         root, _ = resolve(end, _asked(place), (), workers)
+        _pace(workers, ends, options)
         graph = walk(end, root, (), workers)
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 
@@ -181,6 +193,16 @@ def tags(
     find = _keychain(credential, None, reporter)
     with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
         yield from ends.source(place).tags()
+
+
+def _workers(options: CopyOptions) -> Workers:
+    return Workers(options.jobs or FEWEST_JOBS)
+
+
+def _pace(workers: Workers, ends: Ends, options: CopyOptions) -> None:
+    """Choose how much goes on at once, unless the user has."""
+    if options.jobs is None:
+        workers.widen(jobs_for(ends.round_trip))
 
 
 def _keychain(

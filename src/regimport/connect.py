@@ -53,6 +53,12 @@ class Ends:
         for session in self._sessions.values():
             session.close()
 
+    @property
+    def round_trip(self) -> float | None:
+        """How long the slower side takes to answer a small request, in seconds, once known."""
+        known = [session.round_trip for session in self._sessions.values()]
+        return max((seconds for seconds in known if seconds is not None), default=None)
+
     def repository(self, reference: Reference, side: Side) -> Repository:
         """Open a repository at a registry."""
         return Repository(self._session(side, reference.registry), reference.repository)

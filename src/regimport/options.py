@@ -8,7 +8,6 @@ from typing import Literal
 from regimport.errors import InvalidOptions
 
 __all__ = [
-    "DEFAULT_JOBS",
     "MAX_LAYER_SIZE",
     "MAX_MANIFESTS",
     "CopyOptions",
@@ -20,8 +19,6 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
-
-DEFAULT_JOBS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +85,8 @@ class Timeouts:
 class CopyOptions:
     """All that can be set about a copy.
 
-    `jobs` is how many blobs and manifests are moved at once. `no_clobber` leaves an existing
+    `jobs` is how many blobs and manifests are moved at once; None chooses from the measured round
+    trip. `no_clobber` leaves an existing
     target tag alone. `dry_run` stops after the plan. `plain_http` are the registries (`host` or
     `host:port`) to be spoken to without TLS; loopback addresses are by themselves. `transport` is
     what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
@@ -98,12 +96,12 @@ class CopyOptions:
     limits: Limits = field(default_factory=Limits)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = field(default_factory=Timeouts)
-    jobs: int = DEFAULT_JOBS
+    jobs: int | None = None
     no_clobber: bool = False
     dry_run: bool = False
     plain_http: frozenset[str] = frozenset()
     transport: Literal["pooled", "httpx"] = "pooled"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.jobs <= 256:
+        if self.jobs is not None and not 1 <= self.jobs <= 256:
             raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")

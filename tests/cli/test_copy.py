@@ -527,3 +527,14 @@ def test_a_pipe_gets_plain_lines_and_quiet_means_the_result_alone(
     ).err.splitlines()
     events = [json.loads(line)["event"] for line in lines if line.startswith("{")]
     assert {"Resolved", "Planned", "BlobStarted", "BytesMoved", "ManifestPut"} <= set(events)
+
+
+def test_the_report_says_how_much_went_on_at_once_and_for_which_round_trip(
+    program: Program, source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    name = put(source, repository, many_platforms())
+    copy = ("copy", f"{name}:1", f"{target.address}/{repository}", "--output", "json")
+    chosen = json.loads(program(*copy).out)
+    assert 8 <= chosen["jobs"] <= 32
+    assert 0 < chosen["round_trip_seconds"] < 10
+    assert json.loads(program(*copy, "--jobs", "3").out)["jobs"] == 3

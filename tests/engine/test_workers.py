@@ -115,3 +115,13 @@ def test_an_error_of_the_stream_reaches_every_receiver() -> None:
 
     errors = fan_out(pieces(b"x", error=KeyError("lost")), [drain, drain])
     assert [type(error) for error in errors] == [KeyError, KeyError]
+
+
+def test_a_pool_that_is_widened_does_more_at_once_and_never_less() -> None:
+    together = threading.Barrier(3)
+    with Workers(1) as workers:
+        workers.map(str, range(2))
+        workers.widen(3)
+        workers.widen(2)
+        assert workers.jobs == 3
+        workers.map(lambda _: together.wait(10), range(3))

@@ -6,7 +6,6 @@ import typer
 
 from regimport.cli import params
 from regimport.cli.printer import Printer
-from regimport.options import DEFAULT_JOBS
 
 __all__ = ["copy"]
 
@@ -14,7 +13,7 @@ __all__ = ["copy"]
 def copy(
     source: params.SourceArgument,
     targets: params.TargetArguments,
-    jobs: params.Jobs = DEFAULT_JOBS,
+    jobs: params.Jobs = None,
     no_clobber: params.NoClobber = False,
     dry_run: params.DryRun = False,
     max_manifests: params.MaxManifests = "50",

@@ -100,6 +100,10 @@ class ReportDocument(_Document):
     dry_run: bool
     bytes_read: int = Field(description="Bytes of blobs read from the source.")
     duration_seconds: float
+    jobs: int = Field(description="How many blobs and manifests went on at once.")
+    round_trip_seconds: float | None = Field(
+        description="The shortest answer of the slower side; `jobs` is chosen for it."
+    )
     exit_code: int = Field(description="What the command exits with.")
     targets: list[TargetDocument]
     error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
@@ -115,6 +119,8 @@ class ReportDocument(_Document):
             dry_run=report.dry_run,
             bytes_read=report.bytes_read,
             duration_seconds=round(report.duration, 3),
+            jobs=report.jobs,
+            round_trip_seconds=None if report.round_trip is None else round(report.round_trip, 4),
             exit_code=report.exit_code,
             targets=[_target(report, target) for target in report.targets],
             error=None,
@@ -131,6 +137,8 @@ class ReportDocument(_Document):
             dry_run=False,
             bytes_read=0,
             duration_seconds=0.0,
+            jobs=0,
+            round_trip_seconds=None,
             exit_code=error.exit_code,
             targets=[],
             error=ErrorDocument.of(error),

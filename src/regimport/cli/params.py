@@ -11,7 +11,7 @@ import typer
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
-from regimport.options import DEFAULT_JOBS, CopyOptions, Limits, RetryPolicy
+from regimport.options import CopyOptions, Limits, RetryPolicy
 
 __all__ = [
     "DryRun",
@@ -99,8 +99,16 @@ ReferenceArgument: TypeAlias = Annotated[
     ),
 ]
 Jobs: TypeAlias = Annotated[
-    int,
-    typer.Option("--jobs", "-j", min=1, max=256, help="How many blobs to move at once."),
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        max=256,
+        help="How many blobs and manifests to move at once; by default from 8 on a short line to "
+        "32 on a long one, as measured.",
+        show_default=False,
+    ),
 ]
 NoClobber: TypeAlias = Annotated[
     bool,
@@ -243,7 +251,7 @@ def limits_of(max_manifests: str, max_layer_size: str) -> Limits:
 def copy_options(
     *,
     limits: Limits,
-    jobs: int,
+    jobs: int | None,
     no_clobber: bool,
     dry_run: bool,
     plain_http: list[str] | None,
@@ -264,7 +272,7 @@ def copy_options(
 
 def read_options(plain_http: list[str] | None) -> CopyOptions:
     """Turn the flags of the commands that only read into options."""
-    return CopyOptions(jobs=DEFAULT_JOBS, plain_http=frozenset(plain_http or ()))
+    return CopyOptions(plain_http=frozenset(plain_http or ()))
 
 
 def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | None]:

@@ -47,7 +47,8 @@ class TargetReport:
 class Report:
     """A whole copy. `source` is pinned by digest; `duration` in seconds.
 
-    `plan` is what was to be done, None if every target had the image already.
+    `plan` is what was to be done, None if every target had the image already. `jobs` is how many
+    things went on at once, `round_trip` the measured time that it was chosen for, in seconds.
     """
 
     source: str
@@ -57,6 +58,8 @@ class Report:
     bytes_read: int = 0
     dry_run: bool = False
     plan: Plan | None = None
+    jobs: int = 1
+    round_trip: float | None = None
 
     @property
     def failures(self) -> tuple[RegimportError, ...]:

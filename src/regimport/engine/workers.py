@@ -100,6 +100,10 @@ class Workers:
         if batch.error is not None:
             raise batch.error
 
+    def widen(self, jobs: int) -> None:
+        """Let up to `jobs` things go on at once from the next `map` or `run` on; never fewer."""
+        self.jobs = max(self.jobs, jobs)
+
     def pause(self, seconds: float) -> None:
         """Wait, unless the work is stopped meanwhile; raises `Interrupted` then."""
         if self.stop.wait(seconds):

@@ -34,7 +34,10 @@ _T = TypeVar("_T")
 
 
 class Session:
-    """Speaks with one registry for one side of a copy; its threads share it."""
+    """Speaks with one registry for one side of a copy; its threads share it.
+
+    `round_trip` is the shortest time in which it answered so far, in seconds.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Session:
         self.side = side
         self._policy = options.retry
         self._reporter = reporter
+        self.round_trip: float | None = None
         self._gate = Gate(stop)
         carrier = transport or Transport()
         self._exchange = Exchange(registry, options, credential, self._fetch, carrier)
@@ -106,7 +110,12 @@ class Session:
 
     def _open(self, request: Request) -> WireResponse:
         self._gate.wait()
-        return self._exchange.open(request)
+        started = time.monotonic()
+        response = self._exchange.open(request)
+        if request.content is None:
+            took = time.monotonic() - started
+            self.round_trip = took if self.round_trip is None else min(self.round_trip, took)
+        return response
 
     def _read(self, request: Request, response: WireResponse) -> Answer:
         """Read an answer whole; raises `Transient` where another try may go better."""
