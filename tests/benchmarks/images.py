@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 from support.images import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
 from support.registries import DockerRegistry, trust_anything
@@ -150,7 +151,7 @@ class _Sender:
         )
         self._path = f"/v2/{repository}"
 
-    def __enter__(self) -> _Sender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -25,13 +25,11 @@ class Line:
         return self.delay > 0 or self.rate is not None
 
     def own_time(self, size: int) -> float:
-        """Seconds that the line needs for bytes that go in and out again at once.
+        """Seconds that the line needs for bytes that are copied, in whatever order they go.
 
-        What is copied comes down and goes up at the same time: the line's own time is that of
-        one direction, and the two half round trips between the first byte's leaving the source
-        and its arrival at the target.
+        They come down and go up again, and both directions work at once: it is the time of one.
         """
-        return self.delay + (size * 8 / self.rate if self.rate else 0.0)
+        return size * 8 / self.rate if self.rate else 0.0
 
 
 @dataclass(slots=True)
@@ -45,7 +43,7 @@ class Direction:
     def leaves(self, size: int, now: float) -> float:
         """Take a piece at the time `now`: the time at which its last bit has left."""
         start = max(now, self.busy_until)
-        self.busy_until = start + (size * 8 / self.line.rate if self.line.rate else 0.0)
+        self.busy_until = start + self.line.own_time(size)
         return self.busy_until
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -72,7 +73,10 @@ def cold_home(folder: Path) -> Iterator[Path]:
     """An empty home."""
     home = folder / f"home{next(_numbers)}"
     (home / "run").mkdir(parents=True)
-    yield home
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home)
 
 
 def median(costs: Sequence[Cost]) -> Cost:

@@ -106,31 +106,33 @@ class _Switch:
             async with asyncio.TaskGroup() as both:
                 coming: _Queue = asyncio.Queue(_UNDER_WAY)
                 going: _Queue = asyncio.Queue(_UNDER_WAY)
-                both.create_task(self._send(client, going, opens, carried))
+                both.create_task(self._send(client, going, carried, opens))
                 both.create_task(_deliver(going, far))
                 both.create_task(self._receive(far, coming, carried))
                 both.create_task(_deliver(coming, client))
 
     async def _send(
-        self, client: socket.socket, queue: _Queue, opens: float, carried: Carried
+        self, client: socket.socket, queue: _Queue, carried: Carried, opens: float
     ) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(opens - loop.time())
         piece = b"-"
         while piece:
-            piece = await asyncio.get_running_loop().sock_recv(client, _PIECE)
+            piece = await loop.sock_recv(client, _PIECE)
             carried.sent += len(piece)
-            await self._take(piece, self.up, queue, opens)
+            await self._take(piece, self.up, queue)
 
     async def _receive(self, far: socket.socket, queue: _Queue, carried: Carried) -> None:
         piece = b"-"
         while piece:
             piece = await asyncio.get_running_loop().sock_recv(far, _PIECE)
             carried.received += len(piece)
-            await self._take(piece, self.down, queue, 0)
+            await self._take(piece, self.down, queue)
 
-    async def _take(self, piece: bytes, way: Direction, queue: _Queue, opens: float) -> None:
+    async def _take(self, piece: bytes, way: Direction, queue: _Queue) -> None:
         """Give a piece to the line, and wait until the line may be given the next."""
         now = asyncio.get_running_loop().time()
-        left = way.leaves(len(piece), max(now, opens))
+        left = way.leaves(len(piece), now)
         await queue.put((left + self.line.delay / 2, piece))
         if left > now + _AHEAD:
             await asyncio.sleep(left - now - _AHEAD)

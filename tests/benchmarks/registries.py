@@ -1,4 +1,4 @@
-"""The registries that are copied from and to: docker-registry, over storage in memory if possible."""
+"""The registries that are copied from and to, over storage in memory where that is possible."""
 
 from __future__ import annotations
 

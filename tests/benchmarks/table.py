@@ -37,8 +37,11 @@ class Row:
 
     @property
     def own_time(self) -> float | None:
-        """Seconds that the line itself needs for the layers."""
-        return self.kind.line.own_time(self.size) if self.kind.line.slows else None
+        """Seconds that the line itself needs for the layers, where that is what counts."""
+        own = (
+            0.0 if self.case.there or self.case.one_registry else self.kind.line.own_time(self.size)
+        )
+        return own if own > 1 else None
 
 
 def verdict(row: Row, target: Target) -> tuple[float, bool] | None:
