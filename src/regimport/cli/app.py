@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 import sys
 from types import FrameType
@@ -18,21 +20,41 @@ def main() -> NoReturn:
         # Answered before anything is imported: scripts ask this first.
         print(f"regimport {__version__}")
         sys.exit(0)
-    from regimport.errors import RegimportError  # noqa: PLC0415 - see above
-
+    # Loading modules makes objects by the ten thousand, none of them garbage: look less often.
+    gc.set_threshold(50_000)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    _leave(_run())
+
+
+def _run() -> int:
+    from regimport.errors import RegimportError  # noqa: PLC0415
+
     try:
         _program()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except RegimportError as error:
-        _fail(error)
+        return _fail(error)
     except BrokenPipeError:
         # Whoever read our output has enough of it.
-        _close_stdout()
-        sys.exit(1)
+        return 1
     except Exception as error:  # a defect of ours: say so, and spare the user the traceback
-        _fail(_defect(error))
-    sys.exit(0)
+        return _fail(_defect(error))
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: taking the interpreter apart costs 30 ms and gives nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            code = code or 1
+        except OSError as error:
+            code = code or 1
+            print(f"error: the output could not be written: {error}", file=sys.stderr)
+    os._exit(code)
 
 
 def _program() -> None:
@@ -82,7 +104,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise Interrupted(number)
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: Exception) -> int:
     from regimport.cli.printer import Printer  # noqa: PLC0415
     from regimport.errors import RegimportError  # noqa: PLC0415
 
@@ -92,7 +114,7 @@ def _fail(error: Exception) -> NoReturn:
 
         traceback.print_exception(error)
     Printer().error(error)
-    sys.exit(error.exit_code)
+    return error.exit_code
 
 
 def _defect(error: Exception) -> Exception:
@@ -115,9 +137,3 @@ def _wants_traceback() -> bool:
         )
         or sys.argv[1:].count("-v") > 1
     )
-
-
-def _close_stdout() -> None:
-    import os  # noqa: PLC0415
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from regimport.engine.ends import Source
 from regimport.engine.resolve import Delivery
@@ -42,27 +43,26 @@ def walk(
 
     A manifest that every delivery has already is not read for its own sake: registries count
     that as a pull. Indexes are, since they say what there is; without deliveries all is read.
-    Raises `InvalidManifest` for a
-    graph that is too deep or too large, `ContentMismatch` for content that is not what its
-    descriptor says.
+    Raises `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for
+    content that is not what its descriptor says.
     """
     manifests: dict[Digest, Manifest] = {}
     named: dict[Digest, Descriptor] = {root.digest: root}
     present: list[set[Digest]] = [set() for _ in deliveries]
     level = [root]
     for _ in range(MAX_DEPTH):
-        _ask_presence(level, deliveries, present, workers)
-        wanted = [
-            descriptor
-            for descriptor in level
-            if descriptor.media_type in INDEX_TYPES
-            or descriptor is root
-            or not present
-            or any(descriptor.digest not in held for held in present)
+        # What is read in any case does not wait for the targets' answers.
+        surely = [child for child in level if child is root or child.media_type in INDEX_TYPES]
+        read = _read_and_ask(source, surely, level, deliveries, present, workers)
+        others = [
+            child
+            for child in level
+            if child not in surely
+            and (not present or any(child.digest not in held for held in present))
         ]
-        for manifest in workers.map(lambda child: _read(source, child), wanted):
-            manifests[manifest.digest] = manifest
-        children = [child for found in wanted for child in manifests[found.digest].manifests]
+        read += workers.map(lambda child: _read(source, child), others)
+        manifests.update((manifest.digest, manifest) for manifest in read)
+        children = [child for manifest in read for child in manifest.manifests]
         level = [named.setdefault(new.digest, new) for new in _new(children, named)]
         if len(named) > MAX_MANIFESTS:
             raise InvalidManifest(f"the image names more than {MAX_MANIFESTS} manifests")
@@ -83,22 +83,29 @@ def _new(children: Sequence[Descriptor], seen: dict[Digest, Descriptor]) -> list
     return list({child.digest: child for child in children if child.digest not in seen}.values())
 
 
-def _ask_presence(
+def _read_and_ask(
+    source: Source,
+    wanted: Sequence[Descriptor],
     level: Sequence[Descriptor],
     deliveries: Sequence[Delivery],
     present: Sequence[set[Digest]],
     workers: Workers,
-) -> None:
-    questions = [(number, child) for number in range(len(deliveries)) for child in level]
+) -> list[Manifest]:
+    """Read some manifests, and note which of a level each delivery has, all at once."""
+    found: dict[Digest, Manifest] = {}
 
-    def ask(question: tuple[int, Descriptor]) -> bool:
-        number, child = question
+    def read(child: Descriptor) -> None:
+        found[child.digest] = _read(source, child)
+
+    def ask(number: int, child: Descriptor) -> None:
         held = deliveries[number].end.head_manifest(child.digest)
-        return held is not None and held.digest == child.digest
-
-    for (number, child), held in zip(questions, workers.map(ask, questions), strict=True):
-        if held:
+        if held is not None and held.digest == child.digest:
             present[number].add(child.digest)
+
+    calls = [partial(read, child) for child in wanted]
+    calls += [partial(ask, number, child) for number in range(len(deliveries)) for child in level]
+    workers.map(lambda call: call(), calls)
+    return [found[child.digest] for child in wanted]
 
 
 def _read(source: Source, descriptor: Descriptor) -> Manifest:
