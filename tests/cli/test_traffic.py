@@ -1,0 +1,139 @@
+"""What a copy costs in requests, connections and bytes, which no machine's speed changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.images import IMAGES, MIB, TAG, Image, Layer, push
+from benchmarks.line import Line
+from benchmarks.proxy import Carried, through
+from support.program import Program
+from support.registries import Asked, DockerRegistry
+
+pytestmark = pytest.mark.docker_registry
+
+JOBS = 4
+BIG = Image("big", ((Layer("big", 16 * MIB),),))
+
+
+@dataclass
+class Counts:
+    """What was asked at each side, by method and kind; and what went over the line."""
+
+    source: Counter[str]
+    target: Counter[str]
+    line: Sequence[Carried]
+
+
+class Copying:
+    """Copies through a line that only counts."""
+
+    def __init__(self, program: Program, source: DockerRegistry, target: DockerRegistry) -> None:
+        self.program, self.source, self.target = program, source, target
+
+    def __call__(self, name: str, to: str, *options: str) -> Counts:
+        self.source.clear()
+        self.target.clear()
+        ends = [self.source.address, self.target.address]
+        with through(Line(delay=0, rate=None), list(dict.fromkeys(ends))) as line:
+            source, target = line.addresses[0], line.addresses[-1]
+            names = (f"{source}/{name}:{TAG}", f"{target}/{to}:{TAG}")
+            ended = self.program("copy", *names, "--jobs", str(JOBS), *options)
+            assert ended.code == 0, ended
+            carried = line.close()
+        return Counts(_kinds(self.source.requests()), _kinds(self.target.requests()), carried)
+
+
+def _kinds(asked: Sequence[Asked]) -> Counter[str]:
+    """Count requests by method and by what they are about."""
+    kinds = {"/manifests/": "manifest", "/blobs/uploads/": "upload", "/blobs/": "blob"}
+    return Counter(
+        f"{one.method} {next(kind for part, kind in kinds.items() if part in one.path)}"
+        for one in asked
+    )
+
+
+@pytest.fixture
+def copying(
+    program: Program,
+    source: DockerRegistry,
+    target: DockerRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Copying:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    return Copying(program, source, target)
+
+
+@contextmanager
+def _pushed(copying: Copying, image: Image, repository: str) -> Iterator[tuple[int, int]]:
+    """Put the image in; gives the numbers of its manifests and blobs."""
+    push(copying.source, image, repository)
+    children = len(image.platforms)
+    yield children + 1, children + len(image.layers)
+
+
+@pytest.mark.parametrize("image", [IMAGES["hello"](), IMAGES["many"](), BIG], ids=lambda i: i.name)
+def test_a_new_image_costs_what_its_manifests_and_blobs_cost_and_no_more(
+    copying: Copying, repository: str, image: Image
+) -> None:
+    with _pushed(copying, image, repository) as (manifests, blobs):
+        counts = copying(repository, repository)
+    assert counts.source == {"HEAD manifest": 1, "GET manifest": manifests, "GET blob": blobs}
+    assert counts.target == {
+        # Its tag, and each manifest by its digest.
+        "HEAD manifest": 1 + manifests,
+        "POST upload": blobs,
+        "PUT upload": blobs,
+        "PUT manifest": manifests,
+    }
+    assert all(carried.connections <= JOBS for carried in counts.line)
+    down, up = (carried.received for carried in counts.line[:1]), counts.line[1].sent
+    assert image.size < sum(down) < image.size * 1.01 + 2000 * (manifests + blobs)
+    assert image.size < up < image.size * 1.01 + 2000 * (manifests + 2 * blobs)
+
+
+def test_the_same_image_again_costs_one_head_a_side_on_one_connection_each(
+    copying: Copying, repository: str
+) -> None:
+    with _pushed(copying, IMAGES["hello"](), repository):
+        copying(repository, repository)
+        counts = copying(repository, repository)
+    assert counts.source == counts.target == {"HEAD manifest": 1}
+    assert [carried.connections for carried in counts.line] == [1, 1]
+
+
+def test_in_one_registry_a_new_tag_costs_one_mount_a_blob_and_no_bytes(
+    copying: Copying, source: DockerRegistry, repository: str
+) -> None:
+    copying.target = source
+    with _pushed(copying, IMAGES["many"](), repository) as (manifests, blobs):
+        counts = copying(repository, f"{repository}/new")
+    assert counts.source == {
+        "HEAD manifest": 2 + manifests,
+        "GET manifest": manifests,
+        "POST upload": blobs,
+        "PUT manifest": manifests,
+    }
+    assert sum(carried.sent for carried in counts.line) < 1000 * (2 * manifests + blobs) + 100_000
+
+
+def test_a_tag_that_moved_costs_one_question_a_blob_and_only_the_new_bytes(
+    copying: Copying, repository: str
+) -> None:
+    base = Layer("traffic-base", 4 * MIB)
+    old = Image("old", ((base, Layer("traffic-1", 1000)), (base, Layer("traffic-2", 1000))))
+    new = Image("new", ((base, Layer("traffic-3", 1000)), (base, Layer("traffic-4", 1000))))
+    with _pushed(copying, old, repository):
+        copying(repository, repository)
+    with _pushed(copying, new, repository):
+        counts = copying(repository, repository)
+    assert counts.source == {"HEAD manifest": 1, "GET manifest": 3, "GET blob": 4}
+    assert counts.target["HEAD blob"] == 5
+    assert counts.target["POST upload"] == counts.target["PUT upload"] == 4
+    assert sum(carried.sent for carried in counts.line) < 100_000
