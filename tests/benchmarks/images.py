@@ -100,8 +100,8 @@ IMAGES: dict[str, Callable[[], Image]] = {
 }
 
 
-def growing(number: int) -> Image:
-    """One of a family: three platforms that share a base layer with the whole family."""
+def family(number: int) -> Image:
+    """One of a family: three platforms on a layer that the whole family shares."""
     base = Layer("family", MIB)
     return Image(
         f"family{number}",
@@ -109,9 +109,8 @@ def growing(number: int) -> Image:
     )
 
 
-def push(registry: DockerRegistry, image: Image, repository: str | None = None) -> None:
-    """Put the image into the registry, straight, tagged `TAG`."""
-    repository = repository or image.name
+def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG) -> None:
+    """Put the image into the registry, straight."""
     with _Sender(registry, repository) as send:
         for layer in image.layers:
             digest, size = measured(layer)
@@ -133,7 +132,7 @@ def push(registry: DockerRegistry, image: Image, repository: str | None = None) 
                 _descriptor(OCI_MANIFEST, digest_of(raw), len(raw)) | {"platform": platform}
             )
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}
-        send.manifest(OCI_INDEX, json.dumps(index).encode(), TAG)
+        send.manifest(OCI_INDEX, json.dumps(index).encode(), tag)
 
 
 def _descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:

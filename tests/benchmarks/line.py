@@ -56,13 +56,13 @@ class LineKind:
     tls: bool
 
 
-_NONE = Line(delay=0, rate=None)
+NO_LINE = Line(delay=0, rate=None)
 _LONG = Line(delay=0.040, rate=400e6)
 LINES = {
     kind.name: kind
     for kind in (
-        LineKind("loopback", _NONE, tls=False),
-        LineKind("loopback-tls", _NONE, tls=True),
+        LineKind("loopback", NO_LINE, tls=False),
+        LineKind("loopback-tls", NO_LINE, tls=True),
         LineKind("long", _LONG, tls=False),
         LineKind("long-tls", _LONG, tls=True),
     )

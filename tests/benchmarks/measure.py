@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,12 @@ from pathlib import Path
 
 from benchmarks.cases import Case
 from benchmarks.images import TAG, Image, push
-from benchmarks.line import Line
-from benchmarks.proxy import Carried, Proxy, through
+from benchmarks.line import NO_LINE, Line
+from benchmarks.proxy import Proxy, through
 from benchmarks.registries import Tls, fresh_registry
+from benchmarks.results import Cost, Traffic
 from benchmarks.tools import Job, Tool, cold_environment
-from support.registries import Asked, DockerRegistry
+from support.registries import DockerRegistry
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _numbers = itertools.count()
@@ -27,24 +27,6 @@ _numbers = itertools.count()
 
 class RunFailed(Exception):
     """A tool did not copy; the message has the end of what it printed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds on the clock, seconds of CPU, and peak MiB of a process."""
-
-    wall: float
-    cpu: float
-    memory: float
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """The requests at each side, and what went through the line."""
-
-    source: tuple[Asked, ...]
-    target: tuple[Asked, ...]
-    line: tuple[Carried, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +61,6 @@ def cold_home(folder: Path) -> Iterator[Path]:
         shutil.rmtree(home)
 
 
-def median(costs: Sequence[Cost]) -> Cost:
-    """The median of each number on its own."""
-    return Cost(
-        statistics.median(cost.wall for cost in costs),
-        statistics.median(cost.cpu for cost in costs),
-        statistics.median(cost.memory for cost in costs),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Runner:
     """Runs one case, each time in a target repository of its own."""
@@ -105,7 +78,7 @@ class Runner:
         return self._run(tool, counted=True)[1]
 
     def _run(self, tool: Tool, *, counted: bool) -> tuple[Cost, Traffic]:
-        bench = self.bench
+        bench, line = self.bench, NO_LINE if counted else self.bench.line
         with ExitStack() as stack:
             target = bench.source
             if not self.case.one_registry:
@@ -115,27 +88,21 @@ class Runner:
                 push(target, self.image, repository)
             bench.source.clear()
             target.clear()
-            line: Line | None = bench.line
-            if counted:
-                line = Line(delay=0, rate=None)
-            elif not bench.line.slows:
-                line = None
+            registries = list(dict.fromkeys([bench.source.address, target.address]))
+            # Loopback itself is measured without anything between.
             proxy: Proxy | None = None
-            source_address, target_address = bench.source.address, target.address
-            if line is not None:
-                proxy = stack.enter_context(through(line, [source_address, target_address]))
-                source_address, target_address = proxy.addresses
-            if self.case.one_registry:
-                target_address = source_address
+            addresses = registries
+            if counted or line.slows:
+                proxy = stack.enter_context(through(line, registries))
+                addresses = proxy.addresses
             job = Job(
-                source=f"{source_address}/{self.image.name}:{TAG}",
-                target=f"{target_address}/{repository}:{TAG}",
+                source=f"{addresses[0]}/{self.image.name}:{TAG}",
+                target=f"{addresses[-1]}/{repository}:{TAG}",
                 tls=bench.tls is not None,
             )
             home = stack.enter_context(cold_home(bench.folder))
             authority = bench.tls.authority if bench.tls else None
             cost = launch(tool.command(job), home, cold_environment(home, authority))
             carried = tuple(proxy.close()) if proxy else ()
-            asked = tuple(bench.source.requests())
-            at_target = asked if self.case.one_registry else tuple(target.requests())
-            return cost, Traffic(asked, at_target, carried)
+            asked = [tuple(registry.requests()) for registry in (bench.source, target)]
+            return cost, Traffic(asked[0], asked[1], carried)

@@ -24,8 +24,8 @@ class Tool:
     """A program that copies images."""
 
     name: str
+    program: str
     command: Callable[[Job], list[str]]
-    version: tuple[str, ...]
 
 
 def regimport(program: Path | None = None, *options: str) -> Tool:
@@ -35,7 +35,7 @@ def regimport(program: Path | None = None, *options: str) -> Tool:
     def command(job: Job) -> list[str]:
         return [path, "copy", "--progress", "none", *options, job.source, job.target]
 
-    return Tool("regimport", command, (path, "--version"))
+    return Tool("regimport", path, command)
 
 
 def skopeo() -> Tool:
@@ -48,7 +48,7 @@ def skopeo() -> Tool:
         ends = [f"docker://{job.source}", f"docker://{job.target}"]
         return [path, "--insecure-policy", "copy", "--all", *plain, *ends]
 
-    return Tool("skopeo", command, (path, "--version"))
+    return Tool("skopeo", path, command)
 
 
 def cold_environment(home: Path, authority: Path | None) -> dict[str, str]:
