@@ -27,11 +27,10 @@ def measure_copies(wanted: Wanted, kind: LineKind, folder: Path) -> Iterator[Row
         source = stack.enter_context(fresh_registry(folder, tls))
         bench = Bench(folder, kind.line, source, tls)
         images = {case.image: IMAGES[case.image]() for case in wanted.cases}
-        for image in images.values():
-            push(source, image, image.name)
+        digests = {name: push(source, image, name) for name, image in images.items()}
         for case in wanted.cases:
             image = images[case.image]
-            runner = Runner(bench, case, image)
+            runner = Runner(bench, case, image, digests[case.image])
             # The counted run is also what warms the machine up: bytecode, and the file cache.
             traffic = {tool.name: runner.counted(tool) for tool in wanted.tools}
             costs: dict[str, list[Cost]] = {tool.name: [] for tool in wanted.tools}

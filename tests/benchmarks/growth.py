@@ -10,7 +10,7 @@ from benchmarks.images import family, push
 from benchmarks.measure import cold_home, launch
 from benchmarks.registries import fresh_registry
 from benchmarks.results import Cost, Growth
-from benchmarks.tools import Job, Tool, cold_environment
+from benchmarks.tools import MODULES, Job, Tool, cold_environment
 from support.registries import DockerRegistry
 
 _REPOSITORY = "family"
@@ -35,7 +35,7 @@ def _from_one_process(folder: Path, source: DockerRegistry, number: int) -> Cost
     with fresh_registry(folder, None) as target, cold_home(folder) as home:
         ends = [f"{registry.address}/{_REPOSITORY}" for registry in (source, target)]
         command = [sys.executable, "-m", "benchmarks.growing", *ends, str(number)]
-        environment = cold_environment(home, None) | {"PYTHONPATH": "tests"}
+        environment = cold_environment(home, None) | {"PYTHONPATH": MODULES}
         return launch(command, home, environment)
 
 

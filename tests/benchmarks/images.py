@@ -109,8 +109,8 @@ def family(number: int) -> Image:
     )
 
 
-def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG) -> None:
-    """Put the image into the registry, straight."""
+def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG) -> str:
+    """Put the image into the registry, straight: its digest."""
     with _Sender(registry, repository) as send:
         for layer in image.layers:
             digest, size = measured(layer)
@@ -132,7 +132,15 @@ def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG
                 _descriptor(OCI_MANIFEST, digest_of(raw), len(raw)) | {"platform": platform}
             )
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children}
-        send.manifest(OCI_INDEX, json.dumps(index).encode(), tag)
+        raw = json.dumps(index).encode()
+        send.manifest(OCI_INDEX, raw, tag)
+        return digest_of(raw)
+
+
+def digest_at(registry: DockerRegistry, repository: str) -> str | None:
+    """The digest of what is tagged `TAG` there."""
+    with _Sender(registry, repository) as send:
+        return send.digest(TAG)
 
 
 def _descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:
@@ -165,6 +173,12 @@ class _Sender:
     def manifest(self, media_type: str, raw: bytes, reference: str) -> None:
         where = f"{self._path}/manifests/{reference}"
         self._ask("PUT", where, [raw], len(raw), media_type, 201)
+
+    def digest(self, tag: str) -> str | None:
+        accept = {"Accept": OCI_INDEX}
+        self._connection.request("HEAD", f"{self._path}/manifests/{tag}", headers=accept)
+        with self._connection.getresponse() as answer:
+            return answer.headers["Docker-Content-Digest"]
 
     def _ask(
         self, method: str, url: str, body: Iterable[bytes], size: int, kind: str, status: int

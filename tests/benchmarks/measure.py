@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cases import Case
-from benchmarks.images import TAG, Image, push
+from benchmarks.images import TAG, Image, digest_at, push
 from benchmarks.line import NO_LINE, Line
 from benchmarks.proxy import Proxy, through
 from benchmarks.registries import Tls, fresh_registry
@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 class RunFailed(Exception):
-    """A tool did not copy; the message has the end of what it printed."""
+    """A tool did not copy the image; the message has the end of what it printed, if it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Runner:
     bench: Bench
     case: Case
     image: Image
+    digest: str
 
     def timed(self, tool: Tool) -> Cost:
         """One run over the line."""
@@ -105,4 +106,6 @@ class Runner:
             cost = launch(tool.command(job), home, cold_environment(home, authority))
             carried = tuple(proxy.close()) if proxy else ()
             asked = [tuple(registry.requests()) for registry in (bench.source, target)]
+            if digest_at(target, repository) != self.digest:
+                raise RunFailed(f"{tool.name} made another image of {self.image.name}")
             return cost, Traffic(asked[0], asked[1], carried)

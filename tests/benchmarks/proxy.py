@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 
 from benchmarks.line import Direction, Line
+from benchmarks.tools import MODULES
 
 # What is read at once: at 400 Mbit/s a piece takes 1.3 ms, so that connections share fairly.
 _PIECE = 64 << 10
@@ -54,7 +56,11 @@ def through(line: Line, registries: Sequence[str]) -> Iterator[Proxy]:
     """The line to these registries, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.proxy", str(line.delay), str(line.rate or 0)]
     with subprocess.Popen(
-        [*command, *registries], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, *registries],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": MODULES},
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None

@@ -17,8 +17,8 @@ class Measure(StrEnum):
     MEMORY = "peak MiB"
     HASHING = "CPU time / hashing's"
     WALL = "wall seconds"
-    TIME_GROWTH = "time an image / at 10"
-    MEMORY_GROWTH = "peak MiB / at 10"
+    TIME_GROWTH = "time of each more / of those before"
+    MEMORY_GROWTH = "peak MiB / of one image"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+# Where the benchmark's own programs find their modules.
+MODULES = str(Path(__file__).parents[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to copy: `HOST:PORT/REPOSITORY:TAG` to another, with TLS or without."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.results import OURS, Cost, Growth, Row, Start
 from benchmarks.targets import GROWTH, MEMORY, STARTS, TARGETS, Measure
-
-# The number of images that growth is measured from: one alone is mostly the start.
-_FROM = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +60,21 @@ def of_starts(starts: Sequence[Start]) -> Iterator[Verdict]:
 
 
 def of_growth(measured: Sequence[Growth]) -> Iterator[Verdict]:
-    """The targets of many images, each way of copying on its own."""
-    first = {one.how: one for one in measured if one.images == _FROM}
-    for one in measured:
-        base = first.get(one.how)
-        if base is None or one.images <= _FROM:
-            continue
-        what = f"{one.images} images, {one.how}"
-        time = (one.cost.wall / one.images) / (base.cost.wall / base.images)
-        yield Verdict("", what, Measure.TIME_GROWTH, time, GROWTH)
-        yield Verdict("", what, Measure.MEMORY_GROWTH, one.cost.memory / base.cost.memory, GROWTH)
-        yield Verdict("", what, Measure.MEMORY, one.cost.memory, MEMORY)
+    """The targets of many images, each way of copying on its own.
+
+    What an image costs is taken from the difference to the number before, so that the start and
+    the first image, which brings what all share, do not hide it.
+    """
+    for how in dict.fromkeys(one.how for one in measured):
+        series = [one for one in measured if one.how == how]
+        each = [_each(*pair) for pair in pairwise(series)]
+        for one, (before, now) in zip(series[2:], pairwise(each), strict=True):
+            what = f"{one.images} images, {how}"
+            memory = one.cost.memory / series[0].cost.memory
+            yield Verdict("", what, Measure.TIME_GROWTH, now / before, GROWTH)
+            yield Verdict("", what, Measure.MEMORY_GROWTH, memory, GROWTH)
+            yield Verdict("", what, Measure.MEMORY, one.cost.memory, MEMORY)
+
+
+def _each(few: Growth, many: Growth) -> float:
+    return (many.cost.wall - few.cost.wall) / (many.images - few.images)
