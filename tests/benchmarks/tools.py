@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-
 # Where the benchmark's own programs find their modules.
 MODULES = str(Path(__file__).parents[1])
 
