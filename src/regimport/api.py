@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from regimport.connect import Ends, FindCredential
+from regimport.connect import Ends
 from regimport.credentials.keychain import Keychain
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
@@ -50,7 +50,7 @@ def copy(
     """Copy an image from one registry to others, every platform of it, digests unchanged.
 
     `source` and `targets` are references as on the command line. Credentials that are not given
-    are looked for in the environment and in Docker's config.json.
+    are looked for in the environment and where Docker and podman keep them.
 
     Raises `InvalidReference` and `InvalidOptions` before anything is asked; `NotFound`,
     `AccessDenied`, `Unreachable`, `RateLimited`, `InvalidManifest` and `ContentMismatch` for the
@@ -85,10 +85,10 @@ def deliver(
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
-    find = _keychain(source_credential, target_credential, reporter)
+    keychain = _keychain(source_credential, target_credential, options, reporter)
     with (
         Workers(options.jobs or FEWEST_JOBS) as workers,
-        Ends(options, find, reporter, workers.stop) as ends,
+        Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
@@ -132,10 +132,10 @@ def inspect(
     Raises what `copy` raises for its source.
     """
     place = with_default_tag(parse_end(reference))
-    find = _keychain(credential, None, reporter)
+    keychain = _keychain(credential, None, options, reporter)
     with (
         Workers(options.jobs or FEWEST_JOBS) as workers,
-        Ends(options, find, reporter, workers.stop) as ends,
+        Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(place)
         root, _ = resolve(end, _asked(place), (), workers)
@@ -153,8 +153,8 @@ def manifest(
 ) -> Manifest:
     """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    find = _keychain(credential, None, reporter)
-    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+    keychain = _keychain(credential, None, options, reporter)
+    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
         return ends.source(place).get_manifest(_asked(place))
 
 
@@ -167,8 +167,8 @@ def digest(
 ) -> Digest:
     """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    find = _keychain(credential, None, reporter)
-    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+    keychain = _keychain(credential, None, options, reporter)
+    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
         root, _ = resolve(ends.source(place), _asked(place), (), workers)
     return root.digest
 
@@ -190,8 +190,8 @@ def tags(
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    find = _keychain(credential, None, reporter)
-    with Workers(1) as workers, Ends(options, find, reporter, workers.stop) as ends:
+    keychain = _keychain(credential, None, options, reporter)
+    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
         yield from ends.source(place).tags()
 
 
@@ -206,10 +206,15 @@ def _pace(workers: Workers, ends: Ends, options: CopyOptions) -> None:
 
 
 def _keychain(
-    source: Credential | None, target: Credential | None, reporter: Reporter
-) -> FindCredential:
+    source: Credential | None,
+    target: Credential | None,
+    options: CopyOptions,
+    reporter: Reporter,
+) -> Keychain:
     given = {Side.SOURCE: source, Side.TARGET: target}
-    return Keychain(given, lambda message: reporter.tell(Warned(message))).find
+    return Keychain(
+        given, lambda message: reporter.tell(Warned(message)), authfile=options.authfile
+    )
 
 
 def _asked(reference: Reference | LayoutReference) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+from regimport.credentials.keychain import Keychain
 from regimport.engine.ends import Source, Target
 from regimport.engine.resolve import Goal
 from regimport.errors import Side
 from regimport.events import Reporter
-from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
+from regimport.registry.tokens import Keys
 from regimport.registry.wire import Carrier
 
-__all__ = ["Ends", "FindCredential"]
-
-# Gives the credential of one side for (registry, repository), None to be anonymous there.
-FindCredential = Callable[[Side, str, str], Credential | None]
+__all__ = ["Ends"]
 
 
 class Ends:
@@ -30,12 +28,12 @@ class Ends:
     def __init__(
         self,
         options: CopyOptions,
-        find_credential: FindCredential,
+        keychain: Keychain,
         reporter: Reporter,
         stop: threading.Event,
     ) -> None:
         self._options = options
-        self._find_credential = find_credential
+        self._keychain = keychain
         self._reporter = reporter
         self._stop = stop
         self._sessions: dict[tuple[Side, str], Session] = {}
@@ -90,11 +88,16 @@ class Ends:
     def _session(self, side: Side, registry: str) -> Session:
         session = self._sessions.get((side, registry))
         if session is None:
+            self._keychain.check(side, registry)
             session = self._sessions[side, registry] = Session(
                 registry,
                 side,
                 self._options,
-                lambda repository: self._find_credential(side, registry, repository),
+                Keys(
+                    partial(self._keychain.find, side, registry),
+                    partial(self._keychain.renew, side, registry),
+                    partial(self._keychain.remark, side, registry),
+                ),
                 self._reporter,
                 self._stop,
                 self._carrier(),

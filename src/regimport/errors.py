@@ -89,6 +89,13 @@ class RegimportError(Exception):
             self.registry, self.repository = (name, None) if layout else (registry, repository)
         return self
 
+    def because(self, reason: str | None) -> Self:
+        """Add what may have led to this, once, on a line of its own. Gives the error itself."""
+        if reason and reason not in self.message:
+            self.message = f"{self.message}\n  {reason}"
+            self.args = (self.message,)
+        return self
+
 
 class UsageError(RegimportError):
     """What the caller asked for cannot be meant: exit code 2."""

@@ -90,7 +90,8 @@ class CopyOptions:
     target tag alone. `dry_run` stops after the plan. `plain_http` are the registries (`host` or
     `host:port`) to be spoken to without TLS; loopback addresses are by themselves. `transport` is
     what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
-    a fault of one from a fault of the registry.
+    a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
+    of podman's auth.json, that counts before those of Docker and podman.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -101,6 +102,7 @@ class CopyOptions:
     dry_run: bool = False
     plain_http: frozenset[str] = frozenset()
     transport: Literal["pooled", "httpx"] = "pooled"
+    authfile: str | None = None
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:

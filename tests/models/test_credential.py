@@ -12,6 +12,7 @@ from regimport.models.credential import Credential
         Credential("user", "hunter2"),
         Credential("user", identity_token="hunter2"),
         Credential(registry_token="hunter2"),
+        Credential("", "hunter2", entra_token="hunter2"),
     ],
 )
 def test_no_text_form_of_a_credential_shows_its_secret(credential: Credential) -> None:
@@ -21,7 +22,7 @@ def test_no_text_form_of_a_credential_shows_its_secret(credential: Credential) -
 
 
 def test_a_repr_tells_whose_it_is_and_of_which_kind() -> None:
-    assert repr(Credential("user", "hunter2")) == "<Credential 'user': password hidden>"
+    assert repr(Credential("user", "hunter2")) == "<Credential user 'user' with a password, hidden>"
     assert "token" in repr(Credential(identity_token="x"))
 
 

@@ -23,6 +23,7 @@ def copy(
     source_password_stdin: params.SourcePasswordStdin = False,
     target_username: params.TargetUsername = None,
     target_password_stdin: params.TargetPasswordStdin = False,
+    authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
     transport: params.Transport = params.TransportKind.POOLED,
     output: params.Output = params.OutputKind.TEXT,
@@ -52,6 +53,7 @@ def copy(
         no_clobber=no_clobber,
         dry_run=dry_run,
         plain_http=plain_http,
+        authfile=authfile,
         max_wait=max_wait,
         transport=transport,
     )

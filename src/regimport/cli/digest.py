@@ -21,6 +21,7 @@ def digest(
     full_ref: FullReference = False,
     username: params.Username = None,
     password_stdin: params.PasswordStdin = False,
+    authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
     quiet: params.Quiet = False,
     verbose: params.Verbose = 0,
@@ -38,7 +39,7 @@ def digest(
     with reporter_for(printer) as reporter:
         found = api.digest(
             reference,
-            options=params.read_options(plain_http),
+            options=params.read_options(plain_http, authfile),
             credential=credential,
             reporter=reporter,
         )

@@ -22,6 +22,7 @@ def inspect(
     max_layer_size: params.MaxLayerSize = "2GiB",
     username: params.Username = None,
     password_stdin: params.PasswordStdin = False,
+    authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
     output: params.Output = params.OutputKind.TEXT,
     quiet: params.Quiet = False,
@@ -39,7 +40,7 @@ def inspect(
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
     limits = params.limits_of(max_manifests, max_layer_size)
-    options = replace(params.read_options(plain_http), limits=limits)
+    options = replace(params.read_options(plain_http, authfile), limits=limits)
     (credential,) = params.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         if raw:

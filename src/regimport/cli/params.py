@@ -14,6 +14,7 @@ from regimport.models.credential import Credential
 from regimport.options import CopyOptions, Limits, RetryPolicy
 
 __all__ = [
+    "Authfile",
     "DryRun",
     "Format",
     "Jobs",
@@ -183,6 +184,16 @@ TargetPasswordStdin: TypeAlias = Annotated[
         "Read the targets' password from standard input; after the source's, if both.",
     ),
 ]
+Authfile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Credentials, as podman's auth.json keeps them; they count before those of Docker "
+        "and podman. $REGISTRY_AUTH_FILE says the same.",
+        rich_help_panel=_ACCESS,
+        show_default=False,
+    ),
+]
 PasswordStdin: TypeAlias = Annotated[
     bool, _access("--password-stdin", "Read the password from standard input.")
 ]
@@ -255,6 +266,7 @@ def copy_options(
     no_clobber: bool,
     dry_run: bool,
     plain_http: list[str] | None,
+    authfile: str | None,
     max_wait: float,
     transport: TransportKind,
 ) -> CopyOptions:
@@ -266,34 +278,34 @@ def copy_options(
         no_clobber=no_clobber,
         dry_run=dry_run,
         plain_http=frozenset(plain_http or ()),
+        authfile=authfile,
         transport=transport.value,
     )
 
 
-def read_options(plain_http: list[str] | None) -> CopyOptions:
+def read_options(plain_http: list[str] | None, authfile: str | None) -> CopyOptions:
     """Turn the flags of the commands that only read into options."""
-    return CopyOptions(plain_http=frozenset(plain_http or ()))
+    return CopyOptions(plain_http=frozenset(plain_http or ()), authfile=authfile)
 
 
 def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | None]:
     """Give the credential of each side: (option prefix, user name, password on standard input).
 
     Passwords are read a line each, in the order of the sides; raises `InvalidOptions` where a
-    user name has no password or the other way round.
+    user name has no password. A password may stand alone: an access token for Azure.
     """
     found: list[Credential | None] = []
     for prefix, username, from_stdin in sides:
-        if (username is not None) != from_stdin:
-            missing = "password-stdin" if username is not None else "username"
+        if username is not None and not from_stdin:
             raise InvalidOptions(
-                f"--{prefix}{missing} is missing",
+                f"--{prefix}password-stdin is missing",
                 hint=f"give --{prefix}username and --{prefix}password-stdin together",
             )
-        if username is None:
+        if not from_stdin:
             found.append(None)
             continue
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
-            raise InvalidOptions(f"no password came on standard input for --{prefix}username")
-        found.append(Credential(username, password))
+            raise InvalidOptions(f"no password came on standard input for --{prefix}password-stdin")
+        found.append(Credential(username or "", password))
     return found

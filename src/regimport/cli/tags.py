@@ -23,6 +23,7 @@ def tags(
     repository: RepositoryArgument,
     username: params.Username = None,
     password_stdin: params.PasswordStdin = False,
+    authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
     output: params.Output = params.OutputKind.TEXT,
     quiet: params.Quiet = False,
@@ -42,7 +43,7 @@ def tags(
     with reporter_for(printer) as reporter:
         found = api.tags(
             repository,
-            options=params.read_options(plain_http),
+            options=params.read_options(plain_http, authfile),
             credential=credential,
             reporter=reporter,
         )

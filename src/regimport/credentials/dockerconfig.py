@@ -1,4 +1,4 @@
-"""Docker's config.json: which of its credentials are for a repository."""
+"""Docker's config.json and podman's auth.json: which of their credentials are for a repository."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from regimport.credentials.helper import is_helper_name
+from regimport.credentials.hosts import canonical_host, server_address
 from regimport.errors import InvalidConfig
-from regimport.models.credential import Credential
+from regimport.models.credential import TOKEN_USERNAME, Credential
 
-__all__ = ["DockerConfig", "config_path", "load"]
+__all__ = ["DockerConfig", "Entry", "canonical_key", "config_path", "containers_paths", "load"]
 
 _MAX_BYTES = 1024 * 1024
 # The members of an entry without which it says nothing.
 _SECRETS = ("auth", "identitytoken", "registrytoken", "password")
-_DOCKER_HUB = "docker.io"
-_DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of `auths` that is for a repository; `key` is as it stands in the file."""
+
+    key: str
+    credential: Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +71,26 @@ class DockerConfig:
             store if isinstance(store, str) and store else None,
         )
 
-    def credential(self, registry: str, repository: str) -> Credential | None:
-        """Give the credential for a repository: the longest entry that names it or its parent.
+    def entry(self, registry: str, repository: str) -> Entry | None:
+        """Give the entry for a repository: the longest that names it or a parent of it.
 
-        Hosts are compared whole, never in part; an empty entry is none. Raises `InvalidConfig`
-        for an entry that names it and cannot be read.
+        Hosts are compared whole, never in part; an empty entry is none. Of several spellings of
+        one name, Docker's own counts. Raises `InvalidConfig` for an entry that cannot be read.
         """
-        entries: dict[str, Mapping[str, object]] = {}
+        keys: dict[str, str] = {}
         for key, entry in self.auths.items():
             if any(entry.get(name) for name in _SECRETS):
-                entries.setdefault(_canonical(key), entry)
-        name = f"{_host(registry)}/{repository}"
+                name = canonical_key(key)
+                if key in {name, server_address(name)}:
+                    keys[name] = key
+                else:
+                    keys.setdefault(name, key)
+        name = f"{canonical_host(registry)}/{repository}"
         while name:
-            if name in entries:
-                return self._read(entries[name], name)
+            if name in keys:
+                key = keys[name]
+                found = self._read(self.auths[key], name)
+                return None if found is None else Entry(key, found)
             name = name.rpartition("/")[0]
         return None
 
@@ -86,9 +99,9 @@ class DockerConfig:
 
         Raises `InvalidConfig` for a name that could run something else than a helper.
         """
-        by_host = {_canonical(key): name for key, name in self.helpers.items()}
-        name = by_host.get(_host(registry))
-        if name is not None and not _NAME_CHARACTERS.issuperset(name):
+        by_host = {canonical_key(key): name for key, name in self.helpers.items()}
+        name = by_host.get(canonical_host(registry))
+        if name is not None and not is_helper_name(name):
             raise InvalidConfig(
                 f"{self.where} names a credential helper for {registry} that cannot be one",
                 hint="the name may hold letters, digits, '.', '_' and '-'",
@@ -103,13 +116,13 @@ class DockerConfig:
             return Credential(registry_token=token)
         auth = entry.get("auth")
         if isinstance(auth, str) and auth:
-            return self._decode(auth, name)
+            return _of_pair(self._decode(auth, name))
         username, password = entry.get("username"), entry.get("password")
         if isinstance(username, str) and isinstance(password, str) and username:
-            return Credential(username, password)
+            return _of_pair((username, password))
         return None
 
-    def _decode(self, auth: str, name: str) -> Credential:
+    def _decode(self, auth: str, name: str) -> tuple[str, str]:
         try:
             pair = base64.b64decode(auth, validate=True).decode("utf-8")
         except ValueError:
@@ -117,7 +130,7 @@ class DockerConfig:
         username, colon, password = pair.partition(":")
         if not colon:
             raise self._unreadable(name)
-        return Credential(username, password.rstrip("\x00"))
+        return username, password.rstrip("\x00")
 
     def _unreadable(self, name: str) -> InvalidConfig:
         return InvalidConfig(
@@ -133,6 +146,17 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
         return Path(folder) / "config.json"
     home = environ.get("HOME")
     return Path(home) / ".docker" / "config.json" if home else None
+
+
+def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Give where podman, skopeo and buildah keep an auth.json (containers-auth.json(5))."""
+    runtime, config = environ.get("XDG_RUNTIME_DIR"), environ.get("XDG_CONFIG_HOME")
+    home = environ.get("HOME")
+    if not config and home:
+        config = str(Path(home) / ".config")
+    return tuple(
+        Path(folder) / "containers" / "auth.json" for folder in (runtime, config) if folder
+    )
 
 
 def load(path: Path) -> DockerConfig | None:
@@ -155,6 +179,13 @@ def load(path: Path) -> DockerConfig | None:
     return replace(DockerConfig.parse(text, str(path)), exposed=exposed)
 
 
+def _of_pair(pair: tuple[str, str]) -> Credential:
+    username, password = pair
+    if username == TOKEN_USERNAME:
+        return Credential(identity_token=password)
+    return Credential(username, password)
+
+
 def _too_large(where: str) -> InvalidConfig:
     return InvalidConfig(f"{where} is larger than {_MAX_BYTES} bytes")
 
@@ -163,15 +194,10 @@ def _table(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _canonical(key: str) -> str:
+def canonical_key(key: str) -> str:
     """Give a key of `auths` as `host[:port][/path]`, without what old Dockers wrote around it."""
     bare = key.partition("://")[2] or key
     host, _, path = bare.rstrip("/").partition("/")
     if path in {"v1", "v2"}:
         path = ""
-    return f"{_host(host)}/{path}" if path else _host(host)
-
-
-def _host(registry: str) -> str:
-    host = registry.lower().removesuffix(":443")
-    return _DOCKER_HUB if host in _DOCKER_HUB_HOSTS else host
+    return f"{canonical_host(host)}/{path}" if path else canonical_host(host)

@@ -4,20 +4,57 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from regimport.credentials.dockerconfig import DockerConfig, config_path, load
-from regimport.errors import InvalidOptions, Side
+from regimport.credentials.dockerconfig import config_path, containers_paths
+from regimport.credentials.hosts import canonical_host
+from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place
+from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
 
-__all__ = ["Keychain"]
+__all__ = ["Explanation", "Keychain"]
+
+# The part of its life in which a credential is used; a new one is fetched after that.
+_USABLE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found for a repository, and until when that is good."""
+
+    looked: tuple[Looked, ...]
+    until: float
+
+    @property
+    def last(self) -> Looked | None:
+        return self.looked[-1] if self.looked else None
+
+    @property
+    def credential(self) -> Credential | None:
+        return self.last.credential if self.last else None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What each place had; `error` is what ended the search, where it ended in one."""
+
+    looked: tuple[Looked, ...]
+    error: UsageError | None
+
+    @property
+    def used(self) -> Looked | None:
+        """The place whose credential counts, None to be anonymous."""
+        return next((one for one in self.looked if one.credential is not None), None)
 
 
 class Keychain:
-    """Finds credentials: those given, else the environment's, else Docker's, else none.
+    """Finds credentials: those given, else the environment's, else what files keep, else none.
 
     What was given, or stands in the environment, is for the registries of its side; `warn` is
-    told, once, of what could not be used.
+    told, once, of what could not be used. `authfile` is the file that the user named.
     """
 
     def __init__(
@@ -25,69 +62,118 @@ class Keychain:
         given: Mapping[Side, Credential | None],
         warn: Callable[[str], None],
         environ: Mapping[str, str] | None = None,
+        authfile: str | None = None,
     ) -> None:
-        self._environ = os.environ if environ is None else environ
+        environ = os.environ if environ is None else environ
         self._warn = warn
-        self._lock = threading.Lock()
-        self._config: DockerConfig | None = None
-        self._loaded = False
+        self._lock = threading.RLock()
+        self._known: dict[tuple[Side, str, str], _Known] = {}
         self._warned: set[str] = set()
-        self._given = {
-            side: given.get(side) or _from_environment(self._environ, side) for side in Side
+        shared = tuple(_files(environ, authfile))
+        self._places: dict[Side, tuple[Place, ...]] = {
+            side: (*_of_side(side, given.get(side), environ), *shared) for side in Side
         }
 
     def find(self, side: Side, registry: str, repository: str) -> Credential | None:
         """Give the credential for a repository, None to be anonymous; raises `InvalidConfig`."""
-        explicit = self._given[side]
-        if explicit is not None:
-            return explicit
-        config = self._docker_config()
-        if config is None:
-            return None
-        own_helper = config.helper(registry)
-        found = None if own_helper else config.credential(registry, repository)
-        helper = own_helper or config.store
-        if found is None and helper is not None:
-            self._warn_once(_not_asked(config.where, helper, side, registry))
-        if found is not None and config.exposed:
-            self._warn_once(f"{config.where} holds secrets, and others may read it: chmod 600 it")
-        return found
+        return self._find(side, registry, repository).credential
 
-    def _docker_config(self) -> DockerConfig | None:
+    def renew(
+        self, side: Side, registry: str, repository: str, rejected: Credential
+    ) -> Credential | None:
+        """Give another credential than one that was refused; None where there is no other."""
         with self._lock:
-            if not self._loaded:
-                path = config_path(self._environ)
-                self._config = None if path is None else load(path)
-                self._loaded = True
-            return self._config
+            known = self._find(side, registry, repository)
+            if known.credential == rejected and known.last is not None and known.last.renewable:
+                known = self._look(side, registry, repository, fresh=True)
+        return known.credential if known.credential != rejected else None
 
-    def _warn_once(self, message: str) -> None:
-        with self._lock:
-            if message in self._warned:
-                return
-            self._warned.add(message)
-        self._warn(message)
+    def remark(self, side: Side, registry: str, repository: str) -> str | None:
+        """Say what stood in the way of a credential, None if nothing did."""
+        known = self._known.get((side, canonical_host(registry), repository))
+        bad = {Outcome.FAILED, Outcome.MISSING}
+        looked = [] if known is None else [one for one in known.looked if one.outcome in bad]
+        return "; ".join(one.warning or one.detail for one in looked) or None
+
+    def check(self, side: Side, registry: str) -> None:
+        """Raise `InvalidOptions` where what was given cannot be meant for a registry."""
+        for place in self._places[side]:
+            if isinstance(place, Given):
+                tuple(place.look(registry, "", fresh=False))
+
+    def explain(self, side: Side, registry: str, repository: str) -> Explanation:
+        """Look as `find` does, and tell of each place in its order, those not asked included."""
+        looked: list[Looked] = []
+        error: UsageError | None = None
+        for place in self._places[side]:
+            if error is not None or any(one.credential is not None for one in looked):
+                looked.append(Looked(place.name, Outcome.NOT_ASKED, ""))
+                continue
+            try:
+                for one in place.look(registry, repository, fresh=False):
+                    looked.append(one)
+                    if one.credential is not None:
+                        break
+            except UsageError as caught:
+                error = caught
+                looked.append(Looked(place.name, Outcome.FAILED, caught.message))
+        return Explanation(tuple(looked), error)
+
+    def _find(self, side: Side, registry: str, repository: str) -> _Known:
+        known = self._known.get((side, canonical_host(registry), repository))
+        if known is None or time.monotonic() > known.until:
+            with self._lock:
+                known = self._known.get((side, canonical_host(registry), repository))
+                if known is None or time.monotonic() > known.until:
+                    known = self._look(side, registry, repository, fresh=False)
+        return known
+
+    def _look(self, side: Side, registry: str, repository: str, *, fresh: bool) -> _Known:
+        looked: list[Looked] = []
+        for one in self._walk(side, registry, repository, fresh=fresh):
+            looked.append(one)
+            if one.warning is not None and one.warning not in self._warned:
+                self._warned.add(one.warning)
+                self._warn(one.warning)
+            if one.credential is not None:
+                break
+        life = looked[-1].life if looked else 0.0
+        known = _Known(tuple(looked), time.monotonic() + life * _USABLE)
+        self._known[side, canonical_host(registry), repository] = known
+        return known
+
+    def _walk(self, side: Side, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:
+        for place in self._places[side]:
+            yield from place.look(registry, repository, fresh=fresh)
 
 
-def _not_asked(where: str, helper: str, side: Side, registry: str) -> str:
+def _of_side(side: Side, given: Credential | None, environ: Mapping[str, str]) -> tuple[Place, ...]:
     prefix = f"REGIMPORT_{side.upper()}_"
+    found = None if given else _from_environment(environ, prefix)
     return (
-        f"{where} leaves {registry} to the credential helper {helper!r}; credential helpers are "
-        "not supported yet, so it is spoken to without credentials. To use some, set "
-        f"{prefix}USERNAME and {prefix}PASSWORD, or give --{side}-username and "
-        f"--{side}-password-stdin"
+        Given(f"--{side}-username", given, "not given"),
+        Given(f"${prefix}USERNAME", found, "not set"),
     )
 
 
-def _from_environment(environ: Mapping[str, str], side: Side) -> Credential | None:
-    prefix = f"REGIMPORT_{side.upper()}_"
+def _from_environment(environ: Mapping[str, str], prefix: str) -> Credential | None:
     username, password = environ.get(f"{prefix}USERNAME"), environ.get(f"{prefix}PASSWORD")
     if not username and not password:
         return None
-    if not username or not password:
-        missing = "PASSWORD" if username else "USERNAME"
+    if not password:
         raise InvalidOptions(
-            f"{prefix}{missing} is not set",
+            f"{prefix}PASSWORD is not set",
             hint=f"set {prefix}USERNAME and {prefix}PASSWORD together, or neither",
         )
-    return Credential(username, password)
+    return Credential(username or "", password)
+
+
+def _files(environ: Mapping[str, str], authfile: str | None) -> Iterator[Place]:
+    helpers = Helpers(environ)
+    named = authfile or environ.get("REGISTRY_AUTH_FILE")
+    if named:
+        name = "--authfile" if authfile else "$REGISTRY_AUTH_FILE"
+        yield File(f"{name} ({named})", Path(named), helpers, required=True)
+    docker = config_path(environ)
+    for path in (() if docker is None else (docker,)) + containers_paths(environ):
+        yield File(str(path), path, helpers)

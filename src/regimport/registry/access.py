@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from regimport.errors import RegimportError
+from regimport.errors import AccessDenied, RegimportError
 from regimport.registry.request import SMALL, Request
 from regimport.registry.responses import Answer
 from regimport.registry.session import Session
@@ -45,9 +45,11 @@ class Access:
 
     @contextmanager
     def located(self) -> Iterator[None]:
-        """Tell of every error that passes through where it happened."""
+        """Tell of every error that passes through where it happened, and of a refusal why."""
         try:
             yield
         except RegimportError as error:
             error.located(self.session.side, self.name)
+            if isinstance(error, AccessDenied):
+                error.because(self.session.remark(self.repository))
             raise

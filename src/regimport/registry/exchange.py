@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from http import HTTPStatus
 
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
-from regimport.models.credential import Credential
 from regimport.models.reference import is_loopback
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
@@ -17,7 +15,7 @@ from regimport.registry.locations import Origin, redirect_target
 from regimport.registry.request import SMALL, Request, on_the_wire
 from regimport.registry.responses import read_answer
 from regimport.registry.retry import unreachable
-from regimport.registry.tokens import Authorizer, Fetch
+from regimport.registry.tokens import Authorizer, Fetch, FindCredential, Keys
 from regimport.registry.wire import Carrier, TransportError, WireRequest, WireResponse
 
 __all__ = ["Exchange"]
@@ -37,13 +35,13 @@ class Exchange:
         self,
         registry: str,
         options: CopyOptions,
-        credential: Callable[[str], Credential | None],
+        keys: Keys | FindCredential,
         fetch: Fetch,
         transport: Carrier,
     ) -> None:
         self.registry = registry
         self._timeouts = options.timeouts
-        self._credential = credential
+        self._keys = keys
         self._fetch = fetch
         self._transport = transport
         plain = registry in options.plain_http or is_loopback(registry)
@@ -119,7 +117,7 @@ class Exchange:
     def _speak(self, scheme: str) -> None:
         self._base = f"{scheme}://{_ENDPOINTS.get(self.registry, self.registry)}"
         self._origin = Origin.of(self._base)
-        self._authorizer = Authorizer(self._origin, self._credential, self._fetch)
+        self._authorizer = Authorizer(self._origin, self._keys, self._fetch)
 
     def _wants_tls(self, response: WireResponse) -> bool:
         """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from regimport.errors import AccessDenied, BrokenTransfer, Side
 from regimport.events import Reporter, Retrying
-from regimport.models.credential import Credential
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.exchange import Exchange
@@ -23,6 +22,7 @@ from regimport.registry.gate import Gate
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
 from regimport.registry.retry import RETRYABLE, Transient, repeat, unreachable
+from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier, TransportError, WireResponse
 
@@ -44,7 +44,7 @@ class Session:
         registry: str,
         side: Side,
         options: CopyOptions,
-        credential: Callable[[str], Credential | None],
+        keys: Keys | FindCredential,
         reporter: Reporter,
         stop: threading.Event,
         transport: Carrier | None = None,
@@ -54,9 +54,10 @@ class Session:
         self._policy = options.retry
         self._reporter = reporter
         self.round_trip: float | None = None
+        self._keys = keys if isinstance(keys, Keys) else Keys(keys)
         self._gate = Gate(stop)
         carrier = transport or Transport()
-        self._exchange = Exchange(registry, options, credential, self._fetch, carrier)
+        self._exchange = Exchange(registry, options, self._keys, self._fetch, carrier)
 
     def __repr__(self) -> str:
         return f"<Session as {self.side}: {self._gate!r}, {self._exchange!r}>"
@@ -65,6 +66,10 @@ class Session:
     def refused(self) -> AccessDenied | None:
         """The error, if the registry has refused the credentials for good."""
         return self._exchange.refused
+
+    def remark(self, repository: str) -> str | None:
+        """Say what stood in the way of a credential for a repository, None if nothing did."""
+        return self._keys.remark(repository)
 
     def close(self) -> None:
         """Close the connections."""

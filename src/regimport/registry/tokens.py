@@ -21,12 +21,15 @@ from regimport.registry.challenge import Challenge
 from regimport.registry.locations import Origin, check_realm
 from regimport.registry.responses import Answer, error_of
 
-__all__ = ["Authorizer", "Fetch", "Scopes"]
+__all__ = ["Authorizer", "Fetch", "FindCredential", "Keys", "Scopes"]
 
 # The resource scopes a request needs, e.g. ("repository:library/alpine:pull",).
 Scopes = tuple[str, ...]
 # Sends (method, url, headers, body) to a realm, without more, and gives the answer.
 Fetch = Callable[[str, str, Mapping[str, str], bytes], Answer]
+
+# Gives the credential for a repository, None to be anonymous there.
+FindCredential = Callable[[str], Credential | None]
 
 _CLIENT_ID = "regimport"
 # The life of a token whose answer does not say (token.md, `expires_in`), in seconds.
@@ -34,7 +37,29 @@ _DEFAULT_LIFE = 60.0
 _LONGEST_LIFE = 86_400.0
 # The part of its life in which a token is used; a new one is fetched after that.
 _USABLE = 0.8
+_REFUSALS = frozenset({400, 401, 403})
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def _no_other(_repository: str, _rejected: Credential) -> Credential | None:
+    return None
+
+
+def _no_remark(_repository: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What one side knows of the credentials for one registry.
+
+    `find` gives that for a repository. `renew` gives another than one that was refused, None
+    where there is no other. `remark` says what stood in the way of a credential, if anything did.
+    """
+
+    find: FindCredential
+    renew: Callable[[str, Credential], Credential | None] = _no_other
+    remark: Callable[[str], str | None] = _no_remark
 
 
 @dataclass(slots=True)
@@ -61,11 +86,9 @@ class _Realm:
 class Authorizer:
     """Knows what Authorization a registry wants; one for each side, shared by its threads."""
 
-    def __init__(
-        self, origin: Origin, credential: Callable[[str], Credential | None], fetch: Fetch
-    ) -> None:
+    def __init__(self, origin: Origin, keys: Keys | FindCredential, fetch: Fetch) -> None:
         self._origin = origin
-        self._credential = credential
+        self._keys = keys if isinstance(keys, Keys) else Keys(keys)
         self._fetch = fetch
         self._lock = threading.Lock()
         self._slots: dict[Scopes, _Slot] = {}
@@ -84,7 +107,7 @@ class Authorizer:
         if self._realm is not None:
             return self._bearer(self._realm, scopes, rejected=None)
         if self._basic:
-            credential = self._credential(_repository(scopes))
+            credential = self._keys.find(_repository(scopes))
             return None if credential is None else credential.basic()
         return None
 
@@ -122,7 +145,10 @@ class Authorizer:
         return realm
 
     def _answer_basic(self, scopes: Scopes, rejected: str | None) -> str:
-        credential = self._credential(_repository(scopes))
+        repository = _repository(scopes)
+        credential = self._keys.find(repository)
+        if credential is not None and credential.basic() == rejected:
+            credential = self._keys.renew(repository, credential) or credential
         if credential is None:
             raise _needs_credential(401)
         header = credential.basic()
@@ -154,12 +180,18 @@ class Authorizer:
             return f"Bearer {slot.token}"
 
     def _get_token(self, realm: _Realm, scopes: Scopes) -> tuple[str, float]:
-        credential = self._credential(_repository(scopes))
+        repository = _repository(scopes)
+        credential = self._keys.find(repository)
         if credential is not None and credential.registry_token:
             return credential.registry_token, _LONGEST_LIFE
         wanted = tuple(dict.fromkeys((*scopes, *_widened(realm.extra, scopes))))
         answer = self._ask(realm, wanted, credential)
-        if answer.status in {400, 401, 403}:
+        if answer.status in _REFUSALS and credential is not None:
+            other = self._keys.renew(repository, credential)
+            if other is not None:
+                credential = other
+                answer = self._ask(realm, wanted, credential)
+        if answer.status in _REFUSALS:
             raise _refused(answer, credential)
         if not answer.ok:
             raise error_of(answer)
@@ -233,9 +265,8 @@ def _read_token(answer: Answer) -> tuple[str, float]:
 def _refused(answer: Answer, credential: Credential | None) -> AccessDenied:
     if credential is None:
         return _needs_credential(answer.status)
-    who = repr(credential.username) if credential.username else "the identity token"
     return AccessDenied(
-        f"the token service refused the credentials of {who}: {error_of(answer).message}",
+        f"the token service refused {credential.described}: {error_of(answer).message}",
         method=answer.method,
         url=safe_url(answer.url),
         status=answer.status,
@@ -247,7 +278,7 @@ def _needs_credential(status: int) -> AccessDenied:
     return AccessDenied(
         "the registry wants credentials, and there are none for it",
         status=status,
-        hint="log in with `docker login`, or give --source-username / --target-username and "
-        "the matching --…-password-stdin or REGIMPORT_…_PASSWORD; a repository that does not "
-        "exist may also look like this",
+        hint="log in with `regimport login` or `docker login`, or give --source-username / "
+        "--target-username and the matching --…-password-stdin or REGIMPORT_…_PASSWORD; a "
+        "repository that does not exist may also look like this",
     )

@@ -1,0 +1,186 @@
+"""Credential helpers: programs that keep secrets, run as Docker runs them.
+
+The protocol is that of docker-credential-helpers: the action is the only argument, the server's
+address or a JSON object comes on standard input, the answer goes to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from regimport.credentials.hosts import server_address
+from regimport.models.credential import TOKEN_USERNAME, Credential
+from regimport.redact import safe_text
+
+__all__ = ["BrokenHelper", "Helper", "is_helper_name"]
+
+_SECONDS = 30.0
+_MOST_BYTES = 64 * 1024
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+# How helpers say that they know nothing of a server (docker-credential-helpers, error.go).
+_NOT_FOUND = ("credentials not found", "no credentials server url", "no credentials username")
+
+
+def is_helper_name(name: str) -> bool:
+    """Tell whether a name is one that a helper may have, and no path to something else."""
+    return _NAME.fullmatch(name) is not None
+
+
+class BrokenHelper(Exception):
+    """A helper that could not be run, or did not answer as a helper does; shows no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """The helper `docker-credential-NAME`, looked for in the PATH of `environ`."""
+
+    name: str
+    environ: Mapping[str, str]
+    seconds: float = _SECONDS
+
+    @property
+    def program(self) -> str:
+        """The name of the program."""
+        return f"docker-credential-{self.name}"
+
+    def get(self, registry: str) -> Credential | None:
+        """Give what the helper keeps for a registry, None if nothing; raises `BrokenHelper`."""
+        answer = self._run("get", server_address(registry))
+        if answer is None:
+            return None
+        username, secret = _strings(answer, "Username", "Secret", program=self.program)
+        if not secret:
+            return None
+        if username == TOKEN_USERNAME:
+            return Credential(identity_token=secret)
+        return Credential(username, secret)
+
+    def store(self, registry: str, credential: Credential) -> None:
+        """Let the helper keep a credential; raises `BrokenHelper`."""
+        token = credential.identity_token
+        document = {
+            "ServerURL": server_address(registry),
+            "Username": TOKEN_USERNAME if token else credential.username,
+            "Secret": token or credential.password,
+        }
+        self._run("store", json.dumps(document))
+
+    def erase(self, registry: str) -> None:
+        """Let the helper forget a registry; raises `BrokenHelper`."""
+        self._run("erase", server_address(registry))
+
+    def list(self) -> Mapping[str, str]:
+        """Give the user name of each server that the helper knows; raises `BrokenHelper`."""
+        answer = self._run("list", "")
+        try:
+            document = json.loads(answer or "{}")
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise BrokenHelper(f"{self.program} did not answer with a JSON object")
+        return {key: name for key, name in document.items() if isinstance(name, str)}
+
+    def _run(self, action: str, given: str) -> str | None:
+        """Give the answer to an action, None where the helper knows nothing of the server."""
+        if not is_helper_name(self.name):
+            raise BrokenHelper(f"{self.name!r} cannot be the name of a credential helper")
+        path = shutil.which(self.program, path=self.environ.get("PATH", os.defpath))
+        if path is None:
+            raise BrokenHelper(f"{self.program} is not in the PATH")
+        try:
+            code, answer = _exchange([path, action], given.encode(), self.environ, self.seconds)
+        except TimeoutError:
+            raise BrokenHelper(
+                f"{self.program} gave no answer in {self.seconds:.0f} seconds"
+            ) from None
+        except OverflowError:
+            raise BrokenHelper(
+                f"{self.program} answered with more than {_MOST_BYTES} bytes"
+            ) from None
+        except OSError as error:
+            raise BrokenHelper(f"{self.program} could not be run: {error.strerror}") from None
+        text = answer.decode("utf-8", "replace")
+        if code == 0:
+            return text
+        if text.strip().lower().startswith(_NOT_FOUND):
+            return None
+        # What looks like an answer may hold the secret: a complaint is one line of words.
+        words = "" if "{" in text else safe_text(text.strip().partition("\n")[0], 200)
+        raise BrokenHelper(f"{self.program} failed with code {code}" + (words and f": {words}"))
+
+
+def _exchange(
+    command: list[str], given: bytes, environ: Mapping[str, str], seconds: float
+) -> tuple[int, bytes]:
+    """Run a command with no shell, and give its exit code and what it wrote.
+
+    Raises `TimeoutError` or `OverflowError` once the command, and all it started, is killed.
+    """
+    with subprocess.Popen(  # noqa: S603 - the name was checked, and no shell reads it
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(environ),
+        process_group=0,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        deadline = time.monotonic() + seconds
+        try:
+            # An address or an account fits into the pipe; who reads nothing of it may.
+            with suppress(BrokenPipeError), process.stdin as file:
+                file.write(given)
+            answer = _read(process.stdout, deadline)
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise TimeoutError from None
+        except BaseException:
+            _kill(process)
+            raise
+    return code, answer
+
+
+def _read(file: IO[bytes], deadline: float) -> bytes:
+    pieces: list[bytes] = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        while selector.select(max(0.0, deadline - time.monotonic())):
+            piece = os.read(file.fileno(), _MOST_BYTES)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            if sum(map(len, pieces)) > _MOST_BYTES:
+                raise OverflowError
+    raise TimeoutError
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _strings(answer: str, *names: str, program: str) -> list[str]:
+    try:
+        document = json.loads(answer)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise BrokenHelper(f"{program} did not answer with a JSON object")
+    values = [document.get(name, "") for name in names]
+    if not all(isinstance(value, str) for value in values):
+        raise BrokenHelper(f"{program} did not answer with a user name and a secret")
+    return [str(value) for value in values]
