@@ -10,16 +10,45 @@ from typing import Self
 from regimport.credentials.keychain import Keychain
 from regimport.engine.ends import Source, Target
 from regimport.engine.resolve import Goal
-from regimport.errors import Side
+from regimport.errors import RegimportError, Side
 from regimport.events import Reporter
+from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.repository import Repository
+from regimport.registry.request import Request
+from regimport.registry.responses import error_of
 from regimport.registry.session import Session
 from regimport.registry.tokens import Keys
 from regimport.registry.wire import Carrier
 
-__all__ = ["Ends"]
+__all__ = ["Ends", "sign_in"]
+
+
+def sign_in(
+    registry: str, credential: Credential, options: CopyOptions, reporter: Reporter
+) -> bool:
+    """Ask a registry whether it lets a user in, with the one request that every registry has.
+
+    Gives whether it wanted to know who asks. Raises `AccessDenied`, and what any request may.
+    The rule is the distribution specification's "Determining Support" (end-1).
+    """
+    wanted = threading.Event()
+
+    def find(_repository: str) -> Credential:
+        wanted.set()
+        return credential
+
+    session = Session(registry, Side.TARGET, options, find, reporter, threading.Event())
+    try:
+        answer = session.ask(Request("GET", ""))
+        if not answer.ok:
+            raise error_of(answer)
+    except RegimportError as error:
+        raise error.located(None, registry) from error
+    finally:
+        session.close()
+    return wanted.is_set()
 
 
 class Ends:

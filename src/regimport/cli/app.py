@@ -60,7 +60,16 @@ def _leave(code: int) -> NoReturn:
 def _program() -> None:
     import typer  # noqa: PLC0415
 
-    from regimport.cli import copy, digest, inspect, schema, serve, tags  # noqa: PLC0415
+    from regimport.cli import (  # noqa: PLC0415
+        auth,
+        copy,
+        digest,
+        inspect,
+        login,
+        schema,
+        serve,
+        tags,
+    )
 
     app = typer.Typer(
         name="regimport",
@@ -89,10 +98,17 @@ def _program() -> None:
         inspect.inspect,
         tags.tags,
         digest.digest,
+        login.login,
+        login.logout,
         serve.serve,
         schema.schema,
     ):
         app.command()(command)
+    group = typer.Typer(no_args_is_help=True, help="Tell which credentials are used, and why.")
+    # A command of a group that has only one is one of the group all the same.
+    group.callback()(lambda: None)
+    group.command()(auth.explain)
+    app.add_typer(group, name="auth")
     app()
 
 

@@ -15,7 +15,15 @@ from regimport.credentials.hosts import canonical_host, server_address
 from regimport.errors import InvalidConfig
 from regimport.models.credential import TOKEN_USERNAME, Credential
 
-__all__ = ["DockerConfig", "Entry", "canonical_key", "config_path", "containers_paths", "load"]
+__all__ = [
+    "DockerConfig",
+    "Entry",
+    "canonical_key",
+    "config_path",
+    "containers_paths",
+    "load",
+    "read_text",
+]
 
 _MAX_BYTES = 1024 * 1024
 # The members of an entry without which it says nothing.
@@ -135,7 +143,7 @@ class DockerConfig:
     def _unreadable(self, name: str) -> InvalidConfig:
         return InvalidConfig(
             f"the entry for {name} in {self.where} cannot be read",
-            hint=f"log in again: docker login {name.partition('/')[0]}",
+            hint=f"log in again: regimport login {name.partition('/')[0]}",
         )
 
 
@@ -161,6 +169,18 @@ def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 def load(path: Path) -> DockerConfig | None:
     """Read a config.json, None if there is none; raises `InvalidConfig`."""
+    found = read_text(path)
+    if found is None:
+        return None
+    text, exposed = found
+    return replace(DockerConfig.parse(text, str(path)), exposed=exposed)
+
+
+def read_text(path: Path) -> tuple[str, bool] | None:
+    """Read a file of credentials, and tell whether others may; None if there is no such file.
+
+    Raises `InvalidConfig`.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -175,8 +195,7 @@ def load(path: Path) -> DockerConfig | None:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidConfig(f"{path} is not text in UTF-8") from None
-    exposed = bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-    return replace(DockerConfig.parse(text, str(path)), exposed=exposed)
+    return text, bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _of_pair(pair: tuple[str, str]) -> Credential:

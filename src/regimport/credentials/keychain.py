@@ -112,6 +112,7 @@ class Keychain:
             try:
                 for one in place.look(registry, repository, fresh=False):
                     looked.append(one)
+                    self._warn_of(one)
                     if one.credential is not None:
                         break
             except UsageError as caught:
@@ -132,15 +133,18 @@ class Keychain:
         looked: list[Looked] = []
         for one in self._walk(side, registry, repository, fresh=fresh):
             looked.append(one)
-            if one.warning is not None and one.warning not in self._warned:
-                self._warned.add(one.warning)
-                self._warn(one.warning)
+            self._warn_of(one)
             if one.credential is not None:
                 break
         life = looked[-1].life if looked else 0.0
         known = _Known(tuple(looked), time.monotonic() + life * _USABLE)
         self._known[side, canonical_host(registry), repository] = known
         return known
+
+    def _warn_of(self, looked: Looked) -> None:
+        if looked.warning is not None and looked.warning not in self._warned:
+            self._warned.add(looked.warning)
+            self._warn(looked.warning)
 
     def _walk(self, side: Side, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:
         for place in self._places[side]:

@@ -14,6 +14,7 @@ __all__ = [
     "Reference",
     "is_loopback",
     "parse_end",
+    "registry_of",
     "target_of",
     "with_default_tag",
 ]
@@ -165,6 +166,19 @@ def target_of(text: str, source: Reference | LayoutReference) -> Reference | Lay
         digest = target.digest
         target = replace(target.tagged(source.tag), digest=digest)
     return target
+
+
+def registry_of(text: str) -> str:
+    """Read the name of a registry, `host[:port]`, as users write it; raises `InvalidReference`."""
+    bare = text.partition("://")[2] or text
+    bare = bare.rstrip("/").removesuffix("/v1").removesuffix("/v2")
+    named = "." in bare or ":" in bare or bare == "localhost"
+    if not named or not _valid_registry(bare):
+        raise InvalidReference(
+            f"invalid registry {text[:160]!r}",
+            hint="write its whole host name, and its port if it has one, as references have it",
+        )
+    return _DOCKER_HUB if bare in _DOCKER_HUB_ALIASES else bare
 
 
 def is_loopback(registry: str) -> bool:

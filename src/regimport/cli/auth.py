@@ -1,0 +1,79 @@
+"""`regimport auth explain`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+
+if TYPE_CHECKING:
+    from regimport.credentials.keychain import Explanation
+
+__all__ = ["explain"]
+
+
+def explain(
+    reference: params.ReferenceArgument,
+    authfile: params.Authfile = None,
+    output: params.Output = params.OutputKind.TEXT,
+    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
+) -> None:
+    """Tell which credentials a reference gets, as a source and as a target, and why.
+
+    Each place is looked at as a copy looks at it, in the same order; no secret is shown.
+
+    Example: regimport auth explain docker.io/library/hello-world
+    """
+    import json  # noqa: PLC0415 - --help needs none of it
+
+    from regimport import accounts  # noqa: PLC0415
+    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    with reporter_for(printer) as reporter:
+        place, sides = accounts.explain(
+            reference, options=params.read_options(None, authfile), reporter=reporter
+        )
+    if output is params.OutputKind.JSON:
+        document = {
+            "registry": place.registry,
+            "repository": place.repository,
+            **{side.value: _document(found) for side, found in sides.items()},
+        }
+        printer.document(json.dumps(document, indent=2))
+    else:
+        for side, found in sides.items():
+            who = "nobody" if found.used is None else _who(found)
+            printer.result(f"{place.name} as a {side}: {who}")
+            _show(printer, found)
+    for found in sides.values():
+        if found.error is not None:
+            raise found.error
+
+
+def _show(printer: Printer, found: Explanation) -> None:
+    width = max(len(one.place) for one in found.looked)
+    for number, one in enumerate(found.looked, 1):
+        detail = f": {one.detail}" if one.detail else ""
+        printer.result(f"  {number}. {one.place:{width}}  {one.outcome}{detail}")
+
+
+def _who(found: Explanation) -> str:
+    used = found.used
+    assert used is not None
+    assert used.credential is not None
+    return used.credential.described
+
+
+def _document(found: Explanation) -> dict[str, object]:
+    return {
+        "used": None if found.used is None else found.used.place,
+        "credential": None if found.used is None else _who(found),
+        "error": None if found.error is None else found.error.message,
+        "places": [
+            {"place": one.place, "outcome": one.outcome.value, "detail": one.detail}
+            for one in found.looked
+        ],
+    }
