@@ -1,5 +1,6 @@
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,10 @@ def _as_json(credential: Credential | None) -> object:
 
 
 @pytest.fixture
-def found_in(tmp_path: Path) -> Any:
+def found_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Look a case's repository up through the file, as the program does."""
+    for cloud in ("azure", "google"):
+        monkeypatch.setitem(sys.modules, f"regimport.clouds.{cloud}", None)
 
     def find(case: dict[str, Any]) -> tuple[object, list[str]]:
         config = case["config"].replace(_TOO_LARGE, " " * (1024 * 1024 + 1))

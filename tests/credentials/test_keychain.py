@@ -267,11 +267,16 @@ def test_an_explanation_names_each_place_and_what_counts(
     source = keychain.explain(Side.SOURCE, "r.example", "a")
     assert source.used is not None
     assert source.used.place == "$REGIMPORT_SOURCE_USERNAME"
-    assert [one.outcome for one in source.looked] == ["nothing", "used", "not asked", "not asked"]
+    assert [one.outcome for one in source.looked] == ["nothing", "used", *["not asked"] * 3]
     target = keychain.explain(Side.TARGET, "r.example", "a")
     assert target.used is not None
     assert target.used.detail == "entry 'r.example'"
-    assert [one.outcome for one in target.looked] == ["nothing", "nothing", "used", "not asked"]
+    assert [one.outcome for one in target.looked] == [
+        "nothing",
+        "nothing",
+        "used",
+        *["not asked"] * 2,
+    ]
     nobody = keychain.explain(Side.TARGET, "x.example", "a")
     assert (nobody.used, nobody.error) == (None, None)
     assert "password=" not in repr(target)
@@ -283,7 +288,8 @@ def test_an_explanation_tells_of_a_file_that_cannot_be_read(tmp_path: Path) -> N
         Side.SOURCE, "r.example", "a"
     )
     assert isinstance(found.error, InvalidConfig)
-    assert "not valid JSON" in found.looked[-1].detail
+    assert "not valid JSON" in found.looked[2].detail
+    assert found.looked[-1].outcome == "not asked"
 
 
 def test_a_file_that_others_may_read_is_warned_about_once_when_it_is_used(tmp_path: Path) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
-__all__ = ["canonical_host", "is_azure", "server_address"]
+__all__ = ["canonical_host", "server_address"]
 
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 # What Docker calls the Hub where it keeps credentials, since long before references had hosts.
 _DOCKER_HUB_ADDRESS = "https://index.docker.io/v1/"
-
-# Azure's registries, in its public cloud and in those of China and the United States' government.
-_AZURE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.azurecr\.(?:io|cn|us)")
 
 
 def canonical_host(registry: str) -> str:
@@ -25,8 +20,3 @@ def server_address(registry: str) -> str:
     """Give the name that Docker, and its credential helpers, know a registry by."""
     host = canonical_host(registry)
     return _DOCKER_HUB_ADDRESS if host == _DOCKER_HUB else host
-
-
-def is_azure(registry: str) -> bool:
-    """Tell whether a registry is one of Azure's, to which tokens of Microsoft Entra may go."""
-    return _AZURE.fullmatch(canonical_host(registry)) is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from regimport.credentials.clouds import Clouds
 from regimport.credentials.dockerconfig import config_path, containers_paths
 from regimport.credentials.hosts import canonical_host
 from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place
@@ -51,7 +52,7 @@ class Explanation:
 
 
 class Keychain:
-    """Finds credentials: those given, else the environment's, else what files keep, else none.
+    """Finds credentials: those given, the environment's, what files keep, a cloud's, or none.
 
     What was given, or stands in the environment, is for the registries of its side; `warn` is
     told, once, of what could not be used. `authfile` is the file that the user named.
@@ -69,7 +70,7 @@ class Keychain:
         self._lock = threading.RLock()
         self._known: dict[tuple[Side, str, str], _Known] = {}
         self._warned: set[str] = set()
-        shared = tuple(_files(environ, authfile))
+        shared = (*_files(environ, authfile), Clouds())
         self._places: dict[Side, tuple[Place, ...]] = {
             side: (*_of_side(side, given.get(side), environ), *shared) for side in Side
         }

@@ -9,9 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from regimport.clouds.hosts import is_azure
 from regimport.credentials.dockerconfig import DockerConfig, load
 from regimport.credentials.helper import BrokenHelper, Helper
-from regimport.credentials.hosts import canonical_host, is_azure
+from regimport.credentials.hosts import canonical_host
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.models.credential import ANYBODY, Credential
 

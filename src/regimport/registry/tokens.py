@@ -18,6 +18,7 @@ from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential
 from regimport.redact import safe_url
 from regimport.registry.challenge import Challenge
+from regimport.registry.entra import FORM, EntraExchange, Fetch, refresh_grant
 from regimport.registry.locations import Origin, check_realm
 from regimport.registry.responses import Answer, error_of
 
@@ -25,9 +26,6 @@ __all__ = ["Authorizer", "Fetch", "FindCredential", "Keys", "Scopes"]
 
 # The resource scopes a request needs, e.g. ("repository:library/alpine:pull",).
 Scopes = tuple[str, ...]
-# Sends (method, url, headers, body) to a realm, without more, and gives the answer.
-Fetch = Callable[[str, str, Mapping[str, str], bytes], Answer]
-
 # Gives the credential for a repository, None to be anonymous there.
 FindCredential = Callable[[str], Credential | None]
 
@@ -38,7 +36,6 @@ _LONGEST_LIFE = 86_400.0
 # The part of its life in which a token is used; a new one is fetched after that.
 _USABLE = 0.8
 _REFUSALS = frozenset({400, 401, 403})
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def _no_other(_repository: str, _rejected: Credential) -> Credential | None:
@@ -90,6 +87,7 @@ class Authorizer:
         self._origin = origin
         self._keys = keys if isinstance(keys, Keys) else Keys(keys)
         self._fetch = fetch
+        self._entra = EntraExchange(origin, fetch)
         self._lock = threading.Lock()
         self._slots: dict[Scopes, _Slot] = {}
         self._realm: _Realm | None = None
@@ -198,9 +196,15 @@ class Authorizer:
         return _read_token(answer)
 
     def _ask(self, realm: _Realm, scopes: Scopes, credential: Credential | None) -> Answer:
+        if credential is not None and credential.entra_token:
+            answer = self._entra.exchange(realm.url, realm.service, credential.entra_token)
+            if isinstance(answer, str):
+                return self._post(realm, scopes, refresh_grant(answer))
+            if not credential.password:
+                return answer
+            # What was given may be the registry's own token instead, which it takes as a password.
         if credential is not None and credential.identity_token:
-            grant = {"grant_type": "refresh_token", "refresh_token": credential.identity_token}
-            return self._post(realm, scopes, grant)
+            return self._post(realm, scopes, refresh_grant(credential.identity_token))
         answer = self._get(realm, scopes, credential)
         if answer.status in {404, 405} and credential is not None:
             # A token service that has only the OAuth2 form.
@@ -229,7 +233,7 @@ class Authorizer:
             "client_id": _CLIENT_ID,
             "scope": " ".join(scopes),
         }
-        return self._fetch("POST", realm.url, _FORM, urlencode(form).encode())
+        return self._fetch("POST", realm.url, FORM, urlencode(form).encode())
 
 
 def _repository(scopes: Scopes) -> str:

@@ -1,0 +1,70 @@
+"""Azure's login gives a token of Microsoft Entra for the registry's own cloud."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError
+
+from regimport.clouds import azure
+from regimport.clouds.lease import NoLogin
+from regimport.models.credential import Credential
+
+
+class Chain:
+    """What azure-identity's default chain is to us."""
+
+    asked: list[tuple[str, str]] = []  # noqa: RUF012 - cleared by each test
+    error: Exception | None = None
+
+    def __init__(self, authority: str) -> None:
+        self.authority = authority
+
+    def get_token(self, scope: str) -> SimpleNamespace:
+        self.asked.append((self.authority, scope))
+        if self.error is not None:
+            raise self.error
+        return SimpleNamespace(token="entra", expires_on=time.time() + 3600)
+
+
+@pytest.fixture(autouse=True)
+def chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Chain]]:
+    monkeypatch.setattr(azure, "DefaultAzureCredential", Chain)
+    Chain.asked.clear()
+    Chain.error = None
+    azure._chain.cache_clear()
+    yield Chain
+    azure._chain.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("registry", "authority", "audience"),
+    [
+        ("my.azurecr.io", "login.microsoftonline.com", "containerregistry.azure.net"),
+        ("my.azurecr.cn", "login.chinacloudapi.cn", "management.chinacloudapi.cn"),
+        ("MY.azurecr.us:443", "login.microsoftonline.us", "management.usgovcloudapi.net"),
+    ],
+)
+def test_each_cloud_has_its_own_login(registry: str, authority: str, audience: str) -> None:
+    lease = azure.lease(registry)
+    assert lease.credential == Credential(entra_token="entra")
+    assert 3500 < lease.seconds <= 3600
+    assert Chain.asked == [(authority, f"https://{audience}/.default")]
+
+
+@pytest.mark.parametrize("error", [CredentialUnavailableError, ClientAuthenticationError])
+def test_nobody_being_logged_in_is_told_in_a_line(error: type[Exception]) -> None:
+    Chain.error = error("nobody is logged in\nand here are forty lines\x1b[31m")
+    with pytest.raises(NoLogin) as caught:
+        azure.lease("my.azurecr.io")
+    assert str(caught.value) == "nobody is logged in"
+
+
+def test_the_library_says_nothing_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("azure.identity").warning("DefaultAzureCredential failed")
+    assert capsys.readouterr().err == ""
