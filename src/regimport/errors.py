@@ -206,8 +206,11 @@ class Unreachable(RegimportError):
 class BrokenTransfer(Unreachable):
     """A blob stopped moving half-way: its registry went away, or lost the upload.
 
-    Unlike its parent it was not tried again yet; who moves blobs decides on that.
+    Unlike its parent it was not tried again yet; who moves blobs decides on that. `adapted` says
+    that what stood in the way is understood, and the next attempt will go about it in another way.
     """
+
+    adapted: bool = False
 
 
 class ContentMismatch(RegimportError):

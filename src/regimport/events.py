@@ -42,9 +42,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class BlobStarted:
-    """A blob begins to move from the source, or starts over."""
+    """A blob begins to move, or to move again; its first `done` bytes are at the targets."""
 
     blob: Descriptor
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,11 @@ class Memory:
         return len(self.blobs.get(blob.digest, b"-" * (blob.size + 1))) == blob.size
 
     @contextmanager
-    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
+    def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
         self.count(f"GET {blob.digest}")
         content = self.blobs[blob.digest]
         step = self._piece
-        yield (content[start : start + step] for start in range(0, len(content), step))
+        yield (content[at : at + step] for at in range(start, len(content), step))
 
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None
@@ -89,6 +89,14 @@ class MemoryUpload:
             raise ContentMismatch("other bytes")
         self._end.count(f"PUT {self._blob.digest}")
         self._end.blobs[self._blob.digest] = received
+
+    offset = 0
+
+    def recover(self) -> bool:
+        return False
+
+    def leave(self) -> None:
+        self.cancel()
 
     def cancel(self) -> None:
         self._end.count(f"CANCEL {self._blob.digest}")

@@ -10,7 +10,8 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob
-from regimport.registry.uploads import start_upload
+from regimport.registry.chunks import Chunking
+from regimport.registry.uploads import BlobUpload, start_upload
 from registry.conftest import Sessions
 from registry.peers import Asked, Reply, web
 
@@ -39,9 +40,13 @@ def _registry(
     return answer
 
 
+def _start(sessions: Sessions, address: str, mount_from: str | None = None) -> BlobUpload | None:
+    return start_upload(sessions.access(address), _BLOB, Chunking(address), mount_from)
+
+
 def test_a_blob_goes_in_one_put_to_where_the_registry_says(sessions: Sessions) -> None:
     with web(_registry()) as server:
-        upload = start_upload(sessions.access(server.address), _BLOB)
+        upload = _start(sessions, server.address)
         assert upload is not None
         upload.send(iter([b"a ", b"layer"]))
         assert server.lines == [
@@ -53,20 +58,20 @@ def test_a_blob_goes_in_one_put_to_where_the_registry_says(sessions: Sessions) -
 
 def test_a_mount_that_is_made_needs_nothing_more(sessions: Sessions) -> None:
     with web(_registry(mount=Reply(201))) as server:
-        assert start_upload(sessions.access(server.address), _BLOB, "base") is None
+        assert _start(sessions, server.address, "base") is None
         assert len(server.asked) == 1
 
 
 def test_a_mount_that_is_not_made_is_an_upload_already(sessions: Sessions) -> None:
     with web(_registry()) as server:
-        assert start_upload(sessions.access(server.address), _BLOB, "base") is not None
+        assert _start(sessions, server.address, "base") is not None
         assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500])
 def test_a_mount_that_is_refused_is_asked_again_without_it(status: int, sessions: Sessions) -> None:
     with web(_registry(mount=Reply(status))) as server:
-        assert start_upload(sessions.access(server.address), _BLOB, "base") is not None
+        assert _start(sessions, server.address, "base") is not None
         assert server.lines[-1] == "POST /v2/app/blobs/uploads/"
 
 
@@ -75,10 +80,10 @@ def test_a_start_that_claims_to_be_the_end_is_believed_only_of_a_stored_blob(
     status: int, sessions: Sessions
 ) -> None:
     with web(_registry(post=Reply(status), head=Reply(200, _HEAD))) as server:
-        assert start_upload(sessions.access(server.address), _BLOB) is None
+        assert _start(sessions, server.address) is None
         assert server.asked[-1].method == "HEAD"
     with web(_registry(post=Reply(status))) as server, pytest.raises(RegistryError):
-        start_upload(sessions.access(server.address), _BLOB)
+        _start(sessions, server.address)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AccessDenied), (403, AccessDenied)])
@@ -86,12 +91,12 @@ def test_a_start_that_is_refused_is_an_error(
     status: int, kind: type[RegimportError], sessions: Sessions
 ) -> None:
     with web(_registry(post=Reply(status))) as server, pytest.raises(kind):
-        start_upload(sessions.access(server.address), _BLOB)
+        _start(sessions, server.address)
 
 
 def _send(sessions: Sessions, put: Reply, head: Reply | None = None) -> None:
     with web(_registry(put=put, head=head)) as server:
-        upload = start_upload(sessions.access(server.address), _BLOB)
+        upload = _start(sessions, server.address)
         assert upload is not None
         upload.send(iter([_CONTENT]))
 

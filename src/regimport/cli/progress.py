@@ -82,7 +82,7 @@ class _Warnings:
 
 
 class _Totals:
-    """How far a copy is; a blob that starts over begins at nothing."""
+    """How far a copy is; a blob that moves again begins with what its targets have kept."""
 
     def __init__(self) -> None:
         self.blobs = 0
@@ -94,7 +94,7 @@ class _Totals:
         if isinstance(event, Planned):
             self.blobs, self.size = event.blobs, event.size
         elif isinstance(event, BlobStarted):
-            self._moved[event.blob.digest] = 0
+            self._moved[event.blob.digest] = event.done
         elif isinstance(event, BytesMoved):
             self._moved[event.blob.digest] += event.count
         elif isinstance(event, BlobFinished) and event.blob.digest in self._moved:
@@ -172,10 +172,10 @@ class _Bars(_Warnings):
             return
         task = self._blobs.get(blob.digest)
         if task is not None:
-            self._progress.reset(task)
+            self._progress.reset(task, completed=event.done)
             return
         self._blobs[blob.digest] = self._progress.add_task(
-            f"  {blob.digest.encoded[:12]}", total=blob.size
+            f"  {blob.digest.encoded[:12]}", total=blob.size, completed=event.done
         )
 
     def _finish(self, event: BlobFinished) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from regimport.engine.ends import Source, Target, Upload
+from regimport.engine.reading import BlobReader, Patience
 from regimport.engine.workers import Workers, fan_out
-from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, Side
-from regimport.events import BlobStarted, BytesMoved, Reporter, Retrying
+from regimport.errors import (
+    BrokenTransfer,
+    ContentMismatch,
+    Interrupted,
+    RegimportError,
+    Side,
+    Unreachable,
+)
+from regimport.events import Reporter
 from regimport.models.descriptor import Descriptor
-from regimport.models.digest import Verifier
 from regimport.options import RetryPolicy
 
-__all__ = ["BlobMover", "Outcome"]
+__all__ = ["BlobMover", "Moved", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What came of a blob: its outcome at each target, and how much of it the source served."""
+
+    outcomes: list[Outcome]
+    bytes_read: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlobMover:
-    """Moves blobs from `source`, and starts one over where its transfer breaks."""
+    """Moves blobs from `source`, and goes on, or starts over, where a transfer breaks."""
 
     source: Source
     retry: RetryPolicy
@@ -37,113 +52,139 @@ class BlobMover:
 
     def move(
         self, blob: Descriptor, targets: Sequence[Target], *, mount_from: str | None = None
-    ) -> list[Outcome]:
-        """Bring a blob to all of `targets`, reading it once; gives the outcome at each.
+    ) -> Moved:
+        """Bring a blob to all of `targets`, reading it once unless something breaks.
 
-        Only the targets whose transfer broke are tried again, with another read of the source.
+        Where it does, only the targets that lack something are sent more, from where the one
+        that has least of it stands.
         """
-        outcomes = self._attempt(blob, targets, mount_from)
-        for attempt in range(1, self.retry.attempts):
-            broken = [number for number, outcome in enumerate(outcomes) if _broken(outcome)]
-            if not broken:
-                break
-            self._wait(blob, attempt, outcomes[broken[0]].error)
-            again = self._attempt(blob, [targets[number] for number in broken], mount_from)
-            for number, outcome in zip(broken, again, strict=True):
-                outcomes[number] = outcome
-        return outcomes
-
-    def _attempt(
-        self, blob: Descriptor, targets: Sequence[Target], mount_from: str | None
-    ) -> list[Outcome]:
-        """Try once: open the uploads, then send the blob to those that want it."""
-        outcomes: list[Outcome] = []
-        uploads: list[tuple[int, Upload]] = []
-        for number, target in enumerate(targets):
-            outcome, upload = _start(target, blob, mount_from)
-            outcomes.append(outcome)
-            if upload is not None:
-                uploads.append((number, upload))
-        if not uploads:
-            return outcomes
-        errors = self._send(blob, [upload for _, upload in uploads])
-        for (number, upload), error in zip(uploads, errors, strict=True):
-            if error is not None:
-                upload.cancel()
-            outcomes[number] = Outcome(moved=error is None, error=error)
-        return outcomes
-
-    def _send(self, blob: Descriptor, uploads: Sequence[Upload]) -> list[BaseException | None]:
-        self.reporter.tell(BlobStarted(blob))
+        patience = Patience(self.retry, self.workers, self.reporter)
+        reader = BlobReader(blob, self.source, patience)
+        shipments = [_Shipment(target) for target in targets]
         try:
-            with self.source.read_blob(blob) as pieces:
-                content = self._checked(blob, pieces)
-                return fan_out(content, [upload.send for upload in uploads])
-        except Exception as error:  # the source failed: no target has got the blob
-            return [error] * len(uploads)
+            while waiting := [one for one in shipments if one.outcome is None]:
+                for shipment in waiting:
+                    shipment.open(blob, mount_from)
+                if failed := self._send(reader, [one for one in waiting if one.upload]):
+                    shipment, error = max(failed, key=lambda pair: pair[0].failures)
+                    patience.wait(blob, max(1, shipment.failures), error)
+        finally:
+            for shipment in shipments:
+                if shipment.upload is not None:
+                    shipment.upload.leave()
+        outcomes = [one.outcome for one in shipments if one.outcome is not None]
+        return Moved(outcomes, reader.received)
 
-    def _checked(self, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass a blob on piece by piece, the last one only when the hash of all is right.
+    def _send(
+        self, reader: BlobReader, shipments: Sequence[_Shipment]
+    ) -> list[tuple[_Shipment, RegimportError]]:
+        """Send what is missing to each; gives those to be tried again, and why."""
+        if not shipments:
+            return []
+        start = min(shipment.offset for shipment in shipments)
+        with closing(reader.pieces(start)) as content:
+            receivers = [shipment.receiver(start) for shipment in shipments]
+            errors = fan_out(content, receivers)
+        if self.workers.stop.is_set() and any(errors):
+            raise Interrupted
+        if any(isinstance(error, ContentMismatch) for error in errors):
+            reader.forget()
+        again: list[tuple[_Shipment, RegimportError]] = []
+        for shipment, error in zip(shipments, errors, strict=True):
+            cause = shipment.settle(error, self.retry.attempts)
+            if cause is not None:
+                again.append((shipment, cause))
+        return again
 
-        So a source that lies can never complete a blob at a target.
-        """
-        verifier = Verifier(blob.digest, blob.size)
-        for piece in pieces:
-            if self.workers.stop.is_set():
-                raise Interrupted
-            with self._at_source():
-                verifier.update(piece)
-            self.reporter.tell(BytesMoved(blob, len(piece)))
-            if verifier.complete:
-                last = bytes(piece)
-                with self._at_source():
-                    _expect_end(blob, pieces)
-                    verifier.check()
-                yield last
-                return
-            yield piece
-        if not verifier.complete:
-            raise BrokenTransfer(
-                f"{blob.digest} ended after {verifier.received} of {blob.size} bytes"
-            ).located(Side.SOURCE, self.source.name)
-        with self._at_source():
-            verifier.check()
 
-    @contextmanager
-    def _at_source(self) -> Iterator[None]:
+@dataclass(slots=True)
+class _Shipment:
+    """A blob on its way to one target: `outcome` is None until it is there, or never will be.
+
+    `failures` counts those in a row that brought nothing more to the target than it had.
+    """
+
+    target: Target
+    upload: Upload | None = None
+    outcome: Outcome | None = None
+    failures: int = 0
+    furthest: int = 0
+    mismatched: bool = False
+
+    @property
+    def offset(self) -> int:
+        assert self.upload is not None
+        return self.upload.offset
+
+    def open(self, blob: Descriptor, mount_from: str | None) -> None:
+        """Start an upload, unless one is open; it may turn out that none is needed."""
+        if self.upload is not None:
+            return
         try:
-            yield
-        except ContentMismatch as error:
-            error.located(Side.SOURCE, self.source.name)
-            raise
+            self.upload = self.target.start_upload(blob, mount_from=mount_from)
+        except Exception as error:  # belongs to this target alone
+            self.outcome = Outcome(error=error)
+            return
+        if self.upload is None:
+            self.outcome = Outcome()
 
-    def _wait(self, blob: Descriptor, attempt: int, cause: BaseException | None) -> None:
-        delay = self.retry.delay(attempt, jitter=random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-        side = cause.side if isinstance(cause, BrokenTransfer) else None
-        self.reporter.tell(
-            Retrying(side, f"blob {blob.digest}", str(cause), attempt, self.retry.attempts, delay)
-        )
-        self.workers.pause(delay)
+    def receiver(self, start: int) -> Callable[[Iterator[bytes]], None]:
+        """Give what takes a blob's bytes from `start` on, of which the first may be there."""
+        assert self.upload is not None
+        return partial(_receive, self.upload, self.upload.offset - start)
+
+    def settle(self, error: BaseException | None, attempts: int) -> RegimportError | None:
+        """Draw the consequences of an attempt; gives the error if there is to be another one."""
+        assert self.upload is not None
+        if error is None:
+            self.upload, self.outcome = None, Outcome(moved=True)
+            return None
+        if isinstance(error, ContentMismatch) and not self.mismatched:
+            # A bad reading is read again from its first byte, once.
+            self.mismatched = True
+            self._drop()
+            return error
+        if isinstance(error, BrokenTransfer) and error.side is not Side.SOURCE:
+            return self._broken(error, attempts)
+        self.outcome = Outcome(error=error)
+        if isinstance(error, (Interrupted, Unreachable)):
+            self.upload.leave()
+            self.upload = None
+        else:
+            self._drop()
+        return None
+
+    def _broken(self, error: BrokenTransfer, attempts: int) -> RegimportError | None:
+        assert self.upload is not None
+        kept = self.upload.recover()
+        if kept and self.upload.offset > self.furthest:
+            self.furthest = self.upload.offset
+            self.failures = 1
+        elif not error.adapted:
+            self.failures += 1
+        if self.failures >= attempts:
+            error.attempts = self.failures
+            self.outcome = Outcome(error=error)
+            self.upload.leave()
+            self.upload = None
+            return None
+        if not kept:
+            self._drop()
+        return error
+
+    def _drop(self) -> None:
+        if self.upload is not None:
+            self.upload.cancel()
+            self.upload = None
 
 
-def _start(
-    target: Target, blob: Descriptor, mount_from: str | None
-) -> tuple[Outcome, Upload | None]:
-    try:
-        return Outcome(), target.start_upload(blob, mount_from=mount_from)
-    except Exception as error:  # belongs to this target alone
-        return Outcome(error=error), None
+def _receive(upload: Upload, known: int, content: Iterator[bytes]) -> None:
+    upload.send(_without(known, content) if known else content)
 
 
-def _broken(outcome: Outcome) -> bool:
-    return isinstance(outcome.error, BrokenTransfer)
-
-
-def _expect_end(blob: Descriptor, pieces: Iterator[bytes]) -> None:
-    for piece in pieces:
-        if piece:
-            raise ContentMismatch(
-                f"{blob.digest} is longer than the {blob.size} bytes its descriptor says",
-                expected=f"{blob.size} bytes",
-                got="more",
-            )
+def _without(count: int, content: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the first `count` bytes."""
+    for piece in content:
+        if count < len(piece):
+            yield piece[count:]
+        count = max(0, count - len(piece))

@@ -35,8 +35,13 @@ class Source(Protocol):
     def has_blob(self, blob: Descriptor) -> bool:
         """Ask whether a blob is there, whole."""
 
-    def read_blob(self, blob: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes in order, unchecked."""
+    def read_blob(
+        self, blob: Descriptor, start: int = 0
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked.
+
+        What breaks on the way is a `BrokenTransfer`.
+        """
 
     def tags(self) -> Iterator[str]:
         """List the tags of the repository."""
@@ -45,14 +50,28 @@ class Source(Protocol):
 class Upload(Protocol):
     """A blob on its way into a target."""
 
-    def send(self, content: Iterator[bytes]) -> None:
-        """Store the blob, exactly `blob.size` bytes.
+    @property
+    def offset(self) -> int:
+        """How many bytes of the blob the target has of it already."""
 
-        Whatever `content` raises goes through, and then the blob is not stored.
+    def send(self, content: Iterator[bytes]) -> None:
+        """Store the rest of the blob, from `offset` on, exactly to its end.
+
+        Whatever `content` raises goes through, and then the blob is not stored. Raises
+        `BrokenTransfer` where another attempt may do better.
         """
 
+    def recover(self) -> bool:
+        """After a `BrokenTransfer`, ask what has arrived; False: another upload has to start anew.
+
+        True: `offset` says it, and `send` goes on from there. Never raises.
+        """
+
+    def leave(self) -> None:
+        """Stop here, and keep for a later run what can be gone on with; never raises."""
+
     def cancel(self) -> None:
-        """Give the upload up; never raises."""
+        """Give the upload up for good; never raises."""
 
 
 class Target(Source, Protocol):

@@ -53,7 +53,7 @@ class Transfer:
             self.tallies[number].add_blob(action, size)
 
     def blob_read(self, size: int) -> None:
-        """Count a blob that was read from the source."""
+        """Count bytes of blobs that were read from the source."""
         with self._lock:
             self.bytes_read += size
 
@@ -136,10 +136,9 @@ class _Courier:
             alive = [number for number in numbers if not self._result.failed(number)]
             ends = [self._deliveries[number].end for number in alive]
             mount_from = next((self._deliveries[number].mount_from for number in alive), None)
-            outcomes = self._mover.move(blob, ends, mount_from=mount_from)
-            if any(outcome.moved for outcome in outcomes):
-                self._result.blob_read(blob.size)
-            for number, end, outcome in zip(alive, ends, outcomes, strict=True):
+            moved = self._mover.move(blob, ends, mount_from=mount_from)
+            self._result.blob_read(moved.bytes_read)
+            for number, end, outcome in zip(alive, ends, moved.outcomes, strict=True):
                 if outcome.error is not None:
                     self._result.fail(number, outcome.error)
                     word = "failed"

@@ -54,8 +54,8 @@ class LayoutReader:
         return self._files.size(*blob_parts(blob.digest)) == blob.size
 
     @contextmanager
-    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes in order, unchecked."""
+    def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked."""
         self._check()
         file = self._files.open(*blob_parts(blob.digest))
         if file is None:
@@ -63,6 +63,7 @@ class LayoutReader:
                 f"{self.name} has no blob {blob.digest}", hint="the layout is not complete"
             ).located(None, self.name)
         try:
+            os.lseek(file, start, os.SEEK_SET)
             yield self._chunks(file)
         finally:
             os.close(file)

@@ -71,7 +71,9 @@ class Layout(LayoutReader):
 
 
 class BlobUpload:
-    """A blob on its way into a layout."""
+    """A blob on its way into a layout; one that breaks off leaves nothing, and starts anew."""
+
+    offset = 0
 
     def __init__(self, files: Files, blob: Descriptor) -> None:
         self._files = files
@@ -89,6 +91,13 @@ class BlobUpload:
                 incoming.write(chunk)
             verifier.check()
             incoming.place(*blob_parts(self._blob.digest))
+
+    def recover(self) -> bool:
+        """Tell that nothing has arrived."""
+        return False
+
+    def leave(self) -> None:
+        """Do nothing, as `cancel`."""
 
     def cancel(self) -> None:
         """Do nothing: an upload that was not sent has left nothing behind."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 
 from regimport.errors import ContentMismatch, RegistryError, Side
@@ -11,9 +12,13 @@ from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
 from regimport.registry.access import Access
 from regimport.registry.request import Request
-from regimport.registry.responses import error_of
+from regimport.registry.responses import Answer, error_of
 
-__all__ = ["has_blob", "read_blob"]
+__all__ = ["has_blob", "is_other", "read_blob"]
+
+# RFC 9110, section 14.4; a total that is not known stands as an asterisk.
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
+_PLAIN: Mapping[str, str] = {}
 
 
 def has_blob(access: Access, blob: Descriptor) -> bool:
@@ -25,33 +30,91 @@ def has_blob(access: Access, blob: Descriptor) -> bool:
     answer = access.ask("HEAD", f"blobs/{blob.digest}")
     if answer.ok:
         length: str = answer.headers.get("content-length", str(blob.size))
-        digest: str = answer.headers.get("docker-content-digest", blob.digest)
-        return length == str(blob.size) and digest == blob.digest
+        return length == str(blob.size) and not is_other(answer, blob)
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if refused and (access.session.side is Side.SOURCE or access.session.refused):
         raise error_of(answer)
     return False
 
 
+def is_other(answer: Answer, blob: Descriptor) -> bool:
+    """Tell whether an answer names another blob; some name theirs by another algorithm."""
+    named = answer.headers.get("docker-content-digest", "")
+    return named.startswith(f"{blob.digest.algorithm}:") and named != blob.digest
+
+
 @contextmanager
-def read_blob(access: Access, blob: Descriptor) -> Iterator[Iterator[bytes]]:
-    """Open a blob; gives its bytes, unchecked, piece by piece as they come."""
-    request = Request("GET", f"{access.repository}/blobs/{blob.digest}", access.scopes)
-    with access.session.stream(request) as (head, pieces):
-        coding = head.headers.get("content-encoding", "identity")
-        if coding != "identity":
-            raise RegistryError(
-                f"blob {blob.digest} was served with Content-Encoding {safe_text(coding, 40)}, "
-                "which was not asked for",
-                hint="a proxy on the way compresses; let it pass registry traffic untouched",
-                status=head.status,
-            )
-        length = head.headers.get("content-length")
-        if length is not None and length != str(blob.size):
-            raise ContentMismatch(
-                f"blob {blob.digest} has {safe_text(length, 20)} bytes, "
-                f"but its descriptor says {blob.size}",
-                expected=f"{blob.size} bytes",
-                got=f"{safe_text(length, 20)} bytes",
-            )
+def read_blob(access: Access, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
+    """Open a blob; gives its bytes from `start` on, unchecked, piece by piece as they come.
+
+    A part that is not certainly the part that was asked for is never used: then the whole blob is
+    asked for, and its first bytes are left out.
+    """
+    with ExitStack() as stack:
+        pieces = _rest(stack, access, blob, start) if start else None
+        if pieces is None:
+            stack.close()
+            head, whole = stack.enter_context(access.session.stream(_get(access, blob)))
+            _check_whole(head, blob)
+            pieces = _without(start, whole) if start else whole
         yield pieces
+
+
+def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Iterator[bytes] | None:
+    """Ask for the bytes from `start` on (RFC 9110, section 14.2); None if they do not come."""
+    request = _get(access, blob, {"Range": f"bytes={start}-"})
+    try:
+        head, pieces = stack.enter_context(access.session.stream(request))
+    except RegistryError as error:
+        if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return None
+        raise
+    if head.status == HTTPStatus.PARTIAL_CONTENT:
+        return pieces if _is_rest(head, blob, start) else None
+    _check_whole(head, blob)
+    return _without(start, pieces)
+
+
+def _get(access: Access, blob: Descriptor, headers: Mapping[str, str] = _PLAIN) -> Request:
+    return Request("GET", f"{access.repository}/blobs/{blob.digest}", access.scopes, headers)
+
+
+def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
+    """Tell whether a 206 carries what was asked for, to the blob's end and as it is."""
+    match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", "").strip())
+    if match is None or head.headers.get("content-encoding", "identity") != "identity":
+        return False
+    first, last, total = match.groups()
+    return (
+        int(first) == start
+        and int(last) == blob.size - 1
+        and total in {str(blob.size), "*"}
+        and head.headers.get("content-length") in {None, str(blob.size - start)}
+    )
+
+
+def _check_whole(head: Answer, blob: Descriptor) -> None:
+    coding = head.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise RegistryError(
+            f"blob {blob.digest} was served with Content-Encoding {safe_text(coding, 40)}, "
+            "which was not asked for",
+            hint="a proxy on the way compresses; let it pass registry traffic untouched",
+            status=head.status,
+        )
+    length = head.headers.get("content-length")
+    if length is not None and length != str(blob.size):
+        raise ContentMismatch(
+            f"blob {blob.digest} has {safe_text(length, 20)} bytes, "
+            f"but its descriptor says {blob.size}",
+            expected=f"{blob.size} bytes",
+            got=f"{safe_text(length, 20)} bytes",
+        )
+
+
+def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out the first `count` bytes."""
+    for piece in pieces:
+        if count < len(piece):
+            yield piece[count:] if count else piece
+        count = max(0, count - len(piece))

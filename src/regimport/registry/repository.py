@@ -10,6 +10,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
 from regimport.registry import blobs, listing, manifests, uploads
 from regimport.registry.access import Access
+from regimport.registry.chunks import Chunking
 from regimport.registry.session import Session
 
 __all__ = ["Repository"]
@@ -25,6 +26,7 @@ class Repository:
     def __init__(self, session: Session, repository: str) -> None:
         actions = "pull" if session.side is Side.SOURCE else "pull,push"
         self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
+        self._chunking = Chunking(session.registry)
 
     def __repr__(self) -> str:
         return f"<Repository {self.name} as {self._access.session.side}>"
@@ -55,9 +57,9 @@ class Repository:
             return blobs.has_blob(self._access, blob)
 
     @contextmanager
-    def read_blob(self, blob: Descriptor) -> Iterator[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes in order, unchecked."""
-        with self._access.located(), blobs.read_blob(self._access, blob) as pieces:
+    def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked."""
+        with self._access.located(), blobs.read_blob(self._access, blob, start) as pieces:
             yield pieces
 
     def start_upload(
@@ -69,7 +71,9 @@ class Repository:
         blob is there, and opens the upload if not, in one request.
         """
         with self._access.located():
-            return uploads.start_upload(self._access, blob, mount_from or self._access.repository)
+            return uploads.start_upload(
+                self._access, blob, self._chunking, mount_from or self._access.repository
+            )
 
     def tags(self) -> Iterator[str]:
         """List the tags, page by page."""

@@ -88,6 +88,11 @@ class Session:
 
         def attempt() -> WireResponse:
             response = self._open(request)
+            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                # Not read: some say that its body is as long as the blob, and it is not.
+                response.close()
+                url = response.request.url
+                raise error_of(Answer(request.method, url, response.status, response.headers))
             if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise error_of(self._read(request, response))
             return response
