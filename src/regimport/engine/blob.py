@@ -24,6 +24,9 @@ from regimport.options import RetryPolicy
 
 __all__ = ["BlobMover", "Moved", "Outcome"]
 
+# How often a blob may be gone about in another way before that counts as a failure.
+_MOST_ADAPTED = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -109,6 +112,7 @@ class _Shipment:
     outcome: Outcome | None = None
     failures: int = 0
     furthest: int = 0
+    adapted: int = 0
     mismatched: bool = False
 
     @property
@@ -160,7 +164,9 @@ class _Shipment:
         if kept and self.upload.offset > self.furthest:
             self.furthest = self.upload.offset
             self.failures = 1
-        elif not error.adapted:
+        elif error.adapted and self.adapted < _MOST_ADAPTED:
+            self.adapted += 1
+        else:
             self.failures += 1
         if self.failures >= attempts:
             error.attempts = self.failures

@@ -162,7 +162,9 @@ class BlobUpload:
         self._sent = 0
         if self._chunking.refused():
             return _adapted(f"{error_of(answer).message}; it goes in one piece now")
-        return _refusal(answer)
+        error = error_of(answer)
+        lost = answer.status in _SESSION_LOST
+        return BrokenTransfer(error.message, hint=error.hint) if lost else error
 
     def _too_large(self, answer: Answer, size: int) -> RegimportError:
         if self._chunking.too_large(size, self._least):
