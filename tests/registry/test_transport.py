@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -415,6 +416,25 @@ def test_a_large_body_comes_whole_though_each_piece_lives_only_until_the_next(
         response.close()
     assert hasher.digest() == hashlib.sha256(content).digest()
     assert largest <= PIECE
+
+
+def test_much_that_is_read_at_once_is_read_in_smaller_pieces(transport: Transport) -> None:
+    content = bytes(4 * PIECE)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with peer(_answering(head + content)) as server, ExitStack() as stack:
+        bodies = []
+        for _ in range(20):
+            response = transport.send(_request("GET", server.url))
+            stack.callback(response.close)
+            bodies.append(response.body.pieces())
+        for body in bodies:
+            next(body)
+        with transport.buffer(4 * PIECE) as last:
+            assert len(last) == PIECE // 4
+        for body in bodies:
+            assert sum(len(piece) for piece in body) < len(content)
+        with transport.buffer(4 * PIECE) as first:
+            assert len(first) == PIECE
 
 
 def test_a_large_body_arrives_whole(transport: Transport) -> None:

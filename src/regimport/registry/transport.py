@@ -33,9 +33,11 @@ from regimport.registry.wire import (
 
 __all__ = ["PIECE", "Transport"]
 
-# The most that is handed on at once, in bytes; each job has so much in memory, and larger pieces
-# measured no faster.
-PIECE = 256 * 1024
+# The most that is handed on at once, in bytes. Large pieces cost less CPU; where much is read at
+# once they are smaller, so that all of them together take no more memory.
+PIECE = 1024 * 1024
+_SMALL_PIECE = PIECE // 4
+_FEW_BODIES = 8
 
 _Origin = tuple[str, str, int]
 _CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -52,6 +54,7 @@ class Transport:
         self._idle: dict[_Origin, list[_Connection]] = {}
         self._context: ssl.SSLContext | None = None
         self._closed = False
+        self._lent = 0
 
     def send(self, request: WireRequest) -> WireResponse:
         """Send a request; raises `TransportError`, and whatever its body raises."""
@@ -96,6 +99,18 @@ class Transport:
             if connection is None or connection.quiet:
                 return connection
             connection.close()
+
+    @contextmanager
+    def buffer(self, size: int) -> Iterator[memoryview]:
+        """Lend what a body of `size` bytes is read into, piece by piece."""
+        with self._lock:
+            self._lent += 1
+            most = PIECE if self._lent <= _FEW_BODIES else _SMALL_PIECE
+        try:
+            yield memoryview(bytearray(min(most, size)))
+        finally:
+            with self._lock:
+                self._lent -= 1
 
     def give_back(self, origin: _Origin, connection: _Connection) -> None:
         """Keep a connection for the next request to its origin."""
@@ -229,18 +244,18 @@ class _Body:
         if self._done:
             return
         if answer.length is None:
-            while piece := answer.read1(PIECE):
+            while piece := answer.read1(_SMALL_PIECE):
                 yield piece
             return
         left = answer.length
-        buffer = memoryview(bytearray(min(PIECE, left)))
-        while left:
-            count = answer.fp.readinto1(buffer[: min(PIECE, left)])
-            if not count:
-                raise http.client.IncompleteRead(b"", left)
-            left -= count
-            # Typed as bytes: what reads it takes any buffer.
-            yield cast("bytes", buffer[:count])
+        with self._transport.buffer(left) as buffer:
+            while left:
+                count = answer.fp.readinto1(buffer[: min(len(buffer), left)])
+                if not count:
+                    raise http.client.IncompleteRead(b"", left)
+                left -= count
+                # Typed as bytes: what reads it takes any buffer.
+                yield cast("bytes", buffer[:count])
 
 
 def _parts(url: str) -> tuple[_Origin, str]:
