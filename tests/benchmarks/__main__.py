@@ -15,7 +15,7 @@ from benchmarks.images import IMAGES, push
 from benchmarks.line import LineKind
 from benchmarks.machine import described
 from benchmarks.measure import Bench, Runner
-from benchmarks.registries import fresh_registry, make_tls, workspace
+from benchmarks.registries import make_tls, registry_over, workspace
 from benchmarks.results import Cost, Growth, Row, Start
 from benchmarks.wanted import Part, Wanted, parse
 
@@ -24,18 +24,22 @@ def measure_copies(wanted: Wanted, kind: LineKind, folder: Path) -> Iterator[Row
     """All cases over one line."""
     with ExitStack() as stack:
         tls = make_tls(folder) if kind.tls else None
-        source = stack.enter_context(fresh_registry(folder, tls))
-        bench = Bench(folder, kind.line, source, tls)
+        root = folder / "source"
+        root.mkdir()
+        source = stack.enter_context(registry_over(root, tls))
+        telling = stack.enter_context(registry_over(root, tls, tells=True))
+        bench = Bench(folder, kind.line, source, telling, tls)
         images = {case.image: IMAGES[case.image]() for case in wanted.cases}
         digests = {name: push(source, image, name) for name, image in images.items()}
         for case in wanted.cases:
             image = images[case.image]
             runner = Runner(bench, case, image, digests[case.image])
+            tools = [tool for tool in wanted.tools if case.moves or not tool.naive]
             # The counted run is also what warms the machine up: bytecode, and the file cache.
-            traffic = {tool.name: runner.counted(tool) for tool in wanted.tools}
-            costs: dict[str, list[Cost]] = {tool.name: [] for tool in wanted.tools}
+            traffic = {tool.name: runner.counted(tool) for tool in tools}
+            costs: dict[str, list[Cost]] = {tool.name: [] for tool in tools}
             for _ in range(wanted.rounds):
-                for tool in wanted.tools:
+                for tool in tools:
                     costs[tool.name].append(runner.timed(tool))
             yield Row(kind, case, image.size, costs, traffic)
 

@@ -16,6 +16,11 @@ class Case:
     #: The target is another repository of the source registry.
     one_registry: bool = False
 
+    @property
+    def moves(self) -> bool:
+        """Whether bytes have to move."""
+        return not (self.there or self.one_registry)
+
 
 CASES = {
     case.name: case

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from benchmarks.images import family, push
 from benchmarks.measure import cold_home, launch
-from benchmarks.registries import fresh_registry
+from benchmarks.registries import Registry, fresh_registry
 from benchmarks.results import Cost, Growth
 from benchmarks.tools import MODULES, Job, Tool, cold_environment
-from support.registries import DockerRegistry
 
 _REPOSITORY = "family"
 # A command for each of a thousand images would measure the start a thousand times.
@@ -31,7 +30,7 @@ def measure_growth(tool: Tool, folder: Path, numbers: Sequence[int]) -> Iterator
                 yield Growth("command", number, _by_commands(tool, folder, source, number))
 
 
-def _from_one_process(folder: Path, source: DockerRegistry, number: int) -> Cost:
+def _from_one_process(folder: Path, source: Registry, number: int) -> Cost:
     with fresh_registry(folder, None) as target, cold_home(folder) as home:
         ends = [f"{registry.address}/{_REPOSITORY}" for registry in (source, target)]
         command = [sys.executable, "-m", "benchmarks.growing", *ends, str(number)]
@@ -39,7 +38,7 @@ def _from_one_process(folder: Path, source: DockerRegistry, number: int) -> Cost
         return launch(command, home, environment)
 
 
-def _by_commands(tool: Tool, folder: Path, source: DockerRegistry, number: int) -> Cost:
+def _by_commands(tool: Tool, folder: Path, source: Registry, number: int) -> Cost:
     with fresh_registry(folder, None) as target, cold_home(folder) as home:
         costs = [
             launch(

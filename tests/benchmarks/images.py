@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import random
 import zlib
@@ -12,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
+from benchmarks.registries import Registry
 from support.images import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
-from support.registries import DockerRegistry, trust_anything
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 TAG = "v1"
@@ -109,7 +108,7 @@ def family(number: int) -> Image:
     )
 
 
-def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG) -> str:
+def push(registry: Registry, image: Image, repository: str, tag: str = TAG) -> str:
     """Put the image into the registry, straight: its digest."""
     with _Sender(registry, repository) as send:
         for layer in image.layers:
@@ -137,7 +136,7 @@ def push(registry: DockerRegistry, image: Image, repository: str, tag: str = TAG
         return digest_of(raw)
 
 
-def digest_at(registry: DockerRegistry, repository: str) -> str | None:
+def digest_at(registry: Registry, repository: str) -> str | None:
     """The digest of what is tagged `TAG` there."""
     with _Sender(registry, repository) as send:
         return send.digest(TAG)
@@ -150,12 +149,8 @@ def _descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:
 class _Sender:
     """One connection that puts blobs and manifests into one repository."""
 
-    def __init__(self, registry: DockerRegistry, repository: str) -> None:
-        self._connection = (
-            http.client.HTTPSConnection(registry.address, context=trust_anything())
-            if registry.tls
-            else http.client.HTTPConnection(registry.address)
-        )
+    def __init__(self, registry: Registry, repository: str) -> None:
+        self._connection = registry.connect()
         self._path = f"/v2/{repository}"
 
     def __enter__(self) -> Self:

@@ -14,17 +14,18 @@ from support.registries import BINARY
 
 
 def described(tools: Sequence[Tool]) -> str:
-    """One line."""
+    """One line; the load is what else the machine does: near 0, or the numbers say little."""
     cpu = Path("/proc/cpuinfo")
     models = re.findall(r"model name\s*: (.*)", cpu.read_text()) if cpu.exists() else []
-    versions = [_version([tool.program, "--version"]) for tool in tools]
+    versions = [_version([tool.program, "--version"]) for tool in tools if not tool.naive]
     return ", ".join(
         [
             f"{os.cpu_count()} CPUs ({models[0] if models else platform.machine()})",
             f"{platform.system()} {platform.release()}",
             f"Python {platform.python_version()}",
             *versions,
-            _version([BINARY or "docker-registry", "--version"]),
+            _version([BINARY or "docker-registry", "--version"]).rpartition("/")[2],
+            f"load {os.getloadavg()[0]:.1f} before",
         ]
     )
 

@@ -16,10 +16,9 @@ from benchmarks.cases import Case
 from benchmarks.images import TAG, Image, digest_at, push
 from benchmarks.line import NO_LINE, Line
 from benchmarks.proxy import Proxy, through
-from benchmarks.registries import Tls, fresh_registry
+from benchmarks.registries import Registry, Tls, fresh_registry
 from benchmarks.results import Cost, Traffic
 from benchmarks.tools import Job, Tool, cold_environment
-from support.registries import DockerRegistry
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _numbers = itertools.count()
@@ -31,11 +30,13 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all runs over one line share: a registry that has the images."""
+    """What all runs over one line share: registries that have the images."""
 
     folder: Path
     line: Line
-    source: DockerRegistry
+    source: Registry
+    #: Another over the same storage, which tells its requests.
+    telling: Registry
     tls: Tls | None
 
 
@@ -80,16 +81,15 @@ class Runner:
 
     def _run(self, tool: Tool, *, counted: bool) -> tuple[Cost, Traffic]:
         bench, line = self.bench, NO_LINE if counted else self.bench.line
+        source = target = bench.telling if counted else bench.source
         with ExitStack() as stack:
-            target = bench.source
             if not self.case.one_registry:
-                target = stack.enter_context(fresh_registry(bench.folder, bench.tls))
+                fresh = fresh_registry(bench.folder, bench.tls, tells=counted)
+                target = stack.enter_context(fresh)
             repository = f"{self.image.name}-{next(_numbers)}"
             if self.case.there:
                 push(target, self.image, repository)
-            bench.source.clear()
-            target.clear()
-            registries = list(dict.fromkeys([bench.source.address, target.address]))
+            registries = list(dict.fromkeys([source.address, target.address]))
             # Loopback itself is measured without anything between.
             proxy: Proxy | None = None
             addresses = registries
@@ -103,9 +103,12 @@ class Runner:
             )
             home = stack.enter_context(cold_home(bench.folder))
             authority = bench.tls.authority if bench.tls else None
+            for registry in (source, target):
+                registry.requests()
             cost = launch(tool.command(job), home, cold_environment(home, authority))
             carried = tuple(proxy.close()) if proxy else ()
-            asked = [tuple(registry.requests()) for registry in (bench.source, target)]
+            asked = source.requests()
+            traffic = Traffic(asked, asked if target is source else target.requests(), carried)
             if digest_at(target, repository) != self.digest:
                 raise RunFailed(f"{tool.name} made another image of {self.image.name}")
-            return cost, Traffic(asked[0], asked[1], carried)
+            return cost, traffic

@@ -69,8 +69,7 @@ class Row:
     @property
     def own_time(self) -> float | None:
         """Seconds that the line itself needs for the layers, where that is what counts."""
-        moves = not (self.case.there or self.case.one_registry)
-        own = self.kind.line.own_time(self.size) if moves else 0.0
+        own = self.kind.line.own_time(self.size) if self.case.moves else 0.0
         return own if own > 1 else None
 
 

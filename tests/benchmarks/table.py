@@ -35,7 +35,7 @@ class Grid:
 def of_rows(rows: Sequence[Row]) -> Grid:
     """What the copies cost, medians, a row for each tool."""
     heads = (
-        "line", "image", "tool", "wall s", "ratio", "/ line's own", "CPU s", "peak MiB",
+        "line", "image", "tool", "wall s", "best s", "ratio", "/ line's own", "CPU s", "peak MiB",
         "requests", "connections", "MB down", "MB up",
     )  # fmt: skip
     return Grid(heads, tuple(cells for row in rows for cells in _cells(row)))
@@ -50,6 +50,7 @@ def _cells(row: Row) -> Iterator[tuple[str, ...]]:
             row.case.name if ours else "",
             name,
             f"{cost.wall:.2f}",
+            f"{min(one.wall for one in costs):.2f}",
             f"{row.ratio:.2f}" if ours and row.ratio else "",
             f"{cost.wall / row.own_time:.2f}" if row.own_time else "",
             f"{cost.cpu:.2f}",
@@ -112,7 +113,7 @@ def of_verdicts(verdicts: Iterable[Verdict]) -> Grid:
                 verdict.line,
                 verdict.what,
                 verdict.measure,
-                "" if verdict.value is None else f"{verdict.value:.2f}",
+                "" if verdict.value is None else f"{verdict.value:.3g}",
                 f"<= {verdict.most:g}",
                 verdict.said,
             )

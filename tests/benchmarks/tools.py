@@ -29,6 +29,8 @@ class Tool:
     name: str
     program: str
     command: Callable[[Job], list[str]]
+    #: Moves everything, whether it is there or not.
+    naive: bool = False
 
 
 def regimport(program: Path | None = None, *options: str) -> Tool:
@@ -52,6 +54,17 @@ def skopeo() -> Tool:
         return [path, "--insecure-policy", "copy", "--all", *plain, *ends]
 
     return Tool("skopeo", path, command)
+
+
+def bare() -> Tool:
+    """The least that moves an image at all: the floor under every tool."""
+    path = str(Path(__file__).with_name("bare.py"))
+
+    def command(job: Job) -> list[str]:
+        scheme = "https" if job.tls else "http"
+        return [sys.executable, "-I", "-S", path, scheme, job.source, job.target]
+
+    return Tool("bare", sys.executable, command, naive=True)
 
 
 def cold_environment(home: Path, authority: Path | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.cases import CASES, Case
 from benchmarks.line import LINES, LineKind
-from benchmarks.tools import Tool, regimport, skopeo
+from benchmarks.tools import Tool, bare, regimport, skopeo
 
 
 class Part(StrEnum):
@@ -54,6 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> Wanted:
     add("--rounds", type=int, default=5, help="timed runs of each tool")
     add("--growth", type=_numbers, default="1,10,100,1000", help="how many images to copy")
     add("--without-skopeo", action="store_true", help="measure regimport alone")
+    add("--with-bare", action="store_true", help="measure the least that moves an image, too")
     add("--regimport", type=Path, metavar="FILE", help="another regimport than the one in .venv")
     add(
         "--option", action="append", default=[], help="option for regimport copy: --option=--jobs=4"
@@ -67,7 +68,11 @@ def parse(arguments: Sequence[str] | None = None) -> Wanted:
         lines=[LINES[name] for name in given.lines],
         rounds=given.rounds,
         growth=given.growth,
-        tools=[ours] if given.without_skopeo else [ours, skopeo()],
+        tools=[
+            ours,
+            *([] if given.without_skopeo else [skopeo()]),
+            *([bare()] if given.with_bare else []),
+        ],
         markdown=given.markdown,
     )
 
