@@ -80,12 +80,13 @@ def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
 
 def test_growth_is_judged_by_what_each_further_image_costs() -> None:
     series = [
-        Growth("here", images, Cost(wall, 0, 30.0))
+        Growth("here", images, Cost(wall, float(images), 30.0))
         for images, wall in ((1, 5.0), (10, 5.9), (100, 23.9))
     ]
     verdicts = {one.measure: one for one in of_growth(series)}
     assert verdicts[Measure.TIME_GROWTH].value == pytest.approx(2.0)
     assert verdicts[Measure.TIME_GROWTH].said == "NOT REACHED"
+    assert verdicts[Measure.CPU_GROWTH].value == pytest.approx(1.0)
     assert verdicts[Measure.MEMORY_GROWTH].said == "reached"
 
 

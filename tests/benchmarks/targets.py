@@ -17,7 +17,8 @@ class Measure(StrEnum):
     MEMORY = "peak MiB"
     HASHING = "CPU time / hashing's"
     WALL = "wall seconds"
-    TIME_GROWTH = "time of each more / of those before"
+    TIME_GROWTH = "wall time of each more / of those before"
+    CPU_GROWTH = "CPU time of each more / of those before"
     MEMORY_GROWTH = "peak MiB / of one image"
 
 

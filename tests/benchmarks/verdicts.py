@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from benchmarks.results import OURS, Cost, Growth, Row, Start
 from benchmarks.targets import GROWTH, MEMORY, STARTS, TARGETS, Measure
@@ -67,14 +66,22 @@ def of_growth(measured: Sequence[Growth]) -> Iterator[Verdict]:
     """
     for how in dict.fromkeys(one.how for one in measured):
         series = [one for one in measured if one.how == how]
-        each = [_each(*pair) for pair in pairwise(series)]
-        for one, (before, now) in zip(series[2:], pairwise(each), strict=True):
-            what = f"{one.images} images, {how}"
-            memory = one.cost.memory / series[0].cost.memory
-            yield Verdict("", what, Measure.TIME_GROWTH, now / before, GROWTH)
-            yield Verdict("", what, Measure.MEMORY_GROWTH, memory, GROWTH)
-            yield Verdict("", what, Measure.MEMORY, one.cost.memory, MEMORY)
+        for few, some, many in zip(series, series[1:], series[2:], strict=False):
+            what = f"{many.images} images, {how}"
+            for measure, value in (
+                (Measure.TIME_GROWTH, _each(some, many).wall / _each(few, some).wall),
+                (Measure.CPU_GROWTH, _each(some, many).cpu / _each(few, some).cpu),
+                (Measure.MEMORY_GROWTH, many.cost.memory / series[0].cost.memory),
+            ):
+                yield Verdict("", what, measure, value, GROWTH)
+            yield Verdict("", what, Measure.MEMORY, many.cost.memory, MEMORY)
 
 
-def _each(few: Growth, many: Growth) -> float:
-    return (many.cost.wall - few.cost.wall) / (many.images - few.images)
+def _each(few: Growth, many: Growth) -> Cost:
+    """What each image more has cost; the memory is not a difference."""
+    images = many.images - few.images
+    return Cost(
+        (many.cost.wall - few.cost.wall) / images,
+        (many.cost.cpu - few.cost.cpu) / images,
+        many.cost.memory,
+    )
