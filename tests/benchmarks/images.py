@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
-from benchmarks.registries import Registry
+from benchmarks.registries import Listener, connect
 from support.images import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -108,7 +108,7 @@ def family(number: int) -> Image:
     )
 
 
-def push(registry: Registry, image: Image, repository: str, tag: str = TAG) -> str:
+def push(registry: Listener, image: Image, repository: str, tag: str = TAG) -> str:
     """Put the image into the registry, straight: its digest."""
     with _Sender(registry, repository) as send:
         for layer in image.layers:
@@ -136,7 +136,7 @@ def push(registry: Registry, image: Image, repository: str, tag: str = TAG) -> s
         return digest_of(raw)
 
 
-def digest_at(registry: Registry, repository: str) -> str | None:
+def digest_at(registry: Listener, repository: str) -> str | None:
     """The digest of what is tagged `TAG` there."""
     with _Sender(registry, repository) as send:
         return send.digest(TAG)
@@ -149,8 +149,8 @@ def _descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:
 class _Sender:
     """One connection that puts blobs and manifests into one repository."""
 
-    def __init__(self, registry: Registry, repository: str) -> None:
-        self._connection = registry.connect()
+    def __init__(self, registry: Listener, repository: str) -> None:
+        self._connection = connect(registry)
         self._path = f"/v2/{repository}"
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import trustme
 
@@ -39,6 +40,22 @@ class Tls:
     authority: Path
 
 
+class Listener(Protocol):
+    """Whatever speaks at an address, with TLS or without."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def tls(self) -> bool: ...
+
+
+def connect(listener: Listener) -> http.client.HTTPConnection:
+    """A connection to it."""
+    if listener.tls:
+        return http.client.HTTPSConnection(listener.address, context=trust_anything())
+    return http.client.HTTPConnection(listener.address)
+
+
 @dataclass(slots=True)
 class Registry:
     """A docker-registry process over a folder; where it tells its requests, or None."""
@@ -48,19 +65,13 @@ class Registry:
     log: Path | None
     _seen: int = 0
 
-    def connect(self) -> http.client.HTTPConnection:
-        """A connection of one's own."""
-        if self.tls:
-            return http.client.HTTPSConnection(self.address, context=trust_anything())
-        return http.client.HTTPConnection(self.address)
-
     def requests(self) -> tuple[Asked, ...]:
         """What was asked since the last call; nothing if it does not tell."""
         if self.log is None:
             return ()
         # The answers are told in their order: when it tells of this one, it has told of all.
         marker = f"/v2/?marker={next(_numbers)}"
-        connection = self.connect()
+        connection = connect(self)
         connection.request("GET", marker)
         connection.getresponse().read()
         connection.close()

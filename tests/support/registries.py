@@ -52,6 +52,11 @@ class DockerRegistry:
                 return
         raise AssertionError("docker-registry does not start: " + "\n".join(self._lines[-5:]))
 
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks TLS."""
+        return "tls" in self._http
+
     def requests(self) -> list[Asked]:
         """What was asked since the log was cleared, in the order of the answers."""
         self._markers += 1
@@ -131,7 +136,7 @@ class DockerRegistry:
             connection: socket.socket = stack.enter_context(
                 socket.create_connection((host, int(port)), timeout=20)
             )
-            if "tls" in self._http:
+            if self.tls:
                 connection = stack.enter_context(trust_anything().wrap_socket(connection))
             head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             connection.sendall(head.encode())
