@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Self
 
+from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
 from regimport.engine.ends import Source, Target
 from regimport.engine.resolve import Goal
-from regimport.errors import RegimportError, Side
+from regimport.errors import InvalidOptions, RegimportError, Side
 from regimport.events import Reporter
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
@@ -88,7 +90,8 @@ class Ends:
 
     def repository(self, reference: Reference, side: Side) -> Repository:
         """Open a repository at a registry."""
-        return Repository(self._session(side, reference.registry), reference.repository)
+        create = self._creation(reference) if side is Side.TARGET else None
+        return Repository(self._session(side, reference.registry), reference.repository, create)
 
     def source(self, reference: Reference | LayoutReference) -> Source:
         """Open the end that is read."""
@@ -113,6 +116,22 @@ class Ends:
                 end = self.repository(reference, Side.TARGET)
             self._targets[reference.name] = end
         return Goal(end, reference.tag, reference.digest, _mountable(reference, source))
+
+    def _creation(self, reference: Reference) -> Callable[[], object] | None:
+        """Give what makes a missing repository, where that is wanted and has to be done."""
+        registry = reference.registry
+        ours = registry == ECR_PUBLIC or ecr_host(registry) is not None
+        if not self._options.create_repository or not ours:
+            return None
+        try:
+            # Imported where it is asked for: the library is large.
+            from regimport.clouds.aws import create_repository  # noqa: PLC0415
+        except ImportError as error:
+            raise InvalidOptions(
+                f"to create a repository at {registry}, the library of AWS is needed",
+                hint="pip install 'regimport[aws]'",
+            ) from error
+        return partial(create_repository, registry, reference.repository)
 
     def _session(self, side: Side, registry: str) -> Session:
         session = self._sessions.get((side, registry))

@@ -91,7 +91,8 @@ class CopyOptions:
     `host:port`) to be spoken to without TLS; loopback addresses are by themselves. `transport` is
     what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
     a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
-    of podman's auth.json, that counts before those of Docker and podman.
+    of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
+    a missing repository at a target in AWS, where a push does not.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -103,6 +104,7 @@ class CopyOptions:
     plain_http: frozenset[str] = frozenset()
     transport: Literal["pooled", "httpx"] = "pooled"
     authfile: str | None = None
+    create_repository: bool = False
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:

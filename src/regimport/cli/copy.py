@@ -16,9 +16,11 @@ def copy(
     jobs: params.Jobs = None,
     no_clobber: params.NoClobber = False,
     dry_run: params.DryRun = False,
+    create_repository: params.CreateRepository = False,
     max_manifests: params.MaxManifests = "50",
     max_layer_size: params.MaxLayerSize = "2GiB",
     max_wait: params.MaxWait = 300.0,
+    source_registry: params.SourceRegistry = None,
     source_username: params.SourceUsername = None,
     source_password_stdin: params.SourcePasswordStdin = False,
     target_username: params.TargetUsername = None,
@@ -42,6 +44,7 @@ def copy(
     from regimport import api  # noqa: PLC0415 - --help needs none of it
     from regimport.cli.progress import reporter_for  # noqa: PLC0415
     from regimport.cli.show import check_template, show_failure, show_report  # noqa: PLC0415
+    from regimport.clouds.names import source_at  # noqa: PLC0415
     from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, progress)
@@ -54,9 +57,12 @@ def copy(
         dry_run=dry_run,
         plain_http=plain_http,
         authfile=authfile,
+        create_repository=create_repository,
         max_wait=max_wait,
         transport=transport,
     )
+    if source_registry is not None:
+        source = source_at(source_registry, source)
     source_credential, target_credential = params.credentials_of(
         ("source-", source_username, source_password_stdin),
         ("target-", target_username, target_password_stdin),

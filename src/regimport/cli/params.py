@@ -15,6 +15,7 @@ from regimport.options import CopyOptions, Limits, RetryPolicy
 
 __all__ = [
     "Authfile",
+    "CreateRepository",
     "DryRun",
     "Format",
     "Jobs",
@@ -32,6 +33,7 @@ __all__ = [
     "ReferenceArgument",
     "SourceArgument",
     "SourcePasswordStdin",
+    "SourceRegistry",
     "SourceUsername",
     "TargetArguments",
     "TargetPasswordStdin",
@@ -120,6 +122,13 @@ NoClobber: TypeAlias = Annotated[
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done, and write nothing.")
 ]
+CreateRepository: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--create-repository",
+        help="Make a missing repository at an ECR target; other registries do it themselves.",
+    ),
+]
 MaxManifests: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -182,6 +191,18 @@ TargetPasswordStdin: TypeAlias = Annotated[
     _access(
         "--target-password-stdin",
         "Read the targets' password from standard input; after the source's, if both.",
+    ),
+]
+SourceRegistry: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--source-registry",
+        "-r",
+        metavar="REGISTRY",
+        help="Where SOURCE is, if it names no registry: the name, login server or resource ID of "
+        "an Azure registry, as `az acr import` takes it.",
+        rich_help_panel=_ACCESS,
+        show_default=False,
     ),
 ]
 Authfile: TypeAlias = Annotated[
@@ -267,6 +288,7 @@ def copy_options(
     dry_run: bool,
     plain_http: list[str] | None,
     authfile: str | None,
+    create_repository: bool,
     max_wait: float,
     transport: TransportKind,
 ) -> CopyOptions:
@@ -279,6 +301,7 @@ def copy_options(
         dry_run=dry_run,
         plain_http=frozenset(plain_http or ()),
         authfile=authfile,
+        create_repository=create_repository,
         transport=transport.value,
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from regimport.errors import Side
+from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
 from regimport.registry import blobs, listing, manifests, uploads
@@ -20,13 +20,17 @@ class Repository:
     """One repository, seen through the session of its registry.
 
     Errors that pass through are told where they happened. A repository that is a target asks for
-    the right to push from the start, so that no upload is held up by a second token.
+    the right to push from the start, so that no upload is held up by a second token. `create`
+    makes the repository if the registry says that there is none, where it has to be made first.
     """
 
-    def __init__(self, session: Session, repository: str) -> None:
+    def __init__(
+        self, session: Session, repository: str, create: Callable[[], object] | None = None
+    ) -> None:
         actions = "pull" if session.side is Side.SOURCE else "pull,push"
         self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
         self._chunking = Chunking(session.registry)
+        self._create = create
 
     def __repr__(self) -> str:
         return f"<Repository {self.name} as {self._access.session.side}>"
@@ -70,10 +74,16 @@ class Repository:
         Where there is no other repository to mount from, a mount from this one asks whether the
         blob is there, and opens the upload if not, in one request.
         """
+        origin = mount_from or self._access.repository
         with self._access.located():
-            return uploads.start_upload(
-                self._access, blob, self._chunking, mount_from or self._access.repository
-            )
+            try:
+                return uploads.start_upload(self._access, blob, self._chunking, origin)
+            except NotFound:
+                if self._create is None:
+                    raise
+                # Several threads may come here: who is second finds it made.
+                self._create()
+                return uploads.start_upload(self._access, blob, self._chunking, origin)
 
     def tags(self) -> Iterator[str]:
         """List the tags, page by page."""

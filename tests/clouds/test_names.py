@@ -1,0 +1,43 @@
+"""A source may be named as `az acr import` takes it."""
+
+import pytest
+
+from regimport.clouds.names import source_at
+from regimport.errors import InvalidOptions, InvalidReference
+
+_ID = (
+    "/subscriptions/0000-1111/resourceGroups/my group"
+    "/providers/Microsoft.ContainerRegistry/registries/SourceRegistry"
+)
+
+
+@pytest.mark.parametrize(
+    ("registry", "source", "reference"),
+    [
+        (_ID, "team/app:v1", "sourceregistry.azurecr.io/team/app:v1"),
+        (_ID.lower(), "app", "sourceregistry.azurecr.io/app"),
+        ("SourceRegistry", "app:v1", "sourceregistry.azurecr.io/app:v1"),
+        ("mine.azurecr.cn", "app:v1", "mine.azurecr.cn/app:v1"),
+        ("mine.azurecr.cn", "mine.azurecr.cn/app:v1", "mine.azurecr.cn/app:v1"),
+        (_ID, "app@sha256:" + "0" * 64, "sourceregistry.azurecr.io/app@sha256:" + "0" * 64),
+    ],
+)
+def test_a_source_is_put_into_its_registry(registry: str, source: str, reference: str) -> None:
+    assert source_at(registry, source) == reference
+
+
+@pytest.mark.parametrize("source", ["docker.io/library/app", "r:5000/app", "oci:./x", "docker://a"])
+def test_a_source_that_names_another_registry_is_refused(source: str) -> None:
+    with pytest.raises(InvalidOptions, match="names a registry already"):
+        source_at(_ID, source)
+
+
+@pytest.mark.parametrize("registry", ["", "ab", "a b", _ID + "/x", "/subscriptions/x", "a/b.c"])
+def test_a_registry_that_cannot_be_one_is_refused(registry: str) -> None:
+    with pytest.raises(InvalidOptions, match="invalid --source-registry"):
+        source_at(registry, "app")
+
+
+def test_a_source_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(InvalidReference):
+        source_at(_ID, "UPPER")
