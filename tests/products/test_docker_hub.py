@@ -94,4 +94,4 @@ def test_docker_hub_ends_tokens_in_the_middle_and_no_blob_is_sent_twice(
     assert hub.holds("team/app", world.image)
     sent = [digest.replace("%3A", ":") for digest in world.blobs_sent("registry-1.docker.io")]
     assert sorted(sent) == sorted(world.image.blobs)
-    assert len(door.tokens) + 1 < len(door.asked), "tokens ended"
+    assert len(door.tokens) < len(door.asked), "a token ended"

@@ -136,6 +136,7 @@ class Miniature:
         self.door = door
         self.blobs: dict[str, dict[str, bytes]] = {}
         self.manifests: dict[str, dict[str, tuple[str, bytes]]] = {}
+        self.storage = ""  # where blobs are served from, if not from here
         self.must_exist: set[str] | None = None  # the repositories that there are, if that counts
 
     def hold(self, repository: str, image: Image, tag: str = "latest") -> None:
@@ -181,10 +182,12 @@ class Miniature:
         headers = {"Content-Type": found[0], "Docker-Content-Digest": digest_of(found[1])}
         return Say(200, headers | {"Content-Length": str(len(found[1]))}, found[1])
 
-    def blob(self, _heard: Heard, repository: str, digest: str) -> Say:
+    def blob(self, heard: Heard, repository: str, digest: str) -> Say:
         found = self.blobs.get(repository, {}).get(digest)
         if found is None:
             return complaint(404, "BLOB_UNKNOWN")
+        if self.storage and heard.method == "GET":
+            return Say(307, {"Location": f"{self.storage}/{digest}?signature=s3cret"})
         return Say(200, {"Docker-Content-Digest": digest, "Content-Length": str(len(found))}, found)
 
     def upload(self, heard: Heard, repository: str, query: Mapping[str, str]) -> Say:
@@ -210,3 +213,10 @@ class Miniature:
     def tags(self, repository: str) -> Say:
         kept = self.manifests.get(repository, {})
         return as_json({"name": repository, "tags": [tag for tag in kept if ":" not in tag]})
+
+    def stored(self, heard: Heard) -> Say:
+        """What the storage answers, which has its own signatures and takes nothing else."""
+        if heard.authorization is not None:
+            return Say(400, body=b"Only one auth mechanism allowed")
+        digest = heard.path.removeprefix("/").partition("?")[0]
+        return Say(200, body=next(blobs[digest] for blobs in self.blobs.values()))

@@ -31,7 +31,7 @@ class World:
         """Run a server that the name leads to."""
         server = self._stack.enter_context(Scripted(script))
         host, _, port = server.address.partition(":")
-        self.places[name] = host, int(port)
+        self.places[name.partition(":")[0]] = host, int(port)
         self.servers[name] = server
         return server
 
@@ -51,7 +51,7 @@ class World:
         target_credential: Credential | None = None,
         **options: Any,
     ) -> Report:
-        plain = {_ENDPOINTS.get(name, name) for name in self.places}
+        plain = {_ENDPOINTS.get(name, name) for name in self.servers}
         policy = RetryPolicy(first_delay=0, longest_delay=0)
         return regimport.copy(
             source,

@@ -1,0 +1,97 @@
+"""The distribution registry behind htpasswd, and who is told what when both sides are one host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from regimport import AccessDenied, Credential
+from support.client import Client
+from support.images import single
+from support.miniature import BasicDoor, Miniature, basic, repository_of
+from support.program import Program
+from support.registries import USER, DockerRegistry
+from support.scripted import Heard, Say
+from support.world import World
+
+
+@pytest.mark.docker_registry
+def test_a_plain_registry_with_htpasswd_takes_a_login_and_then_copies(
+    program: Program, tls_process: DockerRegistry, ca_file: Path, repository: str
+) -> None:
+    """The real one, over TLS."""
+    environment = {"SSL_CERT_FILE": str(ca_file)}
+    address = tls_process.address
+    options = ("-u", USER[0], "--password-stdin", address)
+    ended = program("login", *options, stdin="wrong", **environment)
+    assert ended.code == 4, ended
+    ended = program("login", *options, stdin=USER[1], **environment)
+    assert ended.code == 0, ended
+    image = single()
+    Client(address, ca=ca_file, user=USER).push(repository, image, "1")
+    ends = (f"{address}/{repository}:1", f"{address}/{repository}-copy")
+    ended = program("copy", *ends, **environment)
+    assert ended.code == 0, ended
+    assert program("logout", address, **environment).code == 0
+    assert program("copy", *ends, **environment).code == 4
+
+
+class Departments:
+    """A registry where each repository has a user of its own."""
+
+    def __init__(self, **users: str) -> None:
+        self._doors = {name: BasicDoor({name: word}) for name, word in users.items()}
+
+    def __call__(self, heard: Heard) -> Say | None:
+        owner = repository_of(heard).partition("/")[0]
+        return self._doors[owner](heard)
+
+
+def test_a_plain_registry_knows_two_users_one_a_side(world: World) -> None:
+    registry = world.registry("r.example", "dev/app", door=Departments(dev="1", prod="2"))
+    dev, prod = Credential("dev", "1"), Credential("prod", "2")
+    world.copy("r.example/dev/app", "r.example/prod/app", dev, prod)
+    assert registry.holds("prod/app", world.image)
+    for heard in world.heard("r.example"):
+        owner = repository_of(heard).partition("/")[0]
+        assert heard.authorization in {None, basic(owner, {"dev": "1", "prod": "2"}[owner])}
+
+
+def test_a_plain_registry_knows_two_users_from_the_environment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = world.registry("r.example", "dev/app", door=Departments(dev="1", prod="2"))
+    for side, name, word in (("SOURCE", "dev", "1"), ("TARGET", "prod", "2")):
+        monkeypatch.setenv(f"REGIMPORT_{side}_USERNAME", name)
+        monkeypatch.setenv(f"REGIMPORT_{side}_PASSWORD", word)
+    world.copy("r.example/dev/app", "r.example/prod/app")
+    assert registry.holds("prod/app", world.image)
+
+
+def test_a_plain_registry_knows_two_users_by_the_entries_of_one_file(
+    world: World, logged_in: object, tmp_path: Path
+) -> None:
+    registry = world.registry("r.example", "dev/app", door=Departments(dev="1", prod="2"))
+    path = tmp_path / "auth.json"
+    path.write_text(
+        '{"auths": {"r.example/dev": {"username": "dev", "password": "1"},'
+        ' "r.example/prod": {"username": "prod", "password": "2"}}}'
+    )
+    path.chmod(0o600)
+    world.copy("r.example/dev/app", "r.example/prod/app", authfile=os.fspath(path))
+    assert registry.holds("prod/app", world.image)
+
+
+def test_what_is_given_for_one_side_is_never_told_to_the_other(
+    world: World, here: Miniature
+) -> None:
+    registry = world.registry("r.example", "app", door=BasicDoor({"alice": "secret"}))
+    with pytest.raises(AccessDenied):
+        world.copy("here.example/team/app", "r.example/app", Credential("alice", "secret"))
+    assert world.said("r.example") == {None}
+    with pytest.raises(AccessDenied):
+        world.copy("r.example/app", "here.example/copy", None, Credential("alice", "secret"))
+    assert world.said("r.example") == {None}
+    assert registry.holds("app", world.image)
