@@ -80,7 +80,10 @@ class Ends:
         trace: TracebackType | None,
     ) -> None:
         for session in self._sessions.values():
-            session.close()
+            if self._stop.is_set():
+                session.abort()
+            else:
+                session.close()
 
     @property
     def round_trip(self) -> float | None:

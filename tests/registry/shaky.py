@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import unquote
+
+from support.images import Image, digest_of
 
 Ranges = Literal["kept", "ignored", "shifted", "unsatisfiable", "encoded", "unnamed"]
 Sessions = Literal["kept", "lost"]
@@ -23,6 +26,9 @@ class Ways:
 
     # After so many bytes of a blob's body the connection ends.
     cut_downloads: list[int] = field(default_factory=list)
+    # After so many bytes of any body nothing moves any more, in either direction.
+    stall_downloads: int | None = None
+    stall_uploads: int | None = None
     # How it answers a request for a part of a blob.
     ranges: Ranges = "kept"
     # After so many bytes of an upload's body the connection ends.
@@ -47,6 +53,8 @@ class Shaky:
     def __init__(self, ways: Ways) -> None:
         self.ways = ways
         self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, tuple[str, bytes]] = {}
+        self.stalled = threading.Event()
         self.sessions: dict[str, bytearray] = {}
         self.asked: list[str] = []
         self.ranges: list[str] = []
@@ -61,7 +69,13 @@ class Shaky:
         self.address = f"127.0.0.1:{self._server.server_port}"
 
     def count(self, method: str) -> int:
-        return sum(one.startswith(method) for one in self.asked)
+        """How many requests about blobs came with this method."""
+        return sum(one.startswith(method) and "/blobs/" in one for one in self.asked)
+
+    def keep(self, image: Image, *tags: str) -> None:
+        self.blobs.update(image.blobs)
+        self.manifests.update(image.manifests)
+        self.manifests.update(dict.fromkeys(tags, image.manifests[image.root]))
 
     def close(self) -> None:
         self._server.shutdown()
@@ -116,6 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._note()
+        if "/manifests/" in self.path:
+            self._manifest()
+            return
         content = self.registry.blobs.get(self.path.rpartition("/")[2])
         if content is None:
             self._say(404)
@@ -124,6 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._note()
+        if "/manifests/" in self.path:
+            self._manifest()
+            return
         if "/uploads/" in self.path:
             name, held = self._session()
             if held is None:
@@ -138,6 +158,31 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.registry.ranges.append(asked)
             self._serve_part(content, int(asked.removeprefix("bytes=").removesuffix("-")))
+
+    def _manifest(self) -> None:
+        media_type, raw = self.registry.manifests.get(self.path.rpartition("/")[2], ("", b""))
+        if not raw:
+            self._say(404)
+            return
+        digest = digest_of(raw)
+        length = str(len(raw))
+        self._say(200, Content_Type=media_type, Content_Length=length, Docker_Content_Digest=digest)
+        if self.command == "GET":
+            self.wfile.write(raw)
+
+    def _put_manifest(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        for reference in (self.path.rpartition("/")[2], digest_of(raw)):
+            self.registry.manifests[reference] = (self.headers["Content-Type"], raw)
+        self._say(201)
+
+    def _stall(self) -> None:
+        """Say and take nothing more until the client has gone."""
+        self.registry.stalled.set()
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        poll.poll(20_000)
+        self._end()
 
     def _serve_part(self, content: bytes, start: int) -> None:
         total, part = len(content), content[start:]
@@ -161,6 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, status: int, content: bytes, **headers: str) -> None:
         self._say(status, Content_Length=str(len(content)), **headers)
+        if self.ways.stall_downloads is not None:
+            self.wfile.write(content[: self.ways.stall_downloads])
+            self._stall()
+            return
         most = self.ways.cut_downloads.pop(0) if self.ways.cut_downloads else len(content)
         self.wfile.write(content[:most])
         self.registry.served += min(most, len(content))
@@ -189,6 +238,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, held: bytearray | None) -> bool:
         """Take the body in; False where the connection ended."""
         length = int(self.headers["Content-Length"])
+        if length and self.ways.stall_uploads is not None:
+            self.rfile.read(self.ways.stall_uploads)
+            self._stall()
+            return False
         most = self.ways.cut_uploads.pop(0) if length and self.ways.cut_uploads else length
         body = self.rfile.read(min(most, length))
         self.registry.taken += len(body)
@@ -227,6 +280,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self._note()
+        if "/manifests/" in self.path:
+            self._put_manifest()
+            return
         name, held = self._session()
         told = self.ways.puts.pop(0) if self.ways.puts else 0
         if (

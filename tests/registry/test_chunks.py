@@ -131,8 +131,6 @@ def test_a_whole_blob_whose_connection_breaks_twice_goes_in_pieces(
 ) -> None:
     for name in ("_LEAST", "_BELOW_COMMON_LIMITS"):
         monkeypatch.setattr(chunks, name, getattr(chunks, name) // 1000)
-    # Not too small: what breaks must not be all sent before anybody notices.
-    monkeypatch.setattr(chunks, "_LEAST", 1000)
     with shaky(Ways(cut_uploads=[1000, 1000], sessions="lost")) as target:
         assert move(sessions, target) == [Outcome(moved=True)]
         assert target.blobs[BLOB.digest] == CONTENT

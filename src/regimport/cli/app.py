@@ -115,8 +115,9 @@ def _program() -> None:
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     from regimport.errors import Interrupted  # noqa: PLC0415
 
-    # A second signal ends the program as the system does by default.
-    signal.signal(number, signal.SIG_DFL)
+    # A second signal, whichever, ends the program as the system does by default.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_DFL)
     raise Interrupted(number)
 
 

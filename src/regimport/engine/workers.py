@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import queue
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
@@ -19,7 +20,7 @@ __all__ = ["Task", "Workers", "fan_out"]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-# How long a stopped pool waits for its threads to tidy up, in seconds.
+# How long a stopped pool waits for all its threads together to tidy up, in seconds.
 _FAREWELL = 1.0
 
 
@@ -114,8 +115,10 @@ class Workers:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        latest = time.monotonic() + _FAREWELL
         for thread in self._threads:
-            thread.join(_FAREWELL if self.stop.is_set() else None)
+            left = max(0.0, latest - time.monotonic())
+            thread.join(left if self.stop.is_set() else None)
 
     def _grow(self, wanted: int) -> None:
         while len(self._threads) < wanted:

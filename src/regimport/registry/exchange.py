@@ -62,6 +62,10 @@ class Exchange:
         """Close the connections."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """Close the connections, and break those off on which a large body is on its way."""
+        self._transport.abort()
+
     def url_of(self, request: Request) -> str:
         """Give the absolute URL of a request."""
         absolute = request.url.startswith(("http://", "https://"))

@@ -22,6 +22,16 @@ class Gate:
         left = self._closed_until - time.monotonic()
         return f"<Gate closed for {left:.1f} s>" if left > 0 else "<Gate open>"
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the copy is being stopped."""
+        return self._stop.is_set()
+
+    @property
+    def held(self) -> bool:
+        """Whether the registry wants to be left alone for now."""
+        return self._closed_until > time.monotonic()
+
     def hold(self, seconds: float) -> None:
         """Let nothing through for `seconds` from now, nor before an earlier pause ends."""
         with self._lock:

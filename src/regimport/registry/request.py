@@ -30,7 +30,8 @@ class Request:
     """A request to a registry: `url` is a path under /v2/ or an absolute URL.
 
     `content` streams a body, whose Content-Length stands in `headers`; such a request is never
-    repeated by itself. `limit` bounds the answer's body, in bytes.
+    repeated by itself. `limit` bounds the answer's body, in bytes; `patience`, where it is given,
+    every wait, in seconds.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Request:
     body: bytes = b""
     content: Iterable[bytes] | None = None
     limit: int = SMALL
+    patience: float | None = None
 
 
 def on_the_wire(
@@ -57,6 +59,9 @@ def on_the_wire(
     if request.content is None and (request.body or request.method in _WITH_BODY):
         headers["Content-Length"] = str(len(request.body))
     body = request.body if request.content is None else request.content
+    if request.patience is not None:
+        seconds = request.patience
+        timeouts = Timeouts(connect=seconds, idle=seconds, answer=seconds)
     read = timeouts.idle if request.content is None else timeouts.answer
     clocks = Clocks(connect=timeouts.connect, read=read, write=timeouts.idle)
     # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 
-from regimport.errors import AccessDenied, BrokenTransfer, Side
+from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
 from regimport.events import Reporter, Retrying
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
@@ -28,6 +29,10 @@ from regimport.registry.wire import Carrier, TransportError, WireResponse
 
 __all__ = ["Session"]
 
+# How long to wait for an answer that matters to nobody, in seconds: while the copy is being
+# stopped, and at other times.
+_FAREWELL = 0.7
+_COURTESY = 10.0
 _TOKEN_BYTES = 256 * 1024
 
 _T = TypeVar("_T")
@@ -74,6 +79,25 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()
+
+    def abort(self) -> None:
+        """Break off the large bodies that are on their way; `dismiss` goes on working."""
+        self._exchange.abort()
+
+    def dismiss(self, request: Request) -> None:
+        """Make a request whose answer matters to nobody, also when the copy is being stopped.
+
+        It is not made while the registry wants to be left alone, and nobody waits long for it.
+        """
+        if self._gate.held:
+            return
+        patience = _FAREWELL if self._gate.stopped else _COURTESY
+        for _ in range(2):  # once more, should its connection just have been broken off
+            try:
+                self._exchange.open(replace(request, patience=patience)).close()
+            except (RegimportError, TransportError, Transient):
+                continue
+            return
 
     def ask(self, request: Request) -> Answer:
         """Make a small request, again if need be, and give the answer, whatever its status."""

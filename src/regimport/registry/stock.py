@@ -53,6 +53,9 @@ class StockTransport:
         """Close the connections."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """Do nothing: httpx leaves what is in use to those who use it."""
+
 
 class _Body:
     """The body of httpx's response."""

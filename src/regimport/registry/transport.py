@@ -12,8 +12,9 @@ import select
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -52,6 +53,7 @@ class Transport:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: dict[_Origin, list[_Connection]] = {}
+        self._made: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._context: ssl.SSLContext | None = None
         self._closed = False
         self._lent = 0
@@ -69,6 +71,8 @@ class Transport:
                     raise
         context = self._tls() if origin[0] == "https" else None
         connection = _Connection(origin, context, request.clocks.connect)
+        with self._lock:
+            self._made.add(connection)
         return self._exchange(connection, origin, target, request)
 
     def close(self) -> None:
@@ -79,6 +83,17 @@ class Transport:
         for connections in idle.values():
             for connection in connections:
                 connection.close()
+
+    def abort(self) -> None:
+        """Close all connections; whoever moves a large body on one gets a `TransportError`.
+
+        Small requests are left to their answers: what one has begun at a registry would be lost.
+        """
+        self.close()
+        with self._lock:
+            made = list(self._made)
+        for connection in made:
+            connection.abort()
 
     def _exchange(
         self, connection: _Connection, origin: _Origin, target: str, request: WireRequest
@@ -147,6 +162,7 @@ class _Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._encrypted = scheme == "https"
         self.reusable = True
+        self.moving = False
 
     @property
     def quiet(self) -> bool:
@@ -157,9 +173,17 @@ class _Connection:
         """Close it, whatever it is at."""
         self._http.close()
 
+    def abort(self) -> None:
+        """End it from another thread, if it moves a large body."""
+        if self.moving:
+            with suppress(OSError):
+                # Not as TLS would: its state belongs to the thread that is using it.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
     def exchange(self, request: WireRequest, target: str) -> http.client.HTTPResponse:
         """Send a request whole, and read the head of the answer."""
         self._socket.settimeout(request.clocks.write)
+        self.moving = not isinstance(request.body, bytes)
         small = request.body if isinstance(request.body, bytes) else b""
         with _mapped(WriteError, WriteTimeout):
             self._send_head(request, target, small)
@@ -243,6 +267,7 @@ class _Body:
         answer = self._answer
         if self._done:
             return
+        self._connection.moving = True
         if answer.length is None:
             while piece := answer.read1(_SMALL_PIECE):
                 yield piece

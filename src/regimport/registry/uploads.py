@@ -88,11 +88,8 @@ class BlobUpload:
         self.cancel()
 
     def cancel(self) -> None:
-        """Give the session back; a registry that does not care is not asked twice."""
-        try:
-            self._access.session.send(Request("DELETE", self._location, self._access.scopes))
-        except RegimportError:
-            return
+        """Give the session back; not every registry cares."""
+        self._access.session.dismiss(Request("DELETE", self._location, self._access.scopes))
 
     def _append(self, stream: Cutter, size: int) -> None:
         """Send the next `size` bytes as a chunk."""
@@ -132,7 +129,7 @@ class BlobUpload:
             # The answer may have been lost, not the blob.
             if self._is_stored():
                 return
-            if 0 < stream.taken < size:
+            if stream.taken:
                 self._chunking.broke(self._blob)
             raise
         finally:

@@ -109,6 +109,10 @@ class Carrier(Protocol):
         """Close the connections."""
         ...
 
+    def abort(self) -> None:
+        """Close the connections, and break those off on which a large body is on its way."""
+        ...
+
 
 class TransportError(Exception):
     """No whole answer came; `__cause__` is what happened below."""
