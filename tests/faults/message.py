@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,7 +22,8 @@ class Asked:
     """A request that came: its head, and what became of it.
 
     `received` bytes of its body came; `status` was answered, 0 for nothing; `sent` bytes of the
-    answer's body were sent. `performed` tells whether the registry behind saw it whole.
+    answer's body were sent. `performed` tells whether the registry behind saw it whole. It came at
+    `began` and was done with at `ended`, in seconds of a clock that never goes back.
     """
 
     method: str
@@ -31,6 +33,8 @@ class Asked:
     status: int = 0
     sent: int = 0
     performed: bool = False
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
 
     @property
     def kind(self) -> str:

@@ -11,6 +11,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -154,7 +155,10 @@ class FaultyRegistry:
             return
         action = self.fault(exchange.asked)
         self.seen(exchange.asked)
-        action.play(exchange)
+        try:
+            action.play(exchange)
+        finally:
+            exchange.asked.ended = time.monotonic()
 
 
 class Exchange:

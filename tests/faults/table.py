@@ -184,7 +184,8 @@ def check_end(row: Row, result: Result) -> None:
         return
     error = result.error
     assert error is not None, "the copy did not fail"
-    assert type(error) is row.error, (type(error), error.message)
+    assert isinstance(error, row.error), (type(error), error.message)
+    assert error.exit_code == row.error.exit_code
     assert re.search(row.says, error.message), error.message
     assert error.side is not None, "the error does not say at which side"
     assert error.registry in {result.source.address, result.target.address}
