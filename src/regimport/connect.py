@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +14,20 @@ from regimport.credentials.keychain import Keychain
 from regimport.engine.ends import Source, Target
 from regimport.engine.resolve import Goal
 from regimport.errors import InvalidOptions, RegimportError, Side
-from regimport.events import Reporter
+from regimport.events import Reporter, Warned
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
+from regimport.registry.dial import Dialer
+from regimport.registry.endpoint import endpoint_of
+from regimport.registry.proxy import Proxies
 from regimport.registry.repository import Repository
 from regimport.registry.request import Request
 from regimport.registry.responses import error_of
 from regimport.registry.session import Session
-from regimport.registry.tokens import Keys
+from regimport.registry.tls import Contexts
+from regimport.registry.tokens import FindCredential, Keys
+from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier
 
 __all__ = ["Ends", "sign_in"]
@@ -41,7 +47,7 @@ def sign_in(
         wanted.set()
         return credential
 
-    session = Session(registry, Side.TARGET, options, find, reporter, threading.Event())
+    session = open_session(registry, Side.TARGET, options, find, reporter, threading.Event())
     try:
         answer = session.ask(Request("GET", ""))
         if not answer.ok:
@@ -51,6 +57,43 @@ def sign_in(
     finally:
         session.close()
     return wanted.is_set()
+
+
+def open_session(
+    registry: str,
+    side: Side,
+    options: CopyOptions,
+    keys: Keys | FindCredential,
+    reporter: Reporter,
+    stop: threading.Event,
+) -> Session:
+    """Open a session with a registry, reached as the options and the environment say.
+
+    Raises `InvalidConfig` for a certificate or a key that cannot be used.
+    """
+    network = options.network
+    contexts = Contexts(network, registry, side, endpoint_of(registry, options).origin)
+    contexts.check()
+    if contexts.insecure:
+        reporter.tell(
+            Warned(f"the certificate of {registry} is not checked: anybody could be there")
+        )
+    carrier = _carrier(Dialer(contexts, Proxies(os.environ), network.resolve), options)
+    return Session(registry, side, options, keys, reporter, stop, carrier)
+
+
+def _carrier(dialer: Dialer, options: CopyOptions) -> Carrier:
+    if options.transport != "httpx":
+        return Transport(dialer)
+    if options.network.resolve:
+        raise InvalidOptions(
+            "httpx's transport cannot be told where a host is",
+            hint="leave --resolve out, or --transport",
+        )
+    # Imported where it is asked for: httpx takes as long to load as all the rest.
+    from regimport.registry.stock import StockTransport  # noqa: PLC0415
+
+    return StockTransport(dialer=dialer)
 
 
 class Ends:
@@ -140,7 +183,7 @@ class Ends:
         session = self._sessions.get((side, registry))
         if session is None:
             self._keychain.check(side, registry)
-            session = self._sessions[side, registry] = Session(
+            session = self._sessions[side, registry] = open_session(
                 registry,
                 side,
                 self._options,
@@ -151,17 +194,8 @@ class Ends:
                 ),
                 self._reporter,
                 self._stop,
-                self._carrier(),
             )
         return session
-
-    def _carrier(self) -> Carrier | None:
-        if self._options.transport == "httpx":
-            # Imported where it is asked for: httpx takes as long to load as all the rest.
-            from regimport.registry.stock import StockTransport  # noqa: PLC0415
-
-            return StockTransport()
-        return None
 
 
 def _mountable(

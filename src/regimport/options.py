@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from regimport.errors import InvalidOptions
+from regimport.network import Network
 
 __all__ = [
     "MAX_LAYER_SIZE",
@@ -92,7 +93,8 @@ class CopyOptions:
     what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
     a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
     of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
-    a missing repository at a target in AWS, where a push does not.
+    a missing repository at a target in AWS, where a push does not. `network` is how registries
+    are reached.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -105,6 +107,7 @@ class CopyOptions:
     transport: Literal["pooled", "httpx"] = "pooled"
     authfile: str | None = None
     create_repository: bool = False
+    network: Network = field(default_factory=Network)
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:

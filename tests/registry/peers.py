@@ -78,12 +78,13 @@ class Peer:
                 thread.start()
 
     def _serve(self, number: int, connection: socket.socket) -> None:
-        try:
-            if self._context is not None:
-                connection = self._context.wrap_socket(connection, server_side=True)
-        except OSError:
-            connection.close()
-            return
+        if self._context is not None:
+            with connection.dup() as raw:
+                try:
+                    connection = self._context.wrap_socket(connection, server_side=True)
+                except OSError:
+                    _hang_up(raw)
+                    return
         line = Line(number, connection)
         self._lines.append(line)
         with suppress(OSError, ValueError):
@@ -101,6 +102,15 @@ class Peer:
                 line.socket.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Read what is left: to close over it would take back what was said, an alert of TLS."""
+    connection.settimeout(5)
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
 
 
 @contextmanager

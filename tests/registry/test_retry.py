@@ -52,9 +52,11 @@ def _caused(cause: Exception) -> RegimportError | Transient:
 def test_what_no_waiting_mends_is_not_repeated() -> None:
     untrusted = ssl.SSLCertVerificationError("bad")
     untrusted.verify_message = "self-signed"
+    no_tls = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong")
+    no_tls.reason = "WRONG_VERSION_NUMBER"
     for cause, hint in (
-        (untrusted, "SSL_CERT_FILE"),
-        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong"), "--plain-http r.example:5000"),
+        (untrusted, "--source-ca-file"),
+        (no_tls, "--plain-http r.example:5000"),
         (socket.gaierror(socket.EAI_NONAME, "unknown"), "spelling"),
     ):
         error = _caused(cause)

@@ -7,10 +7,10 @@ import threading
 from http import HTTPStatus
 
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
-from regimport.models.reference import is_loopback
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.challenge import Challenge, parse_challenges
+from regimport.registry.endpoint import Endpoint, endpoint_of
 from regimport.registry.locations import Origin, redirect_target
 from regimport.registry.request import SMALL, Request, on_the_wire
 from regimport.registry.responses import read_answer
@@ -24,8 +24,6 @@ _LOG = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Docker Hub's references name a host that does not serve the API.
-_ENDPOINTS = {"docker.io": "registry-1.docker.io"}
 
 
 class Exchange:
@@ -44,11 +42,11 @@ class Exchange:
         self._keys = keys
         self._fetch = fetch
         self._transport = transport
-        plain = registry in options.plain_http or is_loopback(registry)
+        self._endpoint = endpoint_of(registry, options)
         # A registry on this machine may speak TLS all the same; its first answer tells.
-        self._may_speak_tls = plain and registry not in options.plain_http
+        self._may_speak_tls = self._endpoint.guessed
         self._settling = threading.Lock()
-        self._speak("http" if plain else "https")
+        self._speak(self._endpoint)
 
     def __repr__(self) -> str:
         return f"<Exchange {self._base}: {self._authorizer!r}>"
@@ -111,15 +109,15 @@ class Exchange:
             response = self._transport.send(built)
         except TransportError as error:
             there = Origin.of(built.url)
-            host = self.registry if there == self._origin else there.host
+            host = self.registry if there == self._origin else there.name
             raise unreachable(error, host) from error
         if _LOG.isEnabledFor(logging.DEBUG):
             shown, headers = safe_url(built.url), safe_headers(response.headers)
             _LOG.debug("%s %s: %d %s", built.method, shown, response.status, headers)
         return response
 
-    def _speak(self, scheme: str) -> None:
-        self._base = f"{scheme}://{_ENDPOINTS.get(self.registry, self.registry)}"
+    def _speak(self, endpoint: Endpoint) -> None:
+        self._base = endpoint.url
         self._origin = Origin.of(self._base)
         self._authorizer = Authorizer(self._origin, self._keys, self._fetch)
 
@@ -131,7 +129,7 @@ class Exchange:
         try:
             with self._settling:
                 if self._may_speak_tls and self._complains_of_http():
-                    self._speak("https")
+                    self._speak(self._endpoint.with_tls())
                 self._may_speak_tls = False
         except BaseException:
             response.close()

@@ -65,8 +65,16 @@ class Origin:
 
     def __str__(self) -> str:
         """Give it as `scheme://host:port`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{self._host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """`host`, and the port if it is not the one that the scheme has anyway."""
+        return self._host if self.port == _PORTS[self.scheme] else f"{self._host}:{self.port}"
+
+    @property
+    def _host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def upload_location(answered: str, location: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
-import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -95,38 +93,25 @@ def _again(
 
 def unreachable(error: TransportError, registry: str) -> RegimportError | Transient:
     """Say what a transport error means: an error that stays, or one that may pass."""
-    cause = _root_cause(error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"the certificate of {registry} is not trusted: {cause.verify_message}",
-            hint="if it is signed by a company's own authority, name that in SSL_CERT_FILE",
-        )
-    if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
-        return Unreachable(
-            f"{registry} does not speak TLS on this port",
-            hint=f"if it is a plain http registry: --plain-http {registry}",
-        )
-    if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-        return Unreachable(
-            f"there is no host named {registry.rpartition(':')[0] or registry}",
-            hint="check the spelling of the registry, and this machine's name servers",
-        )
+    # Imported where something failed: most copies meet nothing of the kind.
+    from regimport.registry.diagnosis import diagnose, root_cause  # noqa: PLC0415
+    from regimport.registry.proxy import ProxyError  # noqa: PLC0415
+
+    lasting = diagnose(error, registry)
+    if lasting is not None:
+        return lasting
     if isinstance(error, TransportTimeout):
         reason = "it did not answer in time"
+    elif isinstance(error, ProxyError):
+        reason = str(error)
     else:
-        reason = str(cause) or type(error).__name__
+        reason = str(root_cause(error)) or type(error).__name__
     return Transient(
         Unreachable(
             f"{registry} could not be reached: {reason}",
             hint="check the name, the port and the network",
         )
     )
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error
 
 
 def _failure(state: tenacity.RetryCallState) -> Transient:

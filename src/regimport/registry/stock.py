@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 
 from regimport.registry import wire
+from regimport.registry.dial import Dialer
+from regimport.registry.locations import Origin
+from regimport.registry.proxy import Proxy, ProxyError
 from regimport.registry.wire import Headers, WireRequest, WireResponse
 
 __all__ = ["StockTransport"]
@@ -27,10 +32,18 @@ _ERRORS: tuple[tuple[type[httpx.TransportError], type[wire.TransportError]], ...
 
 
 class StockTransport:
-    """Carries requests with a transport of httpx, by default its own over httpcore."""
+    """Carries requests with a transport of httpx, by default its own over httpcore.
 
-    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = transport or httpx.HTTPTransport(trust_env=True)
+    There is one for each origin, since each has its own way there and whom to trust.
+    """
+
+    def __init__(
+        self, transport: httpx.BaseTransport | None = None, dialer: Dialer | None = None
+    ) -> None:
+        self._given = transport
+        self._dialer = dialer or Dialer()
+        self._lock = threading.Lock()
+        self._made: dict[Origin, httpx.BaseTransport] = {}
 
     def send(self, request: WireRequest) -> WireResponse:
         """Send a request and give the answer; raises `TransportError`."""
@@ -43,15 +56,36 @@ class StockTransport:
             content=request.body,
             extensions={"timeout": times | {"pool": None}},
         )
-        with _mapped():
-            response = self._transport.handle_request(built)
+        origin = Origin.of(request.url)
+        proxy = self._dialer.proxy_for(origin.scheme, origin.host, origin.port)
+        with _mapped(proxy):
+            response = self._to(origin, proxy).handle_request(built)
         response.request = built
         fields = response.headers.multi_items()
         return WireResponse(request, response.status_code, Headers(fields), _Body(response))
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        for transport in (*self._made.values(), *(() if self._given is None else (self._given,))):
+            transport.close()
+
+    def _to(self, origin: Origin, proxy: Proxy | None) -> httpx.BaseTransport:
+        if self._given is not None:
+            return self._given
+        with self._lock:
+            if origin not in self._made:
+                self._made[origin] = self._make(origin, proxy)
+            return self._made[origin]
+
+    def _make(self, origin: Origin, proxy: Proxy | None) -> httpx.BaseTransport:
+        through = None
+        if proxy is not None:
+            told = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+            through = httpx.Proxy(f"http://{proxy}", headers=told)
+        if origin.scheme != "https":
+            return httpx.HTTPTransport(verify=False, proxy=through)
+        context = self._dialer.contexts.context(origin.host, origin.port)
+        return httpx.HTTPTransport(verify=context, proxy=through)
 
     def abort(self) -> None:
         """Do nothing: httpx leaves what is in use to those who use it."""
@@ -74,9 +108,13 @@ class _Body:
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def _mapped(proxy: Proxy | None = None) -> Iterator[None]:
     try:
         yield
+    except httpx.ProxyError as error:
+        assert proxy is not None
+        status = re.match("[0-9]{3}", str(error))
+        raise ProxyError(proxy, int(status[0]) if status else None, str(error)) from error
     except httpx.TransportError as error:
         for theirs, ours in _ERRORS:
             if isinstance(error, theirs):

@@ -2,7 +2,7 @@
 
 Over the standard library's connections, which cost a quarter of httpx's own stack for a request
 and a third for a large body: pieces are read into one buffer and sent from it. It adds nothing to
-a request: no cookies, no redirects, no credentials, no proxies.
+a request: no cookies, no redirects, no credentials.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import select
 import socket
-import ssl
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,8 @@ from contextlib import contextmanager, suppress
 from typing import cast
 from urllib.parse import urlsplit
 
+from regimport.registry.dial import Dialer
+from regimport.registry.proxy import Proxy, ProxyError
 from regimport.registry.wire import (
     ConnectError,
     ConnectTimeout,
@@ -50,11 +51,11 @@ class Transport:
     A piece of an answer's body is good until the next is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialer: Dialer | None = None) -> None:
+        self._dialer = dialer or Dialer()
         self._lock = threading.Lock()
         self._idle: dict[_Origin, list[_Connection]] = {}
         self._made: weakref.WeakSet[_Connection] = weakref.WeakSet()
-        self._context: ssl.SSLContext | None = None
         self._closed = False
         self._lent = 0
 
@@ -69,8 +70,7 @@ class Transport:
                 # It died while idle; what has no streaming body can go again at once.
                 if not isinstance(error.__cause__, _CLOSED) or not _repeatable(request):
                     raise
-        context = self._tls() if origin[0] == "https" else None
-        connection = _Connection(origin, context, request.clocks.connect)
+        connection = _Connection(origin, self._dialer, request.clocks.connect)
         with self._lock:
             self._made.add(connection)
         return self._exchange(connection, origin, target, request)
@@ -135,31 +135,17 @@ class Transport:
                 return
         connection.close()
 
-    def _tls(self) -> ssl.SSLContext:
-        with self._lock:
-            if self._context is None:
-                # OpenSSL's own defaults, so that SSL_CERT_FILE and SSL_CERT_DIR count.
-                self._context = ssl.create_default_context()
-            return self._context
-
 
 class _Connection:
     """One connection, and one request on it at a time."""
 
-    def __init__(
-        self, origin: _Origin, context: ssl.SSLContext | None, timeout: float | None
-    ) -> None:
+    def __init__(self, origin: _Origin, dialer: Dialer, timeout: float | None) -> None:
         scheme, host, port = origin
-        if scheme == "https":
-            self._http: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=timeout, context=context
-            )
-        else:
-            self._http = http.client.HTTPConnection(host, port, timeout=timeout)
         with _mapped(ConnectError, ConnectTimeout):
-            self._http.connect()
-        self._socket: socket.socket = self._http.sock
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket: socket.socket = dialer.dial(scheme, host, port, timeout)
+        self._http = http.client.HTTPConnection(host, port)
+        self._http.sock = self._socket
+        self._forwarder = dialer.forwarder(scheme, host, port)
         self._encrypted = scheme == "https"
         self.reusable = True
         self.moving = False
@@ -186,19 +172,30 @@ class _Connection:
         self.moving = not isinstance(request.body, bytes)
         small = request.body if isinstance(request.body, bytes) else b""
         with _mapped(WriteError, WriteTimeout):
-            self._send_head(request, target, small)
+            try:
+                self._send_head(request, target, small)
+            except OSError:
+                self._raise_alert()
+                raise
         if not isinstance(request.body, bytes):
             self._send_stream(request.body)
         self._socket.settimeout(request.clocks.read)
         with _mapped(ReadError, ReadTimeout):
             answer = self._http.getresponse()
         _check_framing(answer)
+        if self._forwarder is not None:
+            _check_forwarded(answer, self._forwarder)
         return answer
 
     def _send_head(self, request: WireRequest, target: str, body: bytes) -> None:
+        if self._forwarder is not None:
+            # RFC 9112, section 3.2.2: a proxy is told the whole URL.
+            target = request.url
         self._http.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             self._http.putheader(name, value)
+        if self._forwarder is not None and self._forwarder.authorization is not None:
+            self._http.putheader("Proxy-Authorization", self._forwarder.authorization)
         self._http.endheaders(body or None)
 
     def _send_stream(self, stream: Iterable[bytes]) -> None:
@@ -219,6 +216,15 @@ class _Connection:
                 if self._readable():
                     return
                 raise
+
+    def _raise_alert(self) -> None:
+        """Raise the reason that the peer gave for closing, if it came in an alert of TLS.
+
+        A server that misses a client's certificate says so only after the handshake (RFC 8446,
+        section 4.4.2.4), and may be gone before the request is sent.
+        """
+        if self._encrypted and self._readable():
+            self._socket.recv(1)
 
     def _readable(self) -> bool:
         poll = select.poll()
@@ -303,6 +309,12 @@ def _check_framing(answer: http.client.HTTPResponse) -> None:
         raise ProtocolError("the answer says in two ways how long it is")
     if any(not length.strip().isdecimal() for length in lengths):
         raise ProtocolError("the answer's Content-Length is no number")
+
+
+def _check_forwarded(answer: http.client.HTTPResponse, proxy: Proxy) -> None:
+    """Raise `ProxyError` for what a proxy says of itself (RFC 9110, section 15.5.8)."""
+    if answer.status == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise ProxyError(proxy, answer.status, f"{answer.status} {answer.reason}")
 
 
 @contextmanager

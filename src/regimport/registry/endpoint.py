@@ -1,0 +1,49 @@
+"""Where a registry's API is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from regimport.models.reference import is_loopback
+from regimport.network import host_name
+from regimport.options import CopyOptions
+
+__all__ = ["Endpoint", "endpoint_of"]
+
+# Docker Hub's references name a host that does not serve the API.
+_HOSTS = {"docker.io": "registry-1.docker.io"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The URL that stands before /v2/.
+
+    `guessed` says that it is http only because the registry is on this machine: such a one may
+    speak TLS all the same.
+    """
+
+    url: str
+    guessed: bool = False
+
+    @property
+    def origin(self) -> tuple[str, int]:
+        """The host, and the port at which it would be spoken to with TLS."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or 443
+
+    def with_tls(self) -> Endpoint:
+        """Give the same place, spoken to with TLS."""
+        return Endpoint("https:" + self.url.partition(":")[2])
+
+
+def endpoint_of(registry: str, options: CopyOptions) -> Endpoint:
+    """Give the endpoint of a registry; plain http is for loopback and for what is named so."""
+    settings = options.network.of(registry)
+    if settings.endpoint is not None:
+        return Endpoint(settings.endpoint.rstrip("/"))
+    named = {host_name(one) for one in options.plain_http}
+    plain = settings.plain_http or host_name(registry) in named
+    guessed = not plain and is_loopback(registry)
+    scheme = "http" if plain or guessed else "https"
+    return Endpoint(f"{scheme}://{_HOSTS.get(registry, registry)}", guessed)
