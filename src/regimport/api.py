@@ -12,7 +12,7 @@ from regimport.connect import Ends
 from regimport.credentials.keychain import Keychain
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
-from regimport.engine.pace import FEWEST_JOBS, jobs_for
+from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for
 from regimport.engine.plan import make_plan
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
@@ -102,7 +102,8 @@ def deliver(
         sent = deliveries(goals, standings, current)
         plan, result = None, None
         if sent:
-            plan = make_plan(end, root, sent, workers, exact=options.dry_run)
+            ahead = ends.ahead(connections_ahead(root, workers.jobs, ends.round_trip))
+            plan = make_plan(end, root, sent, workers, exact=options.dry_run, ahead=ahead)
             check_limits(plan.graph, options.limits)
             _pace(workers, ends, options)
             if not options.dry_run:

@@ -134,6 +134,11 @@ class Ends:
         known = [session.round_trip for session in self._sessions.values()]
         return max((seconds for seconds in known if seconds is not None), default=None)
 
+    def ahead(self, connections: int) -> list[Callable[[], None]]:
+        """Give what opens more connections, so that each side has so many; never raises."""
+        sessions = list(self._sessions.values())
+        return [session.warm for session in sessions for _ in range(connections - 1)]
+
     def repository(self, reference: Reference, side: Side) -> Repository:
         """Open a repository at a registry."""
         create = self._creation(reference) if side is Side.TARGET else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from regimport.engine.pace import FEWEST_JOBS, MOST_JOBS, jobs_for
+from regimport.engine.pace import FEWEST_JOBS, MOST_JOBS, connections_ahead, jobs_for
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 
 
 @pytest.mark.parametrize(
@@ -14,3 +16,25 @@ from regimport.engine.pace import FEWEST_JOBS, MOST_JOBS, jobs_for
 def test_a_longer_line_has_more_jobs_within_bounds(round_trip: float | None, jobs: int) -> None:
     assert jobs_for(round_trip) == jobs
     assert FEWEST_JOBS <= jobs <= MOST_JOBS
+
+
+_DIGEST = Digest.of(b"")
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "size", "round_trip", "connections"),
+    [
+        (_INDEX, 2400, 0.04, 12),
+        (_INDEX, 100_000, 0.04, 32),
+        (_INDEX, 2400, 0.001, 0),
+        (_INDEX, 2400, None, 0),
+        (_MANIFEST, 2400, 0.04, 0),
+    ],
+)
+def test_connections_are_opened_ahead_for_an_index_at_the_end_of_a_long_line(
+    media_type: str, size: int, round_trip: float | None, connections: int
+) -> None:
+    root = Descriptor(media_type, _DIGEST, size)
+    assert connections_ahead(root, 32, round_trip) == connections

@@ -82,6 +82,13 @@ def test_requests_one_after_another_share_a_connection(transport: Transport) -> 
         assert server.connections == 1
 
 
+def test_a_connection_that_was_opened_ahead_serves_the_next_request(transport: Transport) -> None:
+    with peer(_answering(_OK)) as server:
+        transport.warm(server.url, Clocks(connect=10))
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        assert server.connections == 1
+
+
 def test_requests_at_once_have_a_connection_each(transport: Transport) -> None:
     with peer(_answering(_OK)) as server:
         first = transport.send(_request("GET", server.url))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["FEWEST_JOBS", "MOST_JOBS", "jobs_for"]
+from regimport.models.descriptor import Descriptor
+from regimport.models.mediatype import INDEX_TYPES
+
+__all__ = ["FEWEST_JOBS", "MOST_JOBS", "connections_ahead", "jobs_for"]
 
 # On a short line more than this is no faster; on a long one more than that is not polite.
 FEWEST_JOBS = 8
 MOST_JOBS = 32
 # What a small request costs both ends in work, in seconds; the rest of its time is the line's.
 _WORK = 0.001
+# A line on which a new connection is worth having before it is needed, in seconds.
+_LONG_LINE = 0.01
+# Bytes of an index for every connection: a descriptor has some 300 and names some three blobs,
+# but a TLS connection is not cheap enough to open one for each.
+_BYTES_A_CONNECTION = 200
 
 
 def jobs_for(round_trip: float | None) -> int:
@@ -19,3 +27,14 @@ def jobs_for(round_trip: float | None) -> int:
     if round_trip is None:
         return FEWEST_JOBS
     return max(FEWEST_JOBS, min(MOST_JOBS, round(round_trip / _WORK)))
+
+
+def connections_ahead(root: Descriptor, jobs: int, round_trip: float | None) -> int:
+    """Give how many connections a side will want for the image under `root`, on a long line.
+
+    An index says by its size about how much it names. On a short line, or for a single image,
+    a connection is soon enough when it is needed.
+    """
+    if round_trip is None or round_trip < _LONG_LINE or root.media_type not in INDEX_TYPES:
+        return 0
+    return min(jobs, root.size // _BYTES_A_CONNECTION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,13 +73,15 @@ def make_plan(
     workers: Workers,
     *,
     exact: bool = False,
+    ahead: Sequence[Callable[[], None]] = (),
 ) -> Plan:
     """Read the image's manifests, ask the targets what they have, and decide; writes nothing.
 
     A target that has neither a tag nor any manifest of the image is not asked for every blob,
-    unless the plan is to be `exact`: the start of each upload asks in the same request.
+    unless the plan is to be `exact`: the start of each upload asks in the same request. `ahead`
+    is done while the root is read.
     """
-    graph = walk(source, root, deliveries, workers)
+    graph = walk(source, root, deliveries, workers, ahead)
     blobs = [_blobs(graph, held) for held in graph.present]
     new = [
         delivery.vacant and not held and not exact

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,14 +37,18 @@ class Graph:
 
 
 def walk(
-    source: Source, root: Descriptor, deliveries: Sequence[Delivery], workers: Workers
+    source: Source,
+    root: Descriptor,
+    deliveries: Sequence[Delivery],
+    workers: Workers,
+    ahead: Sequence[Callable[[], None]] = (),
 ) -> Graph:
     """Read the graph under `root`, level by level, several manifests at once.
 
     A manifest that every delivery has already is not read for its own sake: registries count
     that as a pull. Indexes are, since they say what there is; without deliveries all is read.
     Raises `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for
-    content that is not what its descriptor says.
+    content that is not what its descriptor says. `ahead` is done while the root is read.
     """
     manifests: dict[Digest, Manifest] = {}
     named: dict[Digest, Descriptor] = {root.digest: root}
@@ -53,7 +57,8 @@ def walk(
     for _ in range(MAX_DEPTH):
         # What is read in any case does not wait for the targets' answers.
         surely = [child for child in level if child is root or child.media_type in INDEX_TYPES]
-        read = _read_and_ask(source, surely, level, deliveries, present, workers)
+        read = _read_and_ask(source, surely, level, deliveries, present, workers, ahead)
+        ahead = ()
         others = [
             child
             for child in level
@@ -90,6 +95,7 @@ def _read_and_ask(
     deliveries: Sequence[Delivery],
     present: Sequence[set[Digest]],
     workers: Workers,
+    ahead: Sequence[Callable[[], None]],
 ) -> list[Manifest]:
     """Read some manifests, and note which of a level each delivery has, all at once."""
     found: dict[Digest, Manifest] = {}
@@ -102,8 +108,9 @@ def _read_and_ask(
         if held is not None and held.digest == child.digest:
             present[number].add(child.digest)
 
-    calls = [partial(read, child) for child in wanted]
+    calls: list[Callable[[], None]] = [partial(read, child) for child in wanted]
     calls += [partial(ask, number, child) for number in range(len(deliveries)) for child in level]
+    calls += ahead
     workers.map(lambda call: call(), calls)
     return [found[child.digest] for child in wanted]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
@@ -16,7 +17,7 @@ from regimport.registry.request import SMALL, Request, on_the_wire
 from regimport.registry.responses import read_answer
 from regimport.registry.retry import unreachable
 from regimport.registry.tokens import Authorizer, Fetch, FindCredential, Keys
-from regimport.registry.wire import Carrier, TransportError, WireRequest, WireResponse
+from regimport.registry.wire import Carrier, Clocks, TransportError, WireRequest, WireResponse
 
 __all__ = ["Exchange"]
 
@@ -55,6 +56,12 @@ class Exchange:
     def refused(self) -> AccessDenied | None:
         """The error, if the registry has refused the credentials for good."""
         return self._authorizer.refused
+
+    def warm(self) -> None:
+        """Open a connection ahead of need."""
+        with suppress(TransportError):
+            # Whoever needs it will be told.
+            self._transport.warm(self._base, Clocks(connect=self._timeouts.connect))
 
     def close(self) -> None:
         """Close the connections."""

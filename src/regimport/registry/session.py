@@ -76,6 +76,10 @@ class Session:
         """Say what stood in the way of a credential for a repository, None if nothing did."""
         return self._keys.remark(repository)
 
+    def warm(self) -> None:
+        """Open a connection ahead of need."""
+        self._exchange.warm()
+
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()

@@ -13,7 +13,7 @@ from regimport.registry import wire
 from regimport.registry.dial import Dialer
 from regimport.registry.locations import Origin
 from regimport.registry.proxy import Proxy, ProxyError
-from regimport.registry.wire import Headers, WireRequest, WireResponse
+from regimport.registry.wire import Clocks, Headers, WireRequest, WireResponse
 
 __all__ = ["StockTransport"]
 
@@ -86,6 +86,9 @@ class StockTransport:
             return httpx.HTTPTransport(verify=False, proxy=through)
         context = self._dialer.contexts.context(origin.host, origin.port)
         return httpx.HTTPTransport(verify=context, proxy=through)
+
+    def warm(self, url: str, clocks: Clocks) -> None:
+        """Do nothing: httpx opens connections when it needs them."""
 
     def abort(self) -> None:
         """Do nothing: httpx leaves what is in use to those who use it."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from regimport.registry.dial import Dialer
 from regimport.registry.proxy import Proxy, ProxyError
 from regimport.registry.wire import (
+    Clocks,
     ConnectError,
     ConnectTimeout,
     Headers,
@@ -70,10 +71,13 @@ class Transport:
                 # It died while idle; what has no streaming body can go again at once.
                 if not isinstance(error.__cause__, _CLOSED) or not _repeatable(request):
                     raise
-        connection = _Connection(origin, self._dialer, request.clocks.connect)
-        with self._lock:
-            self._made.add(connection)
+        connection = self._open(origin, request.clocks)
         return self._exchange(connection, origin, target, request)
+
+    def warm(self, url: str, clocks: Clocks) -> None:
+        """Open a connection ahead of need, where a request for `url` will find it."""
+        origin, _ = _parts(url)
+        self.give_back(origin, self._open(origin, clocks))
 
     def close(self) -> None:
         """Close the connections that are idle now, and the others when they become so."""
@@ -105,6 +109,12 @@ class Transport:
             raise
         body = _Body(self, connection, origin, answer, head=request.method == "HEAD")
         return WireResponse(request, answer.status, Headers(answer.getheaders()), body)
+
+    def _open(self, origin: _Origin, clocks: Clocks) -> _Connection:
+        connection = _Connection(origin, self._dialer, clocks.connect)
+        with self._lock:
+            self._made.add(connection)
+        return connection
 
     def _take(self, origin: _Origin) -> _Connection | None:
         while True:

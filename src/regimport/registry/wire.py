@@ -105,6 +105,10 @@ class Carrier(Protocol):
         """Send a request and give the answer; raises `TransportError`."""
         ...
 
+    def warm(self, url: str, clocks: Clocks) -> None:
+        """Open a connection ahead of need, where a request for `url` will find it."""
+        ...
+
     def close(self) -> None:
         """Close the connections."""
         ...
