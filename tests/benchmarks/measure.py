@@ -16,7 +16,7 @@ from benchmarks.cases import Case
 from benchmarks.images import TAG, Image, digest_at, push
 from benchmarks.line import NO_LINE, Line
 from benchmarks.proxy import Proxy, through
-from benchmarks.registries import Registry, Tls, fresh_registry
+from benchmarks.registries import ELSEWHERE, Registry, Tls, fresh_registry
 from benchmarks.results import Cost, Traffic
 from benchmarks.tools import Job, Tool, cold_environment
 
@@ -96,6 +96,8 @@ class Runner:
             if counted or line.slows:
                 proxy = stack.enter_context(through(line, registries))
                 addresses = proxy.addresses
+            if bench.tls:
+                addresses = [address.replace("127.0.0.1", ELSEWHERE) for address in addresses]
             job = Job(
                 source=f"{addresses[0]}/{self.image.name}:{TAG}",
                 target=f"{addresses[-1]}/{repository}:{TAG}",

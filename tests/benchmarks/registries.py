@@ -29,6 +29,9 @@ _ACCESS = re.compile(r'"([A-Z]+) (\S+) HTTP/[0-9.]+" ([0-9]{3}) ')
 _QUIET = {"level": "error", "accesslog": {"disabled": True}}
 _TELLING = {"level": "info", "formatter": "text"}
 _numbers = itertools.count()
+# Linux takes it for this machine, but no tool takes it for loopback, where regimport would first
+# look whether a registry speaks TLS, as it does nowhere else.
+ELSEWHERE = "0.0.0.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def make_tls(folder: Path) -> Tls:
     made = Tls(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(made.authority)
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate = authority.issue_cert("127.0.0.1", ELSEWHERE)
     certificate.private_key_pem.write_to_path(made.key)
     for pem in certificate.cert_chain_pems:
         pem.write_to_path(made.certificate, append=True)
