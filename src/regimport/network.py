@@ -10,6 +10,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from regimport.errors import InvalidOptions, Side
+from regimport.redact import safe_url
 
 __all__ = ["Network", "Pin", "RegistrySettings", "Tls", "host_name"]
 
@@ -151,9 +152,8 @@ def check_url(url: str) -> None:
     except ValueError:
         good = False
     if not good:
-        shown = re.sub(r"//[^/]*@", "//…@", url)[:160]
         raise InvalidOptions(
-            f"{shown!r} is no URL of a registry",
+            f"{safe_url(url)!r} is no URL of a registry",
             hint="write https://HOST[:PORT], without a user name: credentials are looked for "
             "under the host",
         )

@@ -62,6 +62,7 @@ def _program() -> None:
 
     from regimport.cli import (  # noqa: PLC0415
         auth,
+        config,
         copy,
         digest,
         inspect,
@@ -109,6 +110,10 @@ def _program() -> None:
     group.callback()(lambda: None)
     group.command()(auth.explain)
     app.add_typer(group, name="auth")
+    group = typer.Typer(no_args_is_help=True, help="Check and find the configuration file.")
+    group.command()(config.check)
+    group.command()(config.path)
+    app.add_typer(group, name="config")
     app()
 
 

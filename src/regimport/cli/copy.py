@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from regimport.cli import params
+from regimport.cli import connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["copy"]
@@ -27,6 +27,15 @@ def copy(
     target_password_stdin: params.TargetPasswordStdin = False,
     authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
+    source_ca_file: connections.SourceCaFile = None,
+    source_cert: connections.SourceCert = None,
+    source_key: connections.SourceKey = None,
+    target_ca_file: connections.TargetCaFile = None,
+    target_cert: connections.TargetCert = None,
+    target_key: connections.TargetKey = None,
+    insecure: connections.Insecure = None,
+    resolve: connections.Resolve = None,
+    registry_mirror: connections.RegistryMirror = None,
     transport: params.Transport = params.TransportKind.POOLED,
     output: params.Output = params.OutputKind.TEXT,
     format: params.Format = None,  # noqa: A002 - the option's name
@@ -60,6 +69,14 @@ def copy(
         create_repository=create_repository,
         max_wait=max_wait,
         transport=transport,
+        network=connections.network_of(
+            printer,
+            source=(source_ca_file, source_cert, source_key),
+            target=(target_ca_file, target_cert, target_key),
+            insecure=insecure,
+            resolve=resolve,
+            registry_mirror=registry_mirror,
+        ),
     )
     if source_registry is not None:
         source = source_at(source_registry, source)

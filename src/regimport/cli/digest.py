@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import params
+from regimport.cli import connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["digest"]
@@ -23,6 +23,12 @@ def digest(
     password_stdin: params.PasswordStdin = False,
     authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
+    ca_file: connections.CaFile = None,
+    cert: connections.Cert = None,
+    key: connections.Key = None,
+    insecure: connections.Insecure = None,
+    resolve: connections.Resolve = None,
+    registry_mirror: connections.RegistryMirror = None,
     quiet: params.Quiet = False,
     verbose: params.Verbose = 0,
 ) -> None:
@@ -35,11 +41,18 @@ def digest(
     from regimport.models.reference import parse_end  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    network = connections.network_of(
+        printer,
+        source=(ca_file, cert, key),
+        insecure=insecure,
+        resolve=resolve,
+        registry_mirror=registry_mirror,
+    )
     (credential,) = params.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         found = api.digest(
             reference,
-            options=params.read_options(plain_http, authfile),
+            options=params.read_options(plain_http, authfile, network),
             credential=credential,
             reporter=reporter,
         )

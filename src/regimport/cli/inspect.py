@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import params
+from regimport.cli import connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["inspect"]
@@ -24,6 +24,12 @@ def inspect(
     password_stdin: params.PasswordStdin = False,
     authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
+    ca_file: connections.CaFile = None,
+    cert: connections.Cert = None,
+    key: connections.Key = None,
+    insecure: connections.Insecure = None,
+    resolve: connections.Resolve = None,
+    registry_mirror: connections.RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     quiet: params.Quiet = False,
     verbose: params.Verbose = 0,
@@ -39,8 +45,15 @@ def inspect(
     from regimport.cli.show import show_inspection  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    network = connections.network_of(
+        printer,
+        source=(ca_file, cert, key),
+        insecure=insecure,
+        resolve=resolve,
+        registry_mirror=registry_mirror,
+    )
     limits = params.limits_of(max_manifests, max_layer_size)
-    options = replace(params.read_options(plain_http, authfile), limits=limits)
+    options = replace(params.read_options(plain_http, authfile, network), limits=limits)
     (credential,) = params.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         if raw:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import params
+from regimport.cli import connections, params
 from regimport.cli.printer import Printer
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
@@ -39,6 +39,11 @@ def login(
     password_stdin: params.PasswordStdin = False,
     authfile: Store = None,
     plain_http: params.PlainHttp = None,
+    ca_file: connections.CaFile = None,
+    cert: connections.Cert = None,
+    key: connections.Key = None,
+    insecure: connections.Insecure = None,
+    resolve: connections.Resolve = None,
     quiet: params.Quiet = False,
     verbose: params.Verbose = 0,
 ) -> None:
@@ -53,11 +58,20 @@ def login(
     from regimport.models.reference import registry_of  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    network = connections.network_of(
+        printer,
+        target=(ca_file, cert, key),
+        insecure=insecure,
+        resolve=resolve,
+    )
     host = registry_of(registry)
     credential = _credential(username, from_stdin=password_stdin)
     with reporter_for(printer) as reporter:
         kept = accounts.login(
-            host, credential, options=params.read_options(plain_http, authfile), reporter=reporter
+            host,
+            credential,
+            options=params.read_options(plain_http, authfile, network),
+            reporter=reporter,
         )
     printer.note(f"logged in at {host} as {credential.username!r}; kept in {kept}")
 

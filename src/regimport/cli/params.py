@@ -11,6 +11,7 @@ import typer
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
+from regimport.network import Network
 from regimport.options import CopyOptions, Limits, RetryPolicy
 
 __all__ = [
@@ -291,6 +292,7 @@ def copy_options(
     create_repository: bool,
     max_wait: float,
     transport: TransportKind,
+    network: Network,
 ) -> CopyOptions:
     """Turn the flags of `copy` into options; raises `UsageError`."""
     return CopyOptions(
@@ -303,12 +305,17 @@ def copy_options(
         authfile=authfile,
         create_repository=create_repository,
         transport=transport.value,
+        network=network,
     )
 
 
-def read_options(plain_http: list[str] | None, authfile: str | None) -> CopyOptions:
+def read_options(
+    plain_http: list[str] | None, authfile: str | None, network: Network | None = None
+) -> CopyOptions:
     """Turn the flags of the commands that only read into options."""
-    return CopyOptions(plain_http=frozenset(plain_http or ()), authfile=authfile)
+    return CopyOptions(
+        plain_http=frozenset(plain_http or ()), authfile=authfile, network=network or Network()
+    )
 
 
 def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | None]:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["schema"]
 
 
 class DocumentName(StrEnum):
-    """The documents that commands print with `--output json`."""
+    """The documents that commands print with `--output json`, and the configuration file."""
 
     REPORT = "report"
     INSPECTION = "inspection"
+    CONFIG = "config"
 
 
 DocumentArgument = Annotated[
-    DocumentName, typer.Argument(help="report (of copy) or inspection (of inspect).")
+    DocumentName,
+    typer.Argument(help="report (of copy), inspection (of inspect), or config (the file)."),
 ]
 
 
 def schema(document: DocumentArgument) -> None:
-    """Print the JSON Schema of a document that `--output json` gives.
+    """Print the JSON Schema of a document that `--output json` gives, or of the configuration.
 
     Example: regimport schema report
     """
@@ -31,5 +36,7 @@ def schema(document: DocumentArgument) -> None:
 
     from regimport.cli.documents import DOCUMENTS  # noqa: PLC0415
     from regimport.cli.printer import Printer  # noqa: PLC0415
+    from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
 
-    Printer().document(json.dumps(DOCUMENTS[document].model_json_schema(), indent=2))
+    known: dict[str, type[BaseModel]] = {**DOCUMENTS, DocumentName.CONFIG: ConfigDocument}
+    Printer().document(json.dumps(known[document].model_json_schema(), indent=2))

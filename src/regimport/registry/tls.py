@@ -17,7 +17,7 @@ from pathlib import Path
 from regimport.errors import InvalidConfig, Side
 from regimport.network import Network, Tls, host_name
 
-__all__ = ["Contexts", "certificate_folders"]
+__all__ = ["Contexts", "certificate_folders", "check_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,12 @@ class Contexts:
         if tls.cert_file is not None:
             pairs.insert(0, (tls.cert_file, tls.key_file))
         return _Material(tuple(authorities), pairs[0] if pairs else None, tls.insecure)
+
+
+def check_files(network: Network) -> None:
+    """Raise `InvalidConfig` if a file that is named for any registry cannot be used."""
+    for name in network.registries:
+        Contexts(network, name, None, (name, 443), folders=()).check()
 
 
 def certificate_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:

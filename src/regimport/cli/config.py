@@ -1,0 +1,59 @@
+"""`regimport config check` and `regimport config path`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+
+__all__ = ["check", "path"]
+
+FileArgument: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="The file; by default the one that counts."),
+]
+
+
+def check(
+    file: FileArgument = None, quiet: params.Quiet = False, verbose: params.Verbose = 0
+) -> None:
+    """Tell whether the configuration file can be meant, and what it sets.
+
+    The certificates and keys that it names are read too. No registry is asked.
+
+    Example: regimport config check
+    """
+    from regimport.configuration.load import find, load  # noqa: PLC0415 - --help needs none of it
+    from regimport.errors import InvalidConfig  # noqa: PLC0415
+    from regimport.network import Network  # noqa: PLC0415
+    from regimport.registry.tls import check_files  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    found = find(os.environ) if file is None else load(file)
+    if found.path is None:
+        printer.note("there is no configuration file; `regimport config path` tells its place")
+        return
+    for warning in found.warnings:
+        printer.warning(warning)
+    try:
+        check_files(Network(registries=found.registries))
+    except InvalidConfig as error:
+        raise InvalidConfig(f"{found.path}: {error.message}", hint=error.hint) from error
+    for name in found.registries:
+        printer.result(name)
+    printer.note(f"{found.path} is good; it sets something for {len(found.registries)} registries")
+
+
+def path() -> None:
+    """Print where the configuration file is, or would be; REGIMPORT_CONFIG moves it.
+
+    Example: regimport config path
+    """
+    from regimport.configuration.load import place  # noqa: PLC0415 - --help needs none of it
+
+    Printer().result(str(place(os.environ)[0]))

@@ -1,0 +1,100 @@
+"""TLS from the command line: each side has its own files, and hints name the options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from support.client import Client
+from support.images import many_platforms
+from support.program import Program
+from support.registries import DockerRegistry
+
+_LOGIN = ("--target-username", "alice", "--target-password-stdin")
+
+
+@pytest.fixture
+def image(source: DockerRegistry, repository: str) -> str:
+    Client(source.address).push(repository, many_platforms(), "v1")
+    return f"{source.address}/{repository}:v1"
+
+
+def test_a_target_with_an_authority_of_its_own_is_written_to(
+    program: Program, image: str, tls_process: DockerRegistry, ca_file: Path, repository: str
+) -> None:
+    target = f"{tls_process.address}/{repository}:v1"
+    ended = program(
+        "copy",
+        "-q",
+        "--target-ca-file",
+        str(ca_file),
+        *_LOGIN,
+        image,
+        target,
+        stdin="wonder:land\n",
+    )
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"{tls_process.address}/{repository}@sha256:")
+
+
+def test_an_authority_that_is_not_trusted_leads_to_the_option(
+    program: Program, image: str, tls_process: DockerRegistry, ca_file: Path, repository: str
+) -> None:
+    """The file is for the other side: there it does not count."""
+    target = f"{tls_process.address}/{repository}:v1"
+    ended = program(
+        "copy", "--source-ca-file", str(ca_file), *_LOGIN, image, target, stdin="wonder:land\n"
+    )
+    assert ended.code == 6
+    assert "signed by an authority that is not trusted here (issued to" in ended.err
+    assert f"at the target: {tls_process.address}/{repository}" in ended.err
+    assert "--target-ca-file" in ended.err
+
+
+def test_a_certificate_that_is_not_checked_is_warned_of(
+    program: Program, image: str, tls_process: DockerRegistry, repository: str
+) -> None:
+    target = f"{tls_process.address}/{repository}:v1"
+    ended = program(
+        "copy", "--insecure", tls_process.address, *_LOGIN, image, target, stdin="wonder:land\n"
+    )
+    assert ended.code == 0, ended.err
+    assert f"warning: the certificate of {tls_process.address} is not checked" in ended.err
+
+
+def test_an_address_may_be_given_and_the_name_stays(
+    program: Program, authority: trustme.CA, tls_process: DockerRegistry, ca_file: Path
+) -> None:
+    """The certificate is for localhost: its name is what counts, wherever it is."""
+    port = tls_process.address.rpartition(":")[2]
+    ended = program(
+        "login",
+        "--ca-file",
+        str(ca_file),
+        "--resolve",
+        f"registry.example:{port}:127.0.0.1",
+        "-u",
+        "alice",
+        "--password-stdin",
+        f"registry.example:{port}",
+        stdin="wonder:land\n",
+    )
+    assert ended.code == 6
+    assert "is for localhost, 127.0.0.1, not for that host" in ended.err.replace(
+        "127.0.0.1, localhost", "localhost, 127.0.0.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--resolve", "registry.example"), ("--resolve", "a:1:b"), ("--source-key", "key.pem")],
+)
+def test_an_option_that_cannot_be_meant_is_an_error(
+    option: str, value: str, program: Program, image: str
+) -> None:
+    ended = program("copy", option, value, image, image)
+    assert ended.code == 2, ended.err
+    assert "error:" in ended.err
+    assert "hint:" in ended.err
