@@ -108,7 +108,7 @@ def test_all_that_is_wrong_is_told_at_once(file: Path) -> None:
 
 @pytest.mark.parametrize("url", ["https://user:hunter2@a.example", "https://a.example?x=hunter2"])
 def test_a_secret_in_the_wrong_place_is_not_shown(url: str, file: Path) -> None:
-    file.write_text(f"[registry.localhost]\nmirrors = ['{url}']\npassword = "hunter2"")
+    file.write_text(f"[registry.localhost]\nmirrors = ['{url}']\npassword = 'hunter2'")
     with pytest.raises(InvalidConfig) as caught:
         load(file)
     assert "hunter2" not in str(caught.value)

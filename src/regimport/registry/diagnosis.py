@@ -47,8 +47,8 @@ _WANTS_CERTIFICATE = frozenset(
 def diagnose(error: TransportError, host: str) -> RegimportError | None:
     """Give the error that no waiting mends, None if another try may go better."""
     cause = root_cause(error)
-    if isinstance(cause, ProxyError) and cause.status is not None:
-        return _refused_by_proxy(cause, host)
+    if isinstance(error, ProxyError) and error.status is not None:
+        return _refused_by_proxy(error, host)
     if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
         if isinstance(error, ProxyError):
             return _without_name(error.proxy, "the proxy, in HTTPS_PROXY or HTTP_PROXY")

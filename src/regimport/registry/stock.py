@@ -60,6 +60,9 @@ class StockTransport:
         proxy = self._dialer.proxy_for(origin.scheme, origin.host, origin.port)
         with _mapped(proxy):
             response = self._to(origin, proxy).handle_request(built)
+        if proxy is not None and response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            response.close()
+            raise ProxyError(proxy, response.status_code, response.reason_phrase)
         response.request = built
         fields = response.headers.multi_items()
         return WireResponse(request, response.status_code, Headers(fields), _Body(response))
