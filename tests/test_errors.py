@@ -92,3 +92,11 @@ def test_the_errors_import_nothing_of_ours() -> None:
     tree = ast.parse(Path(errors.__file__).read_text())
     imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert not [module for module in imported if module and module.startswith("regimport")]
+
+
+def test_a_reason_is_added_once_on_a_line_of_its_own() -> None:
+    error = errors.AccessDenied("no")
+    assert error.because(None) is error
+    for _ in range(2):
+        error.because("the helper failed")
+    assert error.message == str(error) == "no\n  the helper failed"

@@ -122,6 +122,7 @@ class Ends:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._keychain.close()
         for session in self._sessions.values():
             if self._stop.is_set():
                 session.abort()

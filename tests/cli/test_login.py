@@ -22,7 +22,7 @@ _AUTH = base64.b64encode(b"alice:wonder:land").decode()
 _DOORS: dict[str, Door] = {"basic": BasicDoor(_USERS), "token": TokenDoor(_USERS)}
 _HELPER = """#!/bin/sh
 echo "$1 $(cat)" >> "$HELPER_LOG"
-[ "$1" != get ] || grep -o '{.*}' "$HELPER_LOG" | tail -n 1
+[ "$1" != list ] || echo "$HELPER_KNOWS"
 exit ${HELPER_CODE:-0}
 """
 
@@ -145,8 +145,18 @@ def test_a_helper_keeps_the_secret_if_one_is_named(
         "Secret": "wonder:land",
     }
     assert program("logout", registry.address, **helped).code == 0
-    assert Path(helped["HELPER_LOG"]).read_text().endswith(f"erase {registry.address}\n")
+    assert Path(helped["HELPER_LOG"]).read_text().endswith(f"list \nerase {registry.address}\n")
     assert json.loads(config.read_text()) == {"credsStore": "own", "auths": {}}
+
+
+def test_a_helper_forgets_every_spelling_of_a_registry(
+    program: Program, helped: dict[str, str]
+) -> None:
+    knows = '{"https://r.example/v1/": "a", "r.example": "a", "x.r.example": "b"}'
+    ended = program("logout", "r.example", HELPER_KNOWS=knows, **helped)
+    assert (ended.code, ended.err) == (0, "logged out of r.example\n")
+    done = Path(helped["HELPER_LOG"]).read_text().splitlines()
+    assert done == ["list ", "erase https://r.example/v1/", "erase r.example"]
 
 
 def test_a_helper_that_does_not_store_is_named(
@@ -158,6 +168,18 @@ def test_a_helper_that_does_not_store_is_named(
     assert "docker-credential-own failed with code 3" in ended.err
     assert "wonder" not in ended.err
     assert json.loads(config.read_text()) == {"credsStore": "own"}
+
+
+def test_nothing_of_a_login_is_told_at_the_highest_verbosity(
+    program: Program, registry: Scripted, config: Path
+) -> None:
+    ended = _login(program, registry.address, "-vv")
+    assert ended.code == 0, ended
+    assert "GET" in ended.err, "the requests are told at this verbosity"
+    tokens = [heard.authorization or "none" for heard in registry.heard]
+    secrets = {word.removeprefix("Bearer ").removeprefix("Basic ") for word in tokens}
+    for secret in {"wonder", _AUTH, *secrets} - {"none"}:
+        assert secret not in ended.err
 
 
 def test_a_registry_that_asks_for_nothing_is_told_of(program: Program, config: Path) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +131,20 @@ def test_a_helper_that_hangs_is_killed_with_all_that_it_started(make: Make, tmp_
     assert not _runs(child)
 
 
+def test_a_helper_that_runs_is_killed_when_all_is_to_end(make: Make, tmp_path: Path) -> None:
+    stop = threading.Event()
+    helper = replace(make("echo $$ > $OUT/child; exec sleep 1000", seconds=60), stop=stop)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(helper.get, "r.example")
+        until = time.monotonic() + 10
+        while not (tmp_path / "child").exists() and time.monotonic() < until:
+            os.sched_yield()
+        stop.set()
+        with pytest.raises(BrokenHelper):
+            asked.result(10)
+    assert not _runs(int((tmp_path / "child").read_text()))
+
+
 def _runs(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -141,7 +158,7 @@ def test_a_helper_stores_erases_and_lists(make: Make, tmp_path: Path) -> None:
     helper.store("r.example", Credential("u", "p"))
     helper.store("docker.io", Credential(identity_token="T"))
     helper.erase("r.example")
-    assert helper.list() == {"r.example": "u"}
+    assert helper.servers() == {"r.example": "u"}
     stored, token, erased, listed = (tmp_path / "log").read_text().splitlines()
     assert json.loads(stored.removeprefix("store ")) == {
         "ServerURL": "r.example",
@@ -156,6 +173,10 @@ def test_a_helper_stores_erases_and_lists(make: Make, tmp_path: Path) -> None:
     assert (erased, listed) == ("erase r.example", "list ")
 
 
+def test_a_helper_shows_nothing_of_its_environment() -> None:
+    assert "hunter2" not in repr(Helper("x", {"REGIMPORT_SOURCE_PASSWORD": "hunter2"}))
+
+
 def test_an_answer_to_list_that_is_none_is_broken(make: Make) -> None:
     with pytest.raises(BrokenHelper, match="JSON object"):
-        make("echo nonsense").list()
+        make("echo nonsense").servers()

@@ -243,6 +243,8 @@ def test_a_file_that_was_named_must_be_there(
     keychain = Keychain({}, _silent, environ, path if by_option else None)
     with pytest.raises(InvalidConfig, match="which is not there"):
         keychain.find(Side.SOURCE, "r.example", "a")
+    with pytest.raises(InvalidConfig, match="which is not there"):
+        keychain.check(Side.SOURCE, "r.example")
 
 
 @pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"])

@@ -13,6 +13,7 @@ from regimport.models.reference import (
     Reference,
     is_loopback,
     parse_end,
+    registry_of,
     target_of,
     with_default_tag,
 )
@@ -205,3 +206,28 @@ def test_a_reference_is_tagged_and_pinned_anew() -> None:
 )
 def test_this_machine_is_known_by_its_address(registry: str, loopback: bool) -> None:
     assert is_loopback(registry) is loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("r.example", "r.example"),
+        ("r.example:5000", "r.example:5000"),
+        ("localhost", "localhost"),
+        ("[::1]:5000", "[::1]:5000"),
+        ("https://r.example/v2/", "r.example"),
+        ("https://index.docker.io/v1/", "docker.io"),
+        ("registry-1.docker.io", "docker.io"),
+        ("docker.io", "docker.io"),
+    ],
+)
+def test_a_registry_is_read_as_users_write_it(text: str, registry: str) -> None:
+    assert registry_of(text) == registry
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name", "r.example/team", "user@r.example", "r.example:0", "a b.c", "r.example:x"]
+)
+def test_what_is_no_registry_is_refused(text: str) -> None:
+    with pytest.raises(InvalidReference):
+        registry_of(text)

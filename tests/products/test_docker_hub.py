@@ -95,3 +95,15 @@ def test_docker_hub_ends_tokens_in_the_middle_and_no_blob_is_sent_twice(
     sent = [digest.replace("%3A", ":") for digest in world.blobs_sent("registry-1.docker.io")]
     assert sorted(sent) == sorted(world.image.blobs)
     assert len(door.tokens) < len(door.asked), "a token ended"
+
+
+def test_docker_hub_refuses_and_the_helper_that_failed_is_named(
+    world: World, here: Miniature, door: TokenDoor, logged_in: Callable[[object], None]
+) -> None:
+    """The token that nobody in particular gets hides that credentials were to be had."""
+    world.serve("auth.docker.io", lambda _: door.grant(()))
+    world.registry("registry-1.docker.io", "team/app", door=door)
+    logged_in({"credsStore": "absent"})
+    with pytest.raises(AccessDenied, match="docker-credential-absent is not in the PATH"):
+        world.copy("team/app", "here.example/copy")
+    assert len(world.warnings) == 1

@@ -52,6 +52,28 @@ def test_ghcr_forbids_to_ask_for_what_is_new_and_takes_the_push_all_the_same(
     assert registry.holds("octocat/new", world.image)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_ghcr_forbids_a_write_by_chance_and_is_asked_once_more(
+    world: World, here: Miniature, door: TokenDoor, method: str
+) -> None:
+    forbidden: list[str] = []
+
+    def moody(heard: Heard) -> Say | None:
+        small = heard.method == "POST" or "/manifests/" in heard.path
+        if heard.method == method and small and heard.authorization and "mount" not in heard.path:
+            forbidden.append(heard.path)
+            if len(forbidden) == 1:
+                return complaint(403, "DENIED", "permission_denied: write_package")
+        if "mount=" in heard.path:
+            return complaint(405, "UNSUPPORTED")
+        return door(heard)
+
+    registry = world.registry("ghcr.io", door=moody)
+    world.copy("here.example/team/app", "ghcr.io/octocat/new", None, _TOKEN, jobs=1)
+    assert registry.holds("octocat/new", world.image)
+    assert forbidden.count(forbidden[0]) >= 2
+
+
 def test_ghcr_forbids_a_push_without_the_right_to_write_packages_and_is_asked_but_once(
     world: World, here: Miniature, door: TokenDoor
 ) -> None:

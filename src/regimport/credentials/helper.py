@@ -13,10 +13,11 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from regimport.credentials.hosts import server_address
@@ -27,6 +28,8 @@ __all__ = ["BrokenHelper", "Helper", "is_helper_name"]
 
 _SECONDS = 30.0
 _MOST_BYTES = 64 * 1024
+# How often a helper that is silent is given a thought, in seconds.
+_GLANCE = 0.2
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # How helpers say that they know nothing of a server (docker-credential-helpers, error.go).
 _NOT_FOUND = ("credentials not found", "no credentials server url", "no credentials username")
@@ -43,11 +46,15 @@ class BrokenHelper(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """The helper `docker-credential-NAME`, looked for in the PATH of `environ`."""
+    """The helper `docker-credential-NAME`, looked for in the PATH of `environ`.
+
+    It is killed if it takes longer than `seconds`, or once `stop` is set.
+    """
 
     name: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     seconds: float = _SECONDS
+    stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def program(self) -> str:
@@ -76,12 +83,12 @@ class Helper:
         }
         self._run("store", json.dumps(document))
 
-    def erase(self, registry: str) -> None:
-        """Let the helper forget a registry; raises `BrokenHelper`."""
-        self._run("erase", server_address(registry))
+    def erase(self, address: str) -> None:
+        """Let the helper forget a server's address; raises `BrokenHelper`."""
+        self._run("erase", address)
 
-    def list(self) -> Mapping[str, str]:
-        """Give the user name of each server that the helper knows; raises `BrokenHelper`."""
+    def servers(self) -> Mapping[str, str]:
+        """Give the user name for each address that the helper knows; raises `BrokenHelper`."""
         answer = self._run("list", "")
         try:
             document = json.loads(answer or "{}")
@@ -99,7 +106,7 @@ class Helper:
         if path is None:
             raise BrokenHelper(f"{self.program} is not in the PATH")
         try:
-            code, answer = _exchange([path, action], given.encode(), self.environ, self.seconds)
+            code, answer = self._exchange([path, action], given.encode())
         except TimeoutError:
             raise BrokenHelper(
                 f"{self.program} gave no answer in {self.seconds:.0f} seconds"
@@ -119,52 +126,50 @@ class Helper:
         words = "" if "{" in text else safe_text(text.strip().partition("\n")[0], 200)
         raise BrokenHelper(f"{self.program} failed with code {code}" + (words and f": {words}"))
 
+    def _exchange(self, command: list[str], given: bytes) -> tuple[int, bytes]:
+        """Run a command with no shell, and give its exit code and what it wrote.
 
-def _exchange(
-    command: list[str], given: bytes, environ: Mapping[str, str], seconds: float
-) -> tuple[int, bytes]:
-    """Run a command with no shell, and give its exit code and what it wrote.
+        Raises `TimeoutError` or `OverflowError` once the command, and all it started, is killed.
+        """
+        with subprocess.Popen(  # noqa: S603 - the name was checked, and no shell reads it
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(self.environ),
+            process_group=0,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            deadline = time.monotonic() + self.seconds
+            try:
+                # An address or an account fits into the pipe; who reads nothing of it may.
+                with suppress(BrokenPipeError), process.stdin as file:
+                    file.write(given)
+                answer = self._read(process.stdout, deadline)
+                code = process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                raise TimeoutError from None
+            except BaseException:
+                _kill(process)
+                raise
+        return code, answer
 
-    Raises `TimeoutError` or `OverflowError` once the command, and all it started, is killed.
-    """
-    with subprocess.Popen(  # noqa: S603 - the name was checked, and no shell reads it
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=dict(environ),
-        process_group=0,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        deadline = time.monotonic() + seconds
-        try:
-            # An address or an account fits into the pipe; who reads nothing of it may.
-            with suppress(BrokenPipeError), process.stdin as file:
-                file.write(given)
-            answer = _read(process.stdout, deadline)
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            raise TimeoutError from None
-        except BaseException:
-            _kill(process)
-            raise
-    return code, answer
-
-
-def _read(file: IO[bytes], deadline: float) -> bytes:
-    pieces: list[bytes] = []
-    with selectors.DefaultSelector() as selector:
-        selector.register(file, selectors.EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            piece = os.read(file.fileno(), _MOST_BYTES)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            if sum(map(len, pieces)) > _MOST_BYTES:
-                raise OverflowError
-    raise TimeoutError
+    def _read(self, file: IO[bytes], deadline: float) -> bytes:
+        pieces: list[bytes] = []
+        with selectors.DefaultSelector() as selector:
+            selector.register(file, selectors.EVENT_READ)
+            while time.monotonic() < deadline and not self.stop.is_set():
+                if not selector.select(min(_GLANCE, deadline - time.monotonic())):
+                    continue
+                piece = os.read(file.fileno(), _MOST_BYTES)
+                if not piece:
+                    return b"".join(pieces)
+                pieces.append(piece)
+                if sum(map(len, pieces)) > _MOST_BYTES:
+                    raise OverflowError
+        raise TimeoutError
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

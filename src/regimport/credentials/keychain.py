@@ -70,10 +70,15 @@ class Keychain:
         self._lock = threading.RLock()
         self._known: dict[tuple[Side, str, str], _Known] = {}
         self._warned: set[str] = set()
-        shared = (*_files(environ, authfile), Clouds())
+        self._helpers = Helpers(environ)
+        shared = (*_files(environ, authfile, self._helpers), Clouds())
         self._places: dict[Side, tuple[Place, ...]] = {
             side: (*_of_side(side, given.get(side), environ), *shared) for side in Side
         }
+
+    def close(self) -> None:
+        """End what still runs to find a credential."""
+        self._helpers.stop.set()
 
     def find(self, side: Side, registry: str, repository: str) -> Credential | None:
         """Give the credential for a repository, None to be anonymous; raises `InvalidConfig`."""
@@ -97,10 +102,12 @@ class Keychain:
         return "; ".join(one.warning or one.detail for one in looked) or None
 
     def check(self, side: Side, registry: str) -> None:
-        """Raise `InvalidOptions` where what was given cannot be meant for a registry."""
+        """Raise `UsageError` where what the user named cannot be meant, or cannot be read."""
         for place in self._places[side]:
             if isinstance(place, Given):
                 tuple(place.look(registry, "", fresh=False))
+            elif isinstance(place, File):
+                place.check()
 
     def explain(self, side: Side, registry: str, repository: str) -> Explanation:
         """Look as `find` does, and tell of each place in its order, those not asked included."""
@@ -173,8 +180,7 @@ def _from_environment(environ: Mapping[str, str], prefix: str) -> Credential | N
     return Credential(username or "", password)
 
 
-def _files(environ: Mapping[str, str], authfile: str | None) -> Iterator[Place]:
-    helpers = Helpers(environ)
+def _files(environ: Mapping[str, str], authfile: str | None, helpers: Helpers) -> Iterator[Place]:
     named = authfile or environ.get("REGISTRY_AUTH_FILE")
     if named:
         name = "--authfile" if authfile else "$REGISTRY_AUTH_FILE"

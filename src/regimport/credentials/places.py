@@ -90,12 +90,16 @@ class Given:
 
 
 class Helpers:
-    """Runs credential helpers, once for each registry as long as their answer is not refused."""
+    """Runs credential helpers, once for each registry as long as their answer is not refused.
+
+    `stop` ends the one that runs.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Credential | BrokenHelper | None] = {}
+        self.stop = threading.Event()
 
     def get(self, name: str, registry: str, *, fresh: bool) -> Credential | None:
         """Give what a helper keeps for a registry, None if nothing; raises `BrokenHelper`."""
@@ -103,7 +107,7 @@ class Helpers:
         with self._lock:
             if fresh or key not in self._answers:
                 try:
-                    self._answers[key] = Helper(name, self._environ).get(registry)
+                    self._answers[key] = Helper(name, self._environ, stop=self.stop).get(registry)
                 except BrokenHelper as error:
                     self._answers[key] = error
             answer = self._answers[key]
@@ -141,6 +145,11 @@ class File:
             yield self._ask(helper, registry, fresh=fresh)
         if own is None:
             yield self._entry(config, registry, repository)
+
+    def check(self) -> None:
+        """Raise `InvalidConfig` if the user named the file, and it cannot be read."""
+        if self._required:
+            self._config()
 
     def _ask(self, helper: str, registry: str, *, fresh: bool) -> Looked:
         what = f"credential helper {helper!r}"

@@ -60,23 +60,21 @@ class Store:
         return str(self._path) if helper is None else helper.program
 
     def erase(self, registry: str) -> bool:
-        """Forget a registry, however it is spelled; tell whether the file knew it.
+        """Forget a registry, however it is spelled; tell whether it was known.
 
         Entries for single repositories stay. Raises `RegimportError` where the helper or the file
         does not let go.
         """
         document, config = self._read()
-        helper = self._helper(config, registry)
-        if helper is not None:
-            with _told("forget the credentials"):
-                helper.erase(registry)
         host = canonical_host(registry)
+        helper = self._helper(config, registry)
+        known = helper is not None and _erase(helper, host)
         keys = [key for key in config.auths if canonical_key(key) == host]
         auths = document.get("auths")
         if keys and isinstance(auths, dict):
             document["auths"] = {key: entry for key, entry in auths.items() if key not in keys}
             self._write(document)
-        return bool(keys)
+        return known or bool(keys)
 
     def _helper(self, config: DockerConfig, registry: str) -> Helper | None:
         name = config.helper(registry) or config.store
@@ -109,6 +107,18 @@ class Store:
                 f"{path} cannot be written: {error.strerror}",
                 hint="check who may write there, or give --authfile FILE",
             ) from error
+
+
+def _erase(helper: Helper, host: str) -> bool:
+    """Let a helper forget every spelling of a host; tell whether it knew one."""
+    known: list[str] = []
+    # Not every helper can tell what it knows.
+    with suppress(BrokenHelper):
+        known = [address for address in helper.servers() if canonical_key(address) == host]
+    with _told("forget the credentials"):
+        for address in known or [server_address(host)]:
+            helper.erase(address)
+    return bool(known)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from regimport.errors import AccessDenied, RegimportError
 from regimport.registry.request import SMALL, Request
@@ -37,6 +38,19 @@ class Access:
         return self.session.ask(
             Request(method, url, self.scopes, headers or {}, body=body, limit=limit)
         )
+
+    def insist(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, *, body: bytes = b""
+    ) -> Answer:
+        """Write something small, again after a pause if that was forbidden.
+
+        Some registries forbid by chance what they allow a moment later (GHCR, Artifactory).
+        """
+        answer = self.ask(method, path, headers, body=body)
+        if answer.status != HTTPStatus.FORBIDDEN:
+            return answer
+        self.session.pause()
+        return self.ask(method, path, headers, body=body)
 
     @property
     def name(self) -> str:

@@ -73,7 +73,7 @@ def get_manifest(access: Access, reference: str) -> Manifest:
 def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
     """Store a manifest under a tag or its digest; raises `TagExists` for a tag that is fixed."""
     headers = {"Content-Type": manifest.media_type}
-    answer = access.ask("PUT", f"manifests/{reference}", headers, body=manifest.raw)
+    answer = access.insist("PUT", f"manifests/{reference}", headers, body=manifest.raw)
     if answer.ok:
         return
     error = error_of(answer)

@@ -80,6 +80,10 @@ class Session:
         """Open a connection ahead of need."""
         self._exchange.warm()
 
+    def pause(self) -> None:
+        """Wait as long as before a first repetition; raises `Interrupted` if stopped meanwhile."""
+        self._gate.sleep(self._policy.delay(1))
+
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()

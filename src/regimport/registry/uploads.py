@@ -197,7 +197,7 @@ def start_upload(
             return None
         if answer is not None and answer.status == HTTPStatus.ACCEPTED:
             return _opened(access, blob, chunking, answer)
-    answer = access.ask("POST", _UPLOADS)
+    answer = access.insist("POST", _UPLOADS)
     if answer.status == HTTPStatus.ACCEPTED:
         return _opened(access, blob, chunking, answer)
     if not answer.ok:
