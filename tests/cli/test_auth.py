@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,28 @@ def test_a_broken_helper_is_no_hindrance_where_nobody_has_to_log_in(
         _write(config, {"credsStore": "absent"})
         ended = program("tags", f"{registry.address}/app")
     assert (ended.code, ended.out) == (0, "latest\n")
+
+
+def test_a_helper_that_hangs_ends_with_the_copy(
+    program: Program, config: Path, tmp_path: Path
+) -> None:
+    helper = tmp_path / "docker-credential-slow"
+    helper.write_text(
+        '#!/bin/sh\necho $$ > "$HELPER_LOG.new"; mv "$HELPER_LOG.new" "$HELPER_LOG"\n'
+    )
+    with helper.open("a") as file:
+        file.write("exec sleep 1000\n")
+    helper.chmod(0o700)
+    log = tmp_path / "pid"
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with Scripted(Miniature(BasicDoor({"alice": "p"}))) as registry:
+        _write(config, {"credHelpers": {registry.address: "slow"}})
+        ends = (f"{registry.address}/app", f"oci:{tmp_path}/layout")
+        running = program.start("copy", *ends, PATH=path, LOG=str(log))
+        until = time.monotonic() + 20
+        while not log.exists() and time.monotonic() < until:
+            os.sched_yield()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=20)
+    assert running.returncode == 130, said
+    assert not Path(f"/proc/{log.read_text().strip()}/cmdline").exists()

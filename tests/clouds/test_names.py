@@ -4,6 +4,10 @@ import pytest
 
 from regimport.clouds.names import source_at
 from regimport.errors import InvalidOptions, InvalidReference
+from support.images import single
+from support.miniature import Miniature
+from support.program import Program
+from support.scripted import Scripted
 
 _ID = (
     "/subscriptions/0000-1111/resourceGroups/my group"
@@ -41,3 +45,14 @@ def test_a_registry_that_cannot_be_one_is_refused(registry: str) -> None:
 def test_a_source_that_cannot_be_one_is_refused() -> None:
     with pytest.raises(InvalidReference):
         source_at(_ID, "UPPER")
+
+
+def test_a_copy_takes_its_source_from_there(program: Program) -> None:
+    source, target = Miniature(), Miniature()
+    source.hold("team/app", single())
+    with Scripted(source) as one, Scripted(target) as other:
+        ended = program("copy", "-r", one.address, "team/app", f"{other.address}/copy")
+        assert ended.code == 0, ended
+        assert target.holds("copy", single())
+        ended = program("copy", "-r", one.address, f"{other.address}/x", f"{other.address}/copy")
+        assert ended.code == 2, ended

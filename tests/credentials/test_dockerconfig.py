@@ -105,6 +105,13 @@ def test_the_names_of_docker_hub_are_one(key: str) -> None:
     assert _found(config, "auth.docker.io", "library/alpine") is None
 
 
+@pytest.mark.parametrize("own", ["https://index.docker.io/v1/", "docker.io"])
+def test_of_several_spellings_that_which_a_login_writes_counts(own: str) -> None:
+    old = {name: _auth("old", "p") for name in ("index.docker.io", "registry-1.docker.io/v2/")}
+    for auths in ({**old, own: _auth("u", "p")}, {own: _auth("u", "p"), **old}):
+        assert _found(_parse({"auths": auths}), "docker.io") == Credential("u", "p")
+
+
 def test_the_longest_prefix_of_whole_path_components_wins() -> None:
     config = _parse(
         {

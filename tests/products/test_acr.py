@@ -88,6 +88,21 @@ def test_acr_lets_in_who_is_logged_in_at_azure(
     assert world.warnings == []
 
 
+def test_acr_s_tokens_are_told_nowhere(
+    world: World,
+    here: Miniature,
+    source: Miniature,
+    door: AzureDoor,
+    entra: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG, "regimport"):
+        world.copy(f"{_HOST}/team/app", "here.example/copy")
+    assert "/oauth2/exchange" in caplog.text
+    for secret in ("entra-token", *door.refresh_tokens, *door.tokens):
+        assert secret not in caplog.text
+
+
 def test_acr_takes_a_push_by_who_is_logged_in_at_azure(
     world: World, here: Miniature, door: AzureDoor, entra: list[str]
 ) -> None:

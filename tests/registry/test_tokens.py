@@ -15,7 +15,7 @@ from regimport.models.credential import Credential
 from regimport.registry.challenge import parse_challenges
 from regimport.registry.locations import Origin
 from regimport.registry.responses import Answer
-from regimport.registry.tokens import Authorizer, Scopes
+from regimport.registry.tokens import Authorizer, Keys, Scopes
 from regimport.registry.wire import Headers
 
 _USER = Credential("user", "secret")
@@ -197,3 +197,35 @@ def test_refused_credentials_are_not_offered_again(
             _renew(authorizer)
         assert "secret" not in f"{raised.value} {raised.value.hint}"
     assert len(service.asked) == 1
+
+
+def test_a_credential_that_is_refused_is_renewed_once() -> None:
+    """As a helper or a cloud gives another one when the first has run out."""
+    asked: list[Credential] = []
+
+    def renew(_repository: str, rejected: Credential) -> Credential | None:
+        asked.append(rejected)
+        return Credential("user", "fresh")
+
+    def answer(_method: str) -> Answer:
+        fresh = service.asked[-1][2]["Authorization"] == Credential("user", "fresh").basic()
+        return _answer(200, b'{"token":"t"}') if fresh else _answer(401)
+
+    service = _Service(answer=answer)
+    keys = Keys(lambda _: _USER, renew)
+    assert _renew(Authorizer(Origin.of("https://r.example"), keys, service)) == "Bearer t"
+    assert asked == [_USER]
+    assert len(service.asked) == 2
+
+
+def test_a_password_that_is_refused_is_renewed_once() -> None:
+    fresh = Credential("user", "fresh")
+    keys = Keys(lambda _: _USER, lambda _, rejected: None if rejected == fresh else fresh)
+    authorizer = Authorizer(Origin.of("https://r.example"), keys, _Service())
+    basic = parse_challenges("Basic realm=r")
+    assert authorizer.renew(basic, _PULL, _USER.basic()) == fresh.basic()
+    keys = Keys(lambda _: fresh, lambda *_: None)
+    with pytest.raises(AccessDenied):
+        Authorizer(Origin.of("https://r.example"), keys, _Service()).renew(
+            basic, _PULL, fresh.basic()
+        )

@@ -74,7 +74,6 @@ class Clouds:
             f"logged in at {cloud.name}",
             lease.credential,
             life=lease.seconds,
-            renewable=True,
         )
 
     def _lease(self, cloud: _Cloud, host: str, *, fresh: bool) -> Lease:

@@ -30,12 +30,8 @@ class _Known:
     until: float
 
     @property
-    def last(self) -> Looked | None:
-        return self.looked[-1] if self.looked else None
-
-    @property
     def credential(self) -> Credential | None:
-        return self.last.credential if self.last else None
+        return self.looked[-1].credential if self.looked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ class Keychain:
         """Give another credential than one that was refused; None where there is no other."""
         with self._lock:
             known = self._find(side, registry, repository)
-            if known.credential == rejected and known.last is not None and known.last.renewable:
+            if known.credential == rejected:
                 known = self._look(side, registry, repository, fresh=True)
         return known.credential if known.credential != rejected else None
 

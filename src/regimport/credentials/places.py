@@ -36,8 +36,7 @@ class Looked:
     """What was found at one place.
 
     `detail` says it in words; `warning` is what the user should know even if all goes well;
-    `life` is for how many seconds the credential is good, `renewable` that the place may give
-    another one when it is refused.
+    `life` is for how many seconds the credential is good.
     """
 
     place: str
@@ -46,7 +45,6 @@ class Looked:
     credential: Credential | None = field(default=None, repr=False)
     warning: str | None = None
     life: float = _FOREVER
-    renewable: bool = False
 
 
 class Place(Protocol):
@@ -160,7 +158,7 @@ class File:
             return Looked(self.name, Outcome.FAILED, f"{what}: {error}", warning=warning)
         if found is None:
             return Looked(self.name, Outcome.NOTHING, f"{what} keeps nothing for {registry}")
-        return Looked(self.name, Outcome.USED, what, found, renewable=True)
+        return Looked(self.name, Outcome.USED, what, found)
 
     def _entry(self, config: DockerConfig, registry: str, repository: str) -> Looked:
         entry = config.entry(registry, repository)
