@@ -126,11 +126,7 @@ def test_a_helper_that_hangs_ends_with_the_copy(
     program: Program, config: Path, tmp_path: Path
 ) -> None:
     helper = tmp_path / "docker-credential-slow"
-    helper.write_text(
-        '#!/bin/sh\necho $$ > "$HELPER_LOG.new"; mv "$HELPER_LOG.new" "$HELPER_LOG"\n'
-    )
-    with helper.open("a") as file:
-        file.write("exec sleep 1000\n")
+    helper.write_text('#!/bin/sh\necho $$ > "$LOG.new"; mv "$LOG.new" "$LOG"\nexec sleep 1000\n')
     helper.chmod(0o700)
     log = tmp_path / "pid"
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
