@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 import sys
@@ -141,7 +142,7 @@ def test_acr_takes_what_az_acr_login_left_for_docker(
 ) -> None:
     door.refresh_tokens.add("kept")
     whole = {
-        "auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==",
+        "auth": base64.b64encode(f"{_ANYBODY}:".encode()).decode(),
         "identitytoken": "kept",
     }
     entry = whole if as_identity else {"username": _ANYBODY, "password": "kept"}

@@ -33,7 +33,7 @@ class UntrustedError(ConnectError):
 class Dialer:
     """Opens connections for one side and one registry; shared by threads.
 
-    `lookup` asks name servers, as `socket.getaddrinfo` does.
+    `lookup` asks name servers, as `socket.getaddrinfo` does, which is what does it otherwise.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Dialer:
         contexts: Contexts | None = None,
         proxies: Proxies | None = None,
         pins: Sequence[Pin] = (),
-        lookup: Lookup = socket.getaddrinfo,
+        lookup: Lookup | None = None,
     ) -> None:
         self.contexts = contexts or Contexts(Network())
         self._proxies = proxies or Proxies(os.environ)
         self._pins = {(pin.host, pin.port): pin.addresses for pin in pins}
-        self._lookup = lookup
+        self._lookup = lookup or socket.getaddrinfo
 
     def forwarder(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Give the proxy that requests without TLS are handed to whole, None if there is none."""
