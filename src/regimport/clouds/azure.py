@@ -15,6 +15,7 @@ from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 
 from regimport.clouds.lease import Lease, NoLogin
 from regimport.models.credential import Credential
+from regimport.network import host_name
 
 __all__ = ["lease"]
 
@@ -31,7 +32,7 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 def lease(registry: str) -> Lease:
     """Give a token of Microsoft Entra for one of Azure's registries; raises `NoLogin`."""
-    authority, scope = _CLOUDS[registry.lower().removesuffix(":443").rpartition(".")[2]]
+    authority, scope = _CLOUDS[host_name(registry).rpartition(".")[2]]
     try:
         token = _chain(authority).get_token(scope)
     except (AzureError, ValueError) as error:

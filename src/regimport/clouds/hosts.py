@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from regimport.network import host_name
+
 __all__ = ["ECR_PUBLIC", "EcrHost", "ecr_host", "is_azure", "is_google"]
 
 ECR_PUBLIC = "public.ecr.aws"
@@ -33,21 +35,17 @@ class EcrHost:
 
 def is_azure(registry: str) -> bool:
     """Tell whether a registry is one of Azure's, to which tokens of Microsoft Entra may go."""
-    return _AZURE.fullmatch(_host(registry)) is not None
+    return _AZURE.fullmatch(host_name(registry)) is not None
 
 
 def is_google(registry: str) -> bool:
     """Tell whether a registry is one of Google's, to which its access tokens may go."""
-    return _GOOGLE.fullmatch(_host(registry)) is not None
+    return _GOOGLE.fullmatch(host_name(registry)) is not None
 
 
 def ecr_host(registry: str) -> EcrHost | None:
     """Read the name of a private registry of AWS, None if it is none."""
-    match = _ECR.fullmatch(_host(registry))
+    match = _ECR.fullmatch(host_name(registry))
     if match is None:
         return None
     return EcrHost(match["account"], match["region"], match["fips"] is not None)
-
-
-def _host(registry: str) -> str:
-    return registry.lower().removesuffix(":443")

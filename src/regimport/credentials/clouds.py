@@ -11,8 +11,8 @@ from typing import cast
 
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host, is_azure, is_google
 from regimport.clouds.lease import CloudLogin, Lease, NoLogin
-from regimport.credentials.hosts import canonical_host
 from regimport.credentials.places import Looked, Outcome
+from regimport.network import host_name
 
 __all__ = ["Clouds"]
 
@@ -49,7 +49,7 @@ class Clouds:
 
     def look(self, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:  # noqa: ARG002 - as in `Place`
         """Give a credential that lasts for a while, if somebody is logged in at the cloud."""
-        host = canonical_host(registry)
+        host = host_name(registry)
         cloud = next((cloud for cloud in _CLOUDS if cloud.owns(host)), None)
         if cloud is None:
             detail = f"{registry} is none of Azure's, AWS's or Google's"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from regimport.credentials.helper import is_helper_name
-from regimport.credentials.hosts import canonical_host, server_address
+from regimport.credentials.hosts import server_address
 from regimport.errors import InvalidConfig
 from regimport.models.credential import TOKEN_USERNAME, Credential
+from regimport.network import host_name
 
 __all__ = [
     "DockerConfig",
@@ -93,7 +94,7 @@ class DockerConfig:
                     keys[name] = key
                 else:
                     keys.setdefault(name, key)
-        name = f"{canonical_host(registry)}/{repository}"
+        name = f"{host_name(registry)}/{repository}"
         while name:
             if name in keys:
                 key = keys[name]
@@ -108,7 +109,7 @@ class DockerConfig:
         Raises `InvalidConfig` for a name that could run something else than a helper.
         """
         by_host = {canonical_key(key): name for key, name in self.helpers.items()}
-        name = by_host.get(canonical_host(registry))
+        name = by_host.get(host_name(registry))
         if name is not None and not is_helper_name(name):
             raise InvalidConfig(
                 f"{self.where} names a credential helper for {registry} that cannot be one",
@@ -219,4 +220,4 @@ def canonical_key(key: str) -> str:
     host, _, path = bare.rstrip("/").partition("/")
     if path in {"v1", "v2"}:
         path = ""
-    return f"{canonical_host(host)}/{path}" if path else canonical_host(host)
+    return f"{host_name(host)}/{path}" if path else host_name(host)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from regimport.credentials.clouds import Clouds
 from regimport.credentials.dockerconfig import config_path, containers_paths
-from regimport.credentials.hosts import canonical_host
 from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place
 from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
+from regimport.network import host_name
 
 __all__ = ["Explanation", "Keychain"]
 
@@ -92,7 +92,7 @@ class Keychain:
 
     def remark(self, side: Side, registry: str, repository: str) -> str | None:
         """Say what stood in the way of a credential, None if nothing did."""
-        known = self._known.get((side, canonical_host(registry), repository))
+        known = self._known.get((side, host_name(registry), repository))
         bad = {Outcome.FAILED, Outcome.MISSING}
         looked = [] if known is None else [one for one in known.looked if one.outcome in bad]
         return "; ".join(one.warning or one.detail for one in looked) or None
@@ -125,10 +125,10 @@ class Keychain:
         return Explanation(tuple(looked), error)
 
     def _find(self, side: Side, registry: str, repository: str) -> _Known:
-        known = self._known.get((side, canonical_host(registry), repository))
+        known = self._known.get((side, host_name(registry), repository))
         if known is None or time.monotonic() > known.until:
             with self._lock:
-                known = self._known.get((side, canonical_host(registry), repository))
+                known = self._known.get((side, host_name(registry), repository))
                 if known is None or time.monotonic() > known.until:
                     known = self._look(side, registry, repository, fresh=False)
         return known
@@ -142,7 +142,7 @@ class Keychain:
                 break
         life = looked[-1].life if looked else 0.0
         known = _Known(tuple(looked), time.monotonic() + life * _USABLE)
-        self._known[side, canonical_host(registry), repository] = known
+        self._known[side, host_name(registry), repository] = known
         return known
 
     def _warn_of(self, looked: Looked) -> None:

@@ -12,9 +12,9 @@ from typing import Protocol
 from regimport.clouds.hosts import is_azure
 from regimport.credentials.dockerconfig import DockerConfig, load
 from regimport.credentials.helper import BrokenHelper, Helper
-from regimport.credentials.hosts import canonical_host
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.models.credential import ANYBODY, Credential
+from regimport.network import host_name
 
 __all__ = ["File", "Given", "Helpers", "Looked", "Outcome", "Place"]
 
@@ -101,7 +101,7 @@ class Helpers:
 
     def get(self, name: str, registry: str, *, fresh: bool) -> Credential | None:
         """Give what a helper keeps for a registry, None if nothing; raises `BrokenHelper`."""
-        key = (name, canonical_host(registry))
+        key = (name, host_name(registry))
         with self._lock:
             if fresh or key not in self._answers:
                 try:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from regimport.credentials.dockerconfig import DockerConfig, canonical_key, config_path, read_text
 from regimport.credentials.helper import BrokenHelper, Helper
-from regimport.credentials.hosts import canonical_host, server_address
+from regimport.credentials.hosts import server_address
 from regimport.errors import InvalidConfig, RegimportError
 from regimport.models.credential import Credential
+from regimport.network import host_name
 
 __all__ = ["Store"]
 
@@ -66,7 +67,7 @@ class Store:
         does not let go.
         """
         document, config = self._read()
-        host = canonical_host(registry)
+        host = host_name(registry)
         helper = self._helper(config, registry)
         known = helper is not None and _erase(helper, host)
         keys = [key for key in config.auths if canonical_key(key) == host]
