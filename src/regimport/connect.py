@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
@@ -29,6 +29,9 @@ from regimport.registry.tls import Contexts
 from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier
+
+if TYPE_CHECKING:
+    from regimport.state.uploads import SavedUploads
 
 __all__ = ["Ends", "sign_in"]
 
@@ -112,6 +115,8 @@ class Ends:
         self._stop = stop
         self._sessions: dict[tuple[Side, str], Session] = {}
         self._targets: dict[str, Target] = {}
+        self._opening = threading.Lock()
+        self._saved: SavedUploads | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -142,8 +147,19 @@ class Ends:
 
     def repository(self, reference: Reference, side: Side) -> Repository:
         """Open a repository at a registry."""
+        session = self._session(side, reference.registry)
         create = self._creation(reference) if side is Side.TARGET else None
-        return Repository(self._session(side, reference.registry), reference.repository, create)
+        return Repository(session, reference.repository, create, self._saved_uploads)
+
+    def _saved_uploads(self) -> SavedUploads:
+        """Give the uploads that earlier runs have begun."""
+        with self._opening:
+            if self._saved is None:
+                # Imported where a large blob is written.
+                from regimport.state.uploads import SavedUploads  # noqa: PLC0415
+
+                self._saved = SavedUploads(lambda text: self._reporter.tell(Warned(text)))
+            return self._saved
 
     def source(self, reference: Reference | LayoutReference) -> Source:
         """Open the end that is read."""

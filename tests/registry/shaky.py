@@ -29,6 +29,8 @@ class Ways:
     # After so many bytes of any body nothing moves any more, in either direction.
     stall_downloads: int | None = None
     stall_uploads: int | None = None
+    # The same once a session would have more than so many bytes.
+    stall_at: int | None = None
     # How it answers a request for a part of a blob.
     ranges: Ranges = "kept"
     # After so many bytes of an upload's body the connection ends.
@@ -206,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self, status: int, content: bytes, **headers: str) -> None:
         self._say(status, Content_Length=str(len(content)), **headers)
-        if self.ways.stall_downloads is not None:
+        if self.ways.stall_downloads is not None and len(content) > self.ways.stall_downloads:
             self.wfile.write(content[: self.ways.stall_downloads])
             self._stall()
             return
@@ -238,10 +240,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, held: bytearray | None) -> bool:
         """Take the body in; False where the connection ended."""
         length = int(self.headers["Content-Length"])
-        if length and self.ways.stall_uploads is not None:
+        if self.ways.stall_uploads is not None and length > self.ways.stall_uploads:
             self.rfile.read(self.ways.stall_uploads)
             self._stall()
             return False
+        if held is not None and self.ways.stall_at is not None:
+            room = self.ways.stall_at - len(held)
+            if length > room:
+                held += self.rfile.read(room)
+                self._stall()
+                return False
         most = self.ways.cut_uploads.pop(0) if length and self.ways.cut_uploads else length
         body = self.rfile.read(min(most, length))
         self.registry.taken += len(body)

@@ -11,7 +11,8 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob
 from regimport.registry.chunks import Chunking
-from regimport.registry.uploads import BlobUpload, start_upload
+from regimport.registry.sending import BlobUpload
+from regimport.registry.uploads import Desk, start_upload
 from registry.conftest import Sessions
 from registry.peers import Asked, Reply, web
 
@@ -41,7 +42,8 @@ def _registry(
 
 
 def _start(sessions: Sessions, address: str, mount_from: str | None = None) -> BlobUpload | None:
-    return start_upload(sessions.access(address), _BLOB, Chunking(address), mount_from)
+    desk = Desk(sessions.access(address), Chunking(address))
+    return start_upload(desk, _BLOB, mount_from)
 
 
 def test_a_blob_goes_in_one_put_to_where_the_registry_says(sessions: Sessions) -> None:

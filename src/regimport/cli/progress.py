@@ -74,6 +74,9 @@ class _Warnings:
     def _detail(self, event: Event) -> None:
         if isinstance(event, Resolved):
             self._printer.note(f"{event.source} is {event.root.digest}")
+        elif isinstance(event, BlobStarted) and event.done:
+            done = human_size(event.done)
+            self._printer.note(f"going on with {event.blob.digest} after {done}")
         elif isinstance(event, BlobFinished):
             size = human_size(event.blob.size)
             self._printer.note(f"{event.target}: {event.outcome} {event.blob.digest} ({size})")

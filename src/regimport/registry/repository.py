@@ -11,6 +11,7 @@ from regimport.models.manifest import Manifest
 from regimport.registry import blobs, listing, manifests, uploads
 from regimport.registry.access import Access
 from regimport.registry.chunks import Chunking
+from regimport.registry.sending import BlobUpload, Ledger
 from regimport.registry.session import Session
 
 __all__ = ["Repository"]
@@ -22,14 +23,19 @@ class Repository:
     Errors that pass through are told where they happened. A repository that is a target asks for
     the right to push from the start, so that no upload is held up by a second token. `create`
     makes the repository if the registry says that there is none, where it has to be made first.
+    `ledger` gives the record of the large uploads that earlier runs have begun.
     """
 
     def __init__(
-        self, session: Session, repository: str, create: Callable[[], object] | None = None
+        self,
+        session: Session,
+        repository: str,
+        create: Callable[[], object] | None = None,
+        ledger: Callable[[], Ledger] | None = None,
     ) -> None:
         actions = "pull" if session.side is Side.SOURCE else "pull,push"
         self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
-        self._chunking = Chunking(session.registry)
+        self._desk = uploads.Desk(self._access, Chunking(session.registry), ledger)
         self._create = create
 
     def __repr__(self) -> str:
@@ -66,9 +72,7 @@ class Repository:
         with self._access.located(), blobs.read_blob(self._access, blob, start) as pieces:
             yield pieces
 
-    def start_upload(
-        self, blob: Descriptor, *, mount_from: str | None = None
-    ) -> uploads.BlobUpload | None:
+    def start_upload(self, blob: Descriptor, *, mount_from: str | None = None) -> BlobUpload | None:
         """Get ready to store a blob; None: it is there now, and nothing is to be sent.
 
         Where there is no other repository to mount from, a mount from this one asks whether the
@@ -77,13 +81,13 @@ class Repository:
         origin = mount_from or self._access.repository
         with self._access.located():
             try:
-                return uploads.start_upload(self._access, blob, self._chunking, origin)
+                return uploads.start_upload(self._desk, blob, origin)
             except NotFound:
                 if self._create is None:
                     raise
                 # Several threads may come here: who is second finds it made.
                 self._create()
-                return uploads.start_upload(self._access, blob, self._chunking, origin)
+                return uploads.start_upload(self._desk, blob, origin)
 
     def tags(self) -> Iterator[str]:
         """List the tags, page by page."""

@@ -84,6 +84,11 @@ class Session:
         """Wait as long as before a first repetition; raises `Interrupted` if stopped meanwhile."""
         self._gate.sleep(self._policy.delay(1))
 
+    def place_of(self, url: str) -> str | None:
+        """Give what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
+        base = self._exchange.url_of(Request("GET", ""))
+        return url.removeprefix(base) if url.startswith(base) else None
+
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()

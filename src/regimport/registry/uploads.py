@@ -1,194 +1,77 @@
-"""Uploads: an upload session is started, filled by one PUT or in chunks, and closed."""
+"""Uploads: a session is started, or found again, or a mount makes it needless."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from regimport.errors import BrokenTransfer, ContentMismatch, RegimportError, RegistryError
+from regimport.errors import RegimportError, RegistryError
 from regimport.models.descriptor import Descriptor
-from regimport.redact import safe_text
 from regimport.registry.access import Access
-from regimport.registry.blobs import has_blob, is_other
-from regimport.registry.chunks import Chunking, Cutter
-from regimport.registry.locations import upload_location, with_digest
+from regimport.registry.blobs import has_blob
+from regimport.registry.chunks import Chunking
+from regimport.registry.locations import upload_location
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of
+from regimport.registry.sending import BlobUpload, Ledger, Ticket, kept_bytes
 
-__all__ = ["BlobUpload", "start_upload"]
+__all__ = ["Desk", "start_upload"]
 
 _UPLOADS = "blobs/uploads/"
-_BODY = {"Content-Type": "application/octet-stream"}
-# What registries answer for a session they no longer know: they do not agree on one status.
-_SESSION_LOST = frozenset({400, 404, 416})
-_PASSING = frozenset({401, 408, 429})
-_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
-_LOST_CODES = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 
 
-class BlobUpload:
-    """An open upload session for one blob (OCI distribution specification, "Pushing blobs").
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What uploads to one repository have in common.
 
-    `offset` is how much of the blob the registry has confirmed. No byte before it is sent again
-    into this session; whoever is not sure what has arrived asks with `recover`.
+    `ledger` gives the record of the uploads that were begun; only large blobs ask for it.
     """
 
-    def __init__(
-        self, access: Access, blob: Descriptor, chunking: Chunking, location: str, least: int = 0
-    ) -> None:
-        self.offset = 0
-        self._access = access
-        self._blob = blob
-        self._chunking = chunking
-        self._location = location
-        self._least = least
-        self._sent = 0
+    access: Access
+    chunking: Chunking
+    ledger: Callable[[], Ledger] | None = None
 
-    def send(self, content: Iterator[bytes]) -> None:
-        """Fill the session from `offset` on, and close it.
-
-        In one PUT; or in chunks, if that was found to do better here. Raises `BrokenTransfer`
-        where another attempt may go better, `ContentMismatch` if the registry says that the blob
-        is not what its digest says.
-        """
-        chunk = self._chunking.chunk(self._blob, self._least)
-        stream = Cutter(content)
-        with self._access.located():
-            if self.offset == 0 and (chunk is None or chunk >= self._blob.size):
-                self._close(stream, self._blob.size)
-                return
-            while self.offset < self._blob.size:
-                left = self._blob.size - self.offset
-                self._append(stream, min(left, chunk or left))
-            stream.finish()
-            self._close(stream, 0)
-
-    def recover(self) -> bool:
-        """Ask the registry how much of the blob it has got; False if the session is of no use."""
-        if not self._chunking.takes_chunks or self._sent == 0:
-            return False
-        try:
-            request = Request("GET", self._location, self._access.scopes)
-            answer = self._access.session.ask(request)
-        except RegimportError:
-            return False
-        kept = _kept(answer)
-        # Before what it has confirmed, and behind what was sent, nothing it says makes sense.
-        if not kept or not self.offset <= kept <= self._sent:
-            return False
-        self.offset = kept
-        self._move(answer)
-        return True
-
-    def leave(self) -> None:
-        """Give the session back: nothing says where it is once this run has ended."""
-        self.cancel()
-
-    def cancel(self) -> None:
-        """Give the session back; not every registry cares."""
-        self._access.session.dismiss(Request("DELETE", self._location, self._access.scopes))
-
-    def _append(self, stream: Cutter, size: int) -> None:
-        """Send the next `size` bytes as a chunk."""
-        before = stream.taken
-        last = self.offset + size - 1
-        request = Request(
-            "PATCH",
-            self._location,
-            self._access.scopes,
-            {**_BODY, "Content-Length": str(size), "Content-Range": f"{self.offset}-{last}"},
-            content=stream.part(size),
-        )
-        try:
-            answer = self._access.session.send(request)
-        finally:
-            self._sent = self.offset + stream.taken - before
-        if not answer.ok:
-            raise self._chunk_refused(answer, size)
-        # What it has taken counts: not every registry keeps the Range of its answers up to date.
-        self._chunking.proven = self._chunking.proven or self.offset > 0
-        self.offset += size
-        self._move(answer)
-
-    def _close(self, stream: Cutter, size: int) -> None:
-        """End the session with a PUT of the last `size` bytes, and make sure of the blob."""
-        session = self._access.session
-        url, scopes = with_digest(self._location, self._blob.digest), self._access.scopes
-        try:
-            if size:
-                headers = {**_BODY, "Content-Length": str(size)}
-                content = stream.part(size)
-                answer = session.send(Request("PUT", url, scopes, headers, content=content))
-            else:
-                stream.finish()
-                answer = session.ask(Request("PUT", url, scopes, _BODY))
-        except BrokenTransfer:
-            # The answer may have been lost, not the blob.
-            if self._is_stored():
-                return
-            if stream.taken:
-                self._chunking.broke(self._blob)
-            raise
-        finally:
-            self._sent = self.offset + stream.taken if size else self._sent
-        if answer.status == HTTPStatus.CREATED:
-            self._check_digest(answer)
-        elif not self._is_stored():
-            if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                raise self._too_large(answer, size)
-            raise _refusal(answer)
-
-    def _check_digest(self, answer: Answer) -> None:
-        if is_other(answer, self._blob) and not self._is_stored():
-            stored = answer.headers["docker-content-digest"]
-            raise ContentMismatch(
-                f"the registry stored {safe_text(stored, 160)} in the place of {self._blob.digest}",
-                expected=self._blob.digest,
-                got=safe_text(stored, 160),
-            )
-
-    def _chunk_refused(self, answer: Answer, size: int) -> RegimportError:
-        if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return self._too_large(answer, size)
-        passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
-        if passing:
-            return _refusal(answer)
-        self._sent = 0
-        if self._chunking.refused():
-            return _adapted(f"{error_of(answer).message}; it goes in one piece now")
-        error = error_of(answer)
-        lost = answer.status in _SESSION_LOST
-        return BrokenTransfer(error.message, hint=error.hint) if lost else error
-
-    def _too_large(self, answer: Answer, size: int) -> RegimportError:
-        if self._chunking.too_large(size, self._least):
-            return _adapted(f"{error_of(answer).message}; it goes in smaller pieces now")
-        return error_of(answer)
-
-    def _move(self, answer: Answer) -> None:
-        """Go on where the registry says: every answer may name another place."""
-        location = answer.headers.get("location", "")
-        if location:
-            self._location = upload_location(answer.url, location)
-
-    def _is_stored(self) -> bool:
-        try:
-            return has_blob(self._access, self._blob)
-        except RegimportError:
-            return False
+    def ticket(self, blob: Descriptor) -> Ticket | None:
+        """Take hold of what is known of a blob's upload, if one of its size is worth that."""
+        if self.ledger is None or self.chunking.chunk(blob, 0) is None:
+            return None
+        return self.ledger().open(self.access.name, blob.digest)
 
 
-def start_upload(
-    access: Access, blob: Descriptor, chunking: Chunking, mount_from: str | None = None
-) -> BlobUpload | None:
+def start_upload(desk: Desk, blob: Descriptor, mount_from: str | None = None) -> BlobUpload | None:
     """Open an upload session, or take the blob over from `mount_from`; None if it is there now.
 
-    A registry that will not mount opens a session instead; one that refuses the question is
-    asked again without it.
+    A session that an earlier run has left is gone on with. A registry that will not mount opens a
+    session instead; one that refuses the question is asked again without it.
     """
+    ticket = desk.ticket(blob)
+    try:
+        upload = _opened(desk, blob, ticket, mount_from)
+    except BaseException:
+        if ticket is not None:
+            ticket.release()
+        raise
+    if upload is None and ticket is not None:
+        ticket.forget()
+        ticket.release()
+    return upload
+
+
+def _opened(
+    desk: Desk, blob: Descriptor, ticket: Ticket | None, mount_from: str | None
+) -> BlobUpload | None:
+    access = desk.access
+    own = mount_from in {None, access.repository}
+    if ticket is not None and ticket.place is not None and own:
+        if has_blob(access, blob):
+            return None
+        upload = _found_again(desk, blob, ticket, ticket.place)
+        if upload is not None:
+            return upload
+        ticket.forget()
     if mount_from is not None:
         answer = _ask_mount(access, blob, mount_from)
         mounted = answer is not None and answer.status == HTTPStatus.CREATED
@@ -196,10 +79,10 @@ def start_upload(
         if mounted and (mount_from != access.repository or has_blob(access, blob)):
             return None
         if answer is not None and answer.status == HTTPStatus.ACCEPTED:
-            return _opened(access, blob, chunking, answer)
+            return _begun(desk, blob, ticket, answer)
     answer = access.insist("POST", _UPLOADS)
     if answer.status == HTTPStatus.ACCEPTED:
-        return _opened(access, blob, chunking, answer)
+        return _begun(desk, blob, ticket, answer)
     if not answer.ok:
         raise error_of(answer)
     if has_blob(access, blob):
@@ -209,6 +92,23 @@ def start_upload(
         method="POST",
         status=answer.status,
     )
+
+
+def _found_again(desk: Desk, blob: Descriptor, ticket: Ticket, place: str) -> BlobUpload | None:
+    """Ask for the session of an earlier run; None if it is gone, or what it says makes no sense."""
+    access = desk.access
+    if not place.startswith(f"{access.repository}/{_UPLOADS}"):
+        return None
+    try:
+        answer = access.session.ask(Request("GET", place, access.scopes))
+    except RegimportError:
+        return None
+    kept = kept_bytes(answer)
+    if not kept or not ticket.offset <= kept <= blob.size:
+        return None
+    location = answer.headers.get("location", "")
+    url = upload_location(answer.url, location) if location else answer.url
+    return BlobUpload(access, blob, desk.chunking, url, ticket=ticket, offset=kept)
 
 
 def _ask_mount(access: Access, blob: Descriptor, mount_from: str) -> Answer | None:
@@ -223,44 +123,8 @@ def _ask_mount(access: Access, blob: Descriptor, mount_from: str) -> Answer | No
         return None
 
 
-def _opened(access: Access, blob: Descriptor, chunking: Chunking, answer: Answer) -> BlobUpload:
+def _begun(desk: Desk, blob: Descriptor, ticket: Ticket | None, answer: Answer) -> BlobUpload:
     location = upload_location(answer.url, answer.headers.get("location", ""))
-    least = answer.headers.get("oci-chunk-min-length", "")
-    return BlobUpload(access, blob, chunking, location, int(least) if _is_size(least) else 0)
-
-
-def _is_size(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,15}", text) is not None
-
-
-def _kept(answer: Answer) -> int | None:
-    """Read how many bytes a session has; None if it is gone.
-
-    `0-0` stands for one byte and for none: it is taken for none.
-    """
-    if not answer.ok:
-        return None
-    match = _RANGE.fullmatch(answer.headers.get("range", "").strip())
-    last = int(match[1]) if match else 0
-    return last + 1 if last else 0
-
-
-def _adapted(message: str) -> BrokenTransfer:
-    error = BrokenTransfer(message)
-    error.adapted = True
-    return error
-
-
-def _refusal(answer: Answer) -> RegimportError:
-    """Tell a session that was lost, or a registry that fails, from a refusal that stays."""
-    error = error_of(answer)
-    codes = error.codes if isinstance(error, RegistryError) else ()
-    if "DIGEST_INVALID" in codes:
-        return ContentMismatch(error.message, hint=error.hint)
-    lost = answer.status in _SESSION_LOST and (
-        answer.status != HTTPStatus.BAD_REQUEST or _LOST_CODES.intersection(codes)
-    )
-    passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
-    if lost or passing or answer.ok:
-        return BrokenTransfer(error.message, hint=error.hint)
-    return error
+    said = answer.headers.get("oci-chunk-min-length", "")
+    least = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else 0
+    return BlobUpload(desk.access, blob, desk.chunking, location, least=least, ticket=ticket)
