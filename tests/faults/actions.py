@@ -135,11 +135,12 @@ class LostAnswer:
     """The registry did it, but the answer is lost: the connection breaks, or a proxy gives up."""
 
     status: int | None = None
+    how: str = RESET
 
     def play(self, exchange: Exchange) -> None:
         exchange.perform()
         if self.status is None:
-            exchange.break_off(RESET)
+            exchange.break_off(self.how)
         else:
             exchange.say(Reply(self.status))
 
@@ -161,6 +162,37 @@ class Changed:
             reply = reply.without("Content-Length")
         status = self.status or reply.status
         exchange.say(Reply(status, (*reply.headers, *more), body), self.framing)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The place of an upload is written in another way, or is elsewhere.
+
+    `form` has `{path}` for the true place, `{name}` for its last part, `{host}` for this registry.
+    """
+
+    form: str
+
+    def play(self, exchange: Exchange) -> None:
+        reply = exchange.perform()
+        path = reply.header("Location") or ""
+        name, host = path.rpartition("/")[2], exchange.registry.address
+        exchange.say(reply.adding(Location=self.form.format(path=path, name=name, host=host)))
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """Bodies of more than `limit` bytes are turned away before they are read."""
+
+    limit: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def play(self, exchange: Exchange) -> None:
+        if exchange.asked.length > self.limit:
+            Early(413, self.headers, self.body).play(exchange)
+        else:
+            exchange.say(exchange.perform())
 
 
 @dataclass(frozen=True)
