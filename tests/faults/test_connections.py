@@ -144,7 +144,6 @@ LOST = [
         title="the manifest was stored each time, then 504 for ever",
         target=[Fault("PUT manifest", LostAnswer(504), ALWAYS)],
         most={"target PUT manifest": 5},
-        missing="a manifest whose answer was lost is asked for",
     ),
 ]
 

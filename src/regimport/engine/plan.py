@@ -10,7 +10,7 @@ from regimport.engine.ends import Source
 from regimport.engine.resolve import Delivery
 from regimport.engine.walk import Graph, walk
 from regimport.engine.workers import Workers
-from regimport.errors import ContentMismatch
+from regimport.errors import ContentMismatch, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -82,7 +82,7 @@ def make_plan(
     is done while the root is read.
     """
     graph = walk(source, root, deliveries, workers, ahead)
-    blobs = [_blobs(graph, held) for held in graph.present]
+    blobs = [_blobs(source, graph, held) for held in graph.present]
     new = [
         delivery.vacant and not held and not exact
         for delivery, held in zip(deliveries, graph.present, strict=True)
@@ -106,7 +106,7 @@ def make_plan(
     )
 
 
-def _blobs(graph: Graph, held: frozenset[Digest]) -> list[Descriptor]:
+def _blobs(source: Source, graph: Graph, held: frozenset[Digest]) -> list[Descriptor]:
     """Give the blobs of all manifests that are not held yet, each digest once."""
     found: dict[Digest, Descriptor] = {}
     for manifest in graph.manifests:
@@ -119,7 +119,7 @@ def _blobs(graph: Graph, held: frozenset[Digest]) -> list[Descriptor]:
                     f"{blob.digest} is said to have {first.size} and {blob.size} bytes",
                     expected=f"{first.size} bytes",
                     got=f"{blob.size} bytes",
-                )
+                ).located(Side.SOURCE, source.name)
     return list(found.values())
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from regimport.engine.ends import Source
 from regimport.engine.resolve import Delivery
 from regimport.engine.workers import Workers
-from regimport.errors import ContentMismatch, InvalidManifest
+from regimport.errors import ContentMismatch, InvalidManifest, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -70,11 +70,11 @@ def walk(
         children = [child for manifest in read for child in manifest.manifests]
         level = [named.setdefault(new.digest, new) for new in _new(children, named)]
         if len(named) > MAX_MANIFESTS:
-            raise InvalidManifest(f"the image names more than {MAX_MANIFESTS} manifests")
+            raise _too_much(source, f"the image names more than {MAX_MANIFESTS} manifests")
         if not level:
             break
     else:
-        raise InvalidManifest(f"the image nests indexes more than {MAX_DEPTH} deep")
+        raise _too_much(source, f"the image nests indexes more than {MAX_DEPTH} deep")
     del named[root.digest]
     return Graph(
         root,
@@ -123,5 +123,9 @@ def _read(source: Source, descriptor: Descriptor) -> Manifest:
             f"but its descriptor says {descriptor.size}",
             expected=f"{descriptor.size} bytes",
             got=f"{manifest.descriptor.size} bytes",
-        )
+        ).located(Side.SOURCE, source.name)
     return manifest
+
+
+def _too_much(source: Source, message: str) -> InvalidManifest:
+    return InvalidManifest(message).located(Side.SOURCE, source.name)

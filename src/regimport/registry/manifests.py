@@ -9,9 +9,11 @@ from regimport.errors import (
     ContentMismatch,
     InvalidReference,
     NotFound,
+    RegimportError,
     RegistryError,
     Side,
     TagExists,
+    Unreachable,
 )
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
@@ -71,15 +73,23 @@ def get_manifest(access: Access, reference: str) -> Manifest:
 
 
 def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
-    """Store a manifest under a tag or its digest; raises `TagExists` for a tag that is fixed."""
+    """Store a manifest under a tag or its digest; raises `TagExists` for a tag that is fixed.
+
+    A registry that keeps failing is asked whether it has stored the manifest all the same: a
+    proxy may have lost the answer.
+    """
     headers = {"Content-Type": manifest.media_type}
-    answer = access.insist("PUT", f"manifests/{reference}", headers, body=manifest.raw)
+    try:
+        answer = access.insist("PUT", f"manifests/{reference}", headers, body=manifest.raw)
+    except Unreachable:
+        if _is_stored(access, manifest, reference):
+            return
+        raise
     if answer.ok:
         return
     error = error_of(answer)
     if answer.status in {400, 405, 409, 412} and _digest(reference) is None and _is_fixed(answer):
-        held = head_manifest(access, reference)
-        if held is not None and held.digest == manifest.digest:
+        if _is_stored(access, manifest, reference):
             return
         raise TagExists(
             f"the tag {reference} exists and is immutable: {error.message}",
@@ -91,6 +101,14 @@ def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
         error.message += f" (putting a manifest of type {manifest.media_type})"
         error.args = (error.message,)
     raise error
+
+
+def _is_stored(access: Access, manifest: Manifest, reference: str) -> bool:
+    try:
+        held = head_manifest(access, reference)
+    except RegimportError:
+        return False
+    return held is not None and held.digest == manifest.digest
 
 
 def _is_fixed(answer: Answer) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
-from regimport.registry.wire import TransportError, TransportTimeout
+from regimport.redact import safe_text
+from regimport.registry.wire import ProtocolError, TransportError, TransportTimeout
 
 if TYPE_CHECKING:
     import tenacity
@@ -102,10 +103,11 @@ def unreachable(error: TransportError, registry: str) -> RegimportError | Transi
         return lasting
     if isinstance(error, TransportTimeout):
         reason = "it did not answer in time"
-    elif isinstance(error, ProxyError):
-        reason = str(error)
     else:
-        reason = str(root_cause(error)) or type(error).__name__
+        # What was said by a peer that does not speak HTTP, or by a proxy, may be among this.
+        own_words = isinstance(error, (ProtocolError, ProxyError))
+        said = str(error if own_words else root_cause(error))
+        reason = safe_text(said) or type(error).__name__
     return Transient(
         Unreachable(
             f"{registry} could not be reached: {reason}",

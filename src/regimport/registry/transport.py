@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import cast
 from urllib.parse import urlsplit
 
+from regimport.redact import safe_text
 from regimport.registry.dial import Dialer
 from regimport.registry.proxy import Proxy, ProxyError
 from regimport.registry.wire import (
@@ -345,4 +346,7 @@ def _mapped(failed: type[TransportError], late: type[TransportError]) -> Iterato
 def _words(error: Exception) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return f"the answer broke off {error.expected} bytes before its end"
-    return str(error) or type(error).__name__
+    text = safe_text(str(error), 100) or type(error).__name__
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, _CLOSED):
+        return f"what it says is not HTTP: {text}"
+    return text
