@@ -116,6 +116,20 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class Redirect:
+    """The same path at another origin, `http://host:port`, or wherever `to` leads by itself."""
+
+    to: str
+    status: int = 307
+    whole: bool = False
+
+    def play(self, exchange: Exchange) -> None:
+        exchange.read()
+        place = self.to if self.whole else f"{self.to}{exchange.asked.path}"
+        exchange.say(Reply(self.status, (("Location", place),)))
+
+
+@dataclass(frozen=True)
 class Expire:
     """The tokens given out so far are good no more, beginning with this request."""
 

@@ -23,6 +23,7 @@ from faults.stream import Stream
 
 # What a registry of Go says to plain http on its TLS port; clients know it by that.
 _SPEAK_TLS = Reply(400, body=b"Client sent an HTTP request to an HTTPS server.\n")
+_NO_HTTP = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request"
 _TLS_HANDSHAKE = b"\x16"
 ALWAYS = None
 ONCE = (1,)
@@ -75,7 +76,7 @@ class FaultyRegistry:
         self.turned_away: list[Asked] = []
         self.seen = seen
         self._tls = tls
-        self._counts = [0] * len(self.faults)
+        self._counts: dict[int, int] = {}
         self._mutex = threading.Lock()
         self._streams: list[Stream] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -112,8 +113,8 @@ class FaultyRegistry:
             self.log.append(asked)
             for number, fault in enumerate(self.faults):
                 if fault.matches(asked):
-                    self._counts[number] += 1
-                    due = fault.at is None or self._counts[number] in fault.at
+                    count = self._counts[number] = self._counts.get(number, 0) + 1
+                    due = fault.at is None or count in fault.at
                     action = action or (fault.do if due else None)
         return action or _Pass()
 
@@ -127,12 +128,15 @@ class FaultyRegistry:
                 thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        secret = self._tls is not None and connection.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE
         stream = Stream(connection)
         try:
-            if self._tls is not None and secret:
-                stream.socket = self._tls.wrap_socket(connection, server_side=True)
             self._streams.append(stream)
+            secret = connection.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE
+            if secret and self._tls is None:
+                stream.send(_NO_HTTP)
+                return
+            if secret and self._tls is not None:
+                stream.socket = self._tls.wrap_socket(connection, server_side=True)
             while (asked := _head(stream)) is not None:
                 exchange = Exchange(self, stream, asked)
                 if self._tls is not None and not secret:
