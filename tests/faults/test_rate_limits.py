@@ -120,8 +120,8 @@ def test_all_workers_of_a_registry_wait_as_long_as_it_asks(
     until = formatdate(time.time() + 1.99, usegmt=True)
     header = ONE_SECOND if kind != "GET blob" else {"Retry-After": until}
     faults = [Fault(kind, Status(status, header), (2,))]
-    between = stage.between(source=faults) if side == "source" else stage.between(target=faults)
-    with between as (source, target):
+    ends = (faults, ()) if side == "source" else ((), faults)
+    with stage.between(*ends) as (source, target):
         result = run_copy(source, target, repository, replace(OPTIONS, jobs=4))
     assert result.error is None
     log = (source if side == "source" else target).log

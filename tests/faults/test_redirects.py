@@ -46,7 +46,8 @@ def redirected(
     upstream = stage.addresses[side == "target"]
     with FaultyRegistry(upstream, elsewhere or (), lock=lock or Open()) as other:
         faults = [Fault(on, Redirect(f"http://{other.address}", status), ALWAYS)]
-        with stage.between(**{side: faults}) as (source, target):
+        ends = (faults, ()) if side == "source" else ((), faults)
+        with stage.between(*ends) as (source, target):
             yield other, run_copy(source, target, repository)
     for asked in (*other.log, *other.turned_away):
         assert not _PERSONAL & set(asked.headers), asked
