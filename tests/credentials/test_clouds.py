@@ -98,6 +98,19 @@ def test_a_lease_that_is_refused_is_renewed_at_once(cloud: Cloud, extra: str) ->
     assert keychain.renew(Side.TARGET, _HOSTS[extra], "a", first) == Credential("cloud", "2")
 
 
+def test_a_cloud_that_is_refused_again_is_done_without(cloud: Cloud, extra: str) -> None:
+    """Nobody set it up for this registry, which may let anybody in."""
+    keychain = Keychain({}, _silent, {})
+    refused = keychain.find(Side.SOURCE, _HOSTS[extra], "a")
+    for _ in range(2):
+        assert refused is not None
+        refused = keychain.renew(Side.SOURCE, _HOSTS[extra], "a", refused)
+    assert refused is None
+    assert keychain.find(Side.SOURCE, _HOSTS[extra], "a") is None
+    assert len(cloud.asked) == 2
+    assert "refused that" in str(keychain.remark(Side.SOURCE, _HOSTS[extra], "a"))
+
+
 def test_a_lease_that_looks_over_is_good_for_a_minute(cloud: Cloud, extra: str) -> None:
     cloud.seconds = -1e6
     keychain = Keychain({}, _silent, {})

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -173,10 +174,26 @@ def test_a_helper_is_asked_again_when_what_it_gave_is_refused(
     assert len(_calls(helped)) == 2
 
 
-def test_what_a_file_or_an_option_gave_is_not_asked_for_again(docker: dict[str, str]) -> None:
+def test_a_helper_is_not_asked_for_ever_but_again_in_a_long_run(
+    helped: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path, {"credsStore": "own"})
+    keychain = Keychain({}, _silent, helped)
+    refused = keychain.find(Side.SOURCE, "r.example", "a")
+    for _ in range(4):
+        assert refused is not None
+        refused = keychain.renew(Side.SOURCE, "r.example", "a", refused)
+    assert refused == Credential("helped", "2")
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert keychain.renew(Side.SOURCE, "r.example", "a", refused) == Credential("helped", "3")
+
+
+def test_what_a_file_or_an_option_gave_stays_when_it_is_refused(docker: dict[str, str]) -> None:
     keychain = Keychain({Side.SOURCE: _GIVEN}, _silent, docker)
-    assert keychain.renew(Side.SOURCE, "r.example", "a", _GIVEN) is None
-    assert keychain.renew(Side.TARGET, "r.example", "a", _FROM_FILE) is None
+    for _ in range(2):
+        assert keychain.renew(Side.SOURCE, "r.example", "a", _GIVEN) == _GIVEN
+        assert keychain.renew(Side.TARGET, "r.example", "a", _FROM_FILE) == _FROM_FILE
 
 
 def test_a_helper_that_fails_gives_no_credential_and_never_that_of_another(

@@ -180,6 +180,15 @@ def test_acr_refuses_a_token_that_is_over_and_the_error_says_so(
     assert "entra-token" not in caught.value.message
 
 
+def test_acr_lets_anybody_pull_if_that_is_on_even_who_is_logged_in_elsewhere(
+    world: World, here: Miniature, source: Miniature, door: AzureDoor, entra: list[str]
+) -> None:
+    """The login of another tenant is refused, and then nobody in particular asks."""
+    door.entra, door.anonymous = "another", True
+    world.copy(f"{_HOST}/team/app", "here.example/copy")
+    assert here.holds("copy", world.image)
+
+
 def test_acr_without_the_extra_says_which_one_would_help(
     world: World, here: Miniature, source: Miniature, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,12 +220,25 @@ def test_a_credential_that_is_refused_is_renewed_once() -> None:
 
 def test_a_password_that_is_refused_is_renewed_once() -> None:
     fresh = Credential("user", "fresh")
-    keys = Keys(lambda _: _USER, lambda _, rejected: None if rejected == fresh else fresh)
+    keys = Keys(lambda _: _USER, lambda *_: fresh)
     authorizer = Authorizer(Origin.of("https://r.example"), keys, _Service())
     basic = parse_challenges("Basic realm=r")
     assert authorizer.renew(basic, _PULL, _USER.basic()) == fresh.basic()
-    keys = Keys(lambda _: fresh, lambda *_: None)
+    keys = Keys(lambda _: fresh, lambda *_: fresh)
     with pytest.raises(AccessDenied):
         Authorizer(Origin.of("https://r.example"), keys, _Service()).renew(
             basic, _PULL, fresh.basic()
         )
+
+
+def test_what_is_refused_may_be_done_without() -> None:
+    """As a cloud's login for an image that anybody may have."""
+    service = _Service(answer=lambda _: _answer(200, b'{"token":"t"}'))
+    service.answer = lambda _: (
+        _answer(401) if service.asked[-1][2] else _answer(200, b'{"token":"t"}')
+    )
+    keys = Keys(lambda _: _USER, lambda *_: None)
+    assert _renew(Authorizer(Origin.of("https://r.example"), keys, service)) == "Bearer t"
+    service.answer = lambda _: _answer(401)
+    with pytest.raises(AccessDenied, match="user 'user' with a password"):
+        _renew(Authorizer(Origin.of("https://r.example"), keys, service))

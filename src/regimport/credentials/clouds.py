@@ -74,6 +74,7 @@ class Clouds:
             f"logged in at {cloud.name}",
             lease.credential,
             life=lease.seconds,
+            implied=True,
         )
 
     def _lease(self, cloud: _Cloud, host: str, *, fresh: bool) -> Lease:

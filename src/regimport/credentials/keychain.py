@@ -20,6 +20,9 @@ __all__ = ["Explanation", "Keychain"]
 
 # The part of its life in which a credential is used; a new one is fetched after that.
 _USABLE = 0.8
+_FOREVER = float("inf")
+# What is refused so many seconds after it was renewed did not run out.
+_SOON = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Keychain:
         self._lock = threading.RLock()
         self._known: dict[tuple[Side, str, str], _Known] = {}
         self._warned: set[str] = set()
+        self._renewed: dict[tuple[Side, str, str], float] = {}
         self._helpers = Helpers(environ)
         shared = (*_files(environ, authfile, self._helpers), Clouds())
         self._places: dict[Side, tuple[Place, ...]] = {
@@ -83,12 +87,25 @@ class Keychain:
     def renew(
         self, side: Side, registry: str, repository: str, rejected: Credential
     ) -> Credential | None:
-        """Give another credential than one that was refused; None where there is no other."""
+        """Give what to use in the place of a credential that was refused.
+
+        That is another one, or the same where there is no other. A cloud's login, which nobody
+        has set up for this registry, is done without (None) when a new one is refused as well.
+        """
+        key = (side, host_name(registry), repository)
         with self._lock:
             known = self._find(side, registry, repository)
-            if known.credential == rejected:
+            if known.credential != rejected:
+                return known.credential
+            if time.monotonic() > self._renewed.get(key, 0.0) + _SOON:
+                self._renewed[key] = time.monotonic()
                 known = self._look(side, registry, repository, fresh=True)
-        return known.credential if known.credential != rejected else None
+            if known.credential == rejected and known.looked[-1].implied:
+                *before, last = known.looked
+                detail = f"{last.detail}, but {registry} refused that"
+                refused = Looked(last.place, Outcome.FAILED, detail)
+                known = self._known[key] = _Known((*before, refused), _FOREVER)
+            return known.credential
 
     def remark(self, side: Side, registry: str, repository: str) -> str | None:
         """Say what stood in the way of a credential, None if nothing did."""

@@ -36,7 +36,8 @@ class Looked:
     """What was found at one place.
 
     `detail` says it in words; `warning` is what the user should know even if all goes well;
-    `life` is for how many seconds the credential is good.
+    `life` is for how many seconds the credential is good; `implied` that nobody set it up for the
+    registry in question.
     """
 
     place: str
@@ -45,6 +46,7 @@ class Looked:
     credential: Credential | None = field(default=None, repr=False)
     warning: str | None = None
     life: float = _FOREVER
+    implied: bool = False
 
 
 class Place(Protocol):

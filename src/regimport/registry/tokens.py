@@ -36,10 +36,12 @@ _LONGEST_LIFE = 86_400.0
 # The part of its life in which a token is used; a new one is fetched after that.
 _USABLE = 0.8
 _REFUSALS = frozenset({400, 401, 403})
+# One that ran out is renewed; one that is refused even so may have to be done without.
+_MOST_RENEWALS = 2
 
 
-def _no_other(_repository: str, _rejected: Credential) -> Credential | None:
-    return None
+def _no_other(_repository: str, rejected: Credential) -> Credential | None:
+    return rejected
 
 
 def _no_remark(_repository: str) -> str | None:
@@ -50,8 +52,9 @@ def _no_remark(_repository: str) -> str | None:
 class Keys:
     """What one side knows of the credentials for one registry.
 
-    `find` gives that for a repository. `renew` gives another than one that was refused, None
-    where there is no other. `remark` says what stood in the way of a credential, if anything did.
+    `find` gives that for a repository. `renew` gives what to use in the place of one that was
+    refused: another one, None to be anonymous, or the same where there is nothing else. `remark`
+    says what stood in the way of a credential, if anything did.
     """
 
     find: FindCredential
@@ -146,7 +149,7 @@ class Authorizer:
         repository = _repository(scopes)
         credential = self._keys.find(repository)
         if credential is not None and credential.basic() == rejected:
-            credential = self._keys.renew(repository, credential) or credential
+            credential = self._keys.renew(repository, credential)
         if credential is None:
             raise _needs_credential(401)
         header = credential.basic()
@@ -184,13 +187,18 @@ class Authorizer:
             return credential.registry_token, _LONGEST_LIFE
         wanted = tuple(dict.fromkeys((*scopes, *_widened(realm.extra, scopes))))
         answer = self._ask(realm, wanted, credential)
-        if answer.status in _REFUSALS and credential is not None:
+        refusal: AccessDenied | None = None
+        for _ in range(_MOST_RENEWALS):
+            if answer.status not in _REFUSALS or credential is None:
+                break
+            refusal = refusal or _refused(answer, credential)
             other = self._keys.renew(repository, credential)
-            if other is not None:
-                credential = other
-                answer = self._ask(realm, wanted, credential)
+            if other == credential:
+                break
+            credential = other
+            answer = self._ask(realm, wanted, credential)
         if answer.status in _REFUSALS:
-            raise _refused(answer, credential)
+            raise refusal or _refused(answer, credential)
         if not answer.ok:
             raise error_of(answer)
         return _read_token(answer)
