@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from regimport._version import __version__
 
 if TYPE_CHECKING:
-    from regimport.api import copy, digest, inspect, manifest, tags
+    from regimport.api import copy, digest, inspect, manifest, tags, verify
+    from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.plan import Action, Plan, Step
     from regimport.engine.report import Report, Status, TargetReport
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
 _HOMES = {
-    "api": ("copy", "digest", "inspect", "manifest", "tags"),
+    "api": ("copy", "digest", "inspect", "manifest", "tags", "verify"),
+    "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.plan": ("Action", "Plan", "Step"),
     "engine.report": ("Report", "Status", "TargetReport"),
@@ -92,8 +94,10 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "Descriptor",
+    "Difference",
     "Digest",
     "Event",
+    "Flaw",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -106,9 +110,11 @@ __all__ = [
     "Manifest",
     "Node",
     "NotFound",
+    "Part",
     "Plan",
     "Platform",
     "RateLimited",
+    "ReadBack",
     "Reference",
     "RegimportError",
     "RegistryError",
@@ -123,12 +129,14 @@ __all__ = [
     "Timeouts",
     "Unreachable",
     "UsageError",
+    "Verification",
     "__version__",
     "copy",
     "digest",
     "inspect",
     "manifest",
     "tags",
+    "verify",
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from regimport.connect import Ends
 from regimport.credentials.keychain import Keychain
+from regimport.engine.differences import Verification
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
 from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for
@@ -17,9 +18,10 @@ from regimport.engine.plan import make_plan
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
 from regimport.engine.transfer import transfer
+from regimport.engine.verify import Place, read_back, verify_targets
 from regimport.engine.walk import walk
 from regimport.engine.workers import Workers
-from regimport.errors import InvalidOptions, InvalidReference, Side
+from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
 from regimport.events import Reporter, Resolved, Silent, Warned
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
@@ -33,7 +35,7 @@ from regimport.models.reference import (
 )
 from regimport.options import CopyOptions
 
-__all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags"]
+__all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags", "verify"]
 
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
@@ -108,16 +110,66 @@ def deliver(
             _pace(workers, ends, options)
             if not options.dry_run:
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
+        reports = target_reports(wanted, goals, root, standings, sent, plan, result)
+        if options.verify and not options.dry_run:
+            reports = verify_targets(reports, goals, root, workers, reporter, options.retry)
     return Report(
         source=str(origin.pinned(root.digest)),
         root=root,
-        targets=target_reports(wanted, goals, root, standings, sent, plan, result),
+        targets=reports,
         duration=time.monotonic() - started,
         bytes_read=result.bytes_read if result else 0,
         dry_run=options.dry_run,
         plan=plan,
         jobs=workers.jobs,
         round_trip=ends.round_trip,
+    )
+
+
+def verify(
+    source: str,
+    target: str,
+    *,
+    target_only: bool = False,
+    options: CopyOptions = _DEFAULTS,
+    source_credential: Credential | None = None,
+    target_credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> Verification:
+    """Read an image back at both ends, hash all of it, and say what is not as it must be.
+
+    The source says which image it is; `target_only` reads no more of it than that. The target's
+    tag must point to that image. What is missing or different is no error: the `differences` of
+    the result name it. Raises what `copy` raises for its source, for both ends.
+    """
+    started = time.monotonic()
+    origin = with_default_tag(parse_end(source))
+    wanted = target_of(target, origin)
+    keychain = _keychain(source_credential, target_credential, options, reporter)
+    with (
+        Workers(options.jobs or FEWEST_JOBS) as workers,
+        Ends(options, keychain, reporter, workers.stop) as ends,
+    ):
+        end = ends.source(origin)
+        root, _ = resolve(end, _asked(origin), (), workers)
+        if wanted.digest not in {None, root.digest}:
+            raise ContentMismatch(
+                f"the target is {wanted.digest}, but the source is {root.digest}",
+                expected=root.digest,
+                got=wanted.digest,
+            ).located(Side.TARGET, wanted.name)
+        _pace(workers, ends, options)
+        tags = () if wanted.tag is None else (wanted.tag,)
+        places = [Place(ends.source(wanted, Side.TARGET), Side.TARGET, tags)]
+        if not target_only:
+            places.insert(0, Place(end, Side.SOURCE))
+        found = read_back(places, root, workers, reporter, options.retry)
+    return Verification(
+        str(origin.pinned(root.digest)),
+        str(wanted.pinned(root.digest)),
+        root,
+        tuple(found),
+        time.monotonic() - started,
     )
 
 

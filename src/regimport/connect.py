@@ -161,14 +161,15 @@ class Ends:
                 self._saved = SavedUploads(lambda text: self._reporter.tell(Warned(text)))
             return self._saved
 
-    def source(self, reference: Reference | LayoutReference) -> Source:
-        """Open the end that is read."""
+    def source(self, reference: Reference | LayoutReference, side: Side = Side.SOURCE) -> Source:
+        """Open an end that is only read; the target is, too, where it is verified."""
         if isinstance(reference, LayoutReference):
             # Imported where a layout is named: most copies have none.
             from regimport.layout.reader import LayoutReader  # noqa: PLC0415
 
             return LayoutReader(reference.path)
-        return self.repository(reference, Side.SOURCE)
+        session = self._session(side, reference.registry)
+        return Repository(session, reference.repository, only_read=True)
 
     def goal(
         self, reference: Reference | LayoutReference, source: Reference | LayoutReference

@@ -12,6 +12,7 @@ __all__ = [
     "BlobFinished",
     "BlobStarted",
     "BytesMoved",
+    "Checking",
     "Event",
     "ManifestPut",
     "Planned",
@@ -41,28 +42,45 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Checking:
+    """What was written, or is compared, will be read back: `blobs` with `size` bytes in all."""
+
+    blobs: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlobStarted:
-    """A blob begins to move, or to move again; its first `done` bytes are at the targets."""
+    """A blob begins to move, or to move again; its first `done` bytes are at the targets.
+
+    `side` is where it is read from: the target, where what is there is read back.
+    """
 
     blob: Descriptor
     done: int = 0
+    side: Side = Side.SOURCE
 
 
 @dataclass(frozen=True, slots=True)
 class BytesMoved:
-    """`count` more bytes of a blob came from the source."""
+    """`count` more bytes of a blob came from the source, or whichever `side` is read."""
 
     blob: Descriptor
     count: int
+    side: Side = Side.SOURCE
 
 
 @dataclass(frozen=True, slots=True)
 class BlobFinished:
-    """A blob is at `target`: `outcome` is copied, mounted or failed."""
+    """A blob is at `target`: `outcome` is copied, mounted, present or failed.
+
+    Where blobs are read back, it is checked, different, missing or skipped.
+    """
 
     blob: Descriptor
     outcome: str
     target: str
+    side: Side = Side.SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,15 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Resolved | Planned | BlobStarted | BytesMoved | BlobFinished | ManifestPut | Retrying | Warned
+    Resolved
+    | Planned
+    | Checking
+    | BlobStarted
+    | BytesMoved
+    | BlobFinished
+    | ManifestPut
+    | Retrying
+    | Warned
 )
 
 

@@ -94,7 +94,7 @@ class CopyOptions:
     a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
     of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
     a missing repository at a target in AWS, where a push does not. `network` is how registries
-    are reached.
+    are reached. `verify` reads what was written back.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -108,6 +108,7 @@ class CopyOptions:
     authfile: str | None = None
     create_repository: bool = False
     network: Network = field(default_factory=Network)
+    verify: bool = False
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:

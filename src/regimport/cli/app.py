@@ -70,6 +70,7 @@ def _program() -> None:
         schema,
         serve,
         tags,
+        verify,
     )
 
     app = typer.Typer(
@@ -96,6 +97,7 @@ def _program() -> None:
 
     for command in (
         copy.copy,
+        verify.verify,
         inspect.inspect,
         tags.tags,
         digest.digest,

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from regimport.engine.differences import Difference, ReadBack, Verification
 from regimport.engine.examine import Inspection, Node
 from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, TargetReport
 from regimport.errors import RegimportError, RegistryError
 from regimport.models.descriptor import Descriptor
 
-__all__ = ["DOCUMENTS", "InspectionDocument", "ReportDocument"]
+__all__ = ["DOCUMENTS", "InspectionDocument", "ReportDocument", "VerificationDocument"]
 
 SCHEMA_VERSION: Literal["1"] = "1"
 
@@ -67,6 +68,104 @@ class TallyDocument(_Document):
     bytes_present: int
 
 
+class DifferenceDocument(_Document):
+    """A tag, manifest, config or layer that is not as it must be."""
+
+    side: Literal["source", "target"]
+    flaw: Literal["missing", "digest", "size", "tag"] = Field(
+        description="tag: it points to another image."
+    )
+    what: Literal["tag", "manifest", "config", "layer"]
+    name: str = Field(description="The tag, or the digest that was asked for.")
+    expected: str = Field(description="The digest or the size that it must have.")
+    got: str | None = Field(description="What it has; null if it is missing.")
+    manifest: str | None = Field(description="The digest of the manifest that names it.")
+    platform: str | None
+
+    @classmethod
+    def of(cls, found: Difference) -> DifferenceDocument:
+        """Put a difference into its document."""
+        return cls(
+            side=found.side.value,
+            flaw=found.flaw.value,
+            what=found.what.value,
+            name=found.name,
+            expected=found.expected,
+            got=found.got,
+            manifest=found.manifest,
+            platform=found.platform,
+        )
+
+
+class ReadBackDocument(_Document):
+    """What came of reading an image at one end."""
+
+    side: Literal["source", "target"]
+    name: str = Field(description="The repository or the layout.")
+    manifests: int = Field(description="Manifests that were read, each once.")
+    blobs: int
+    skipped: int = Field(description="Foreign layers that it does not hold, and need not.")
+    bytes_read: int = Field(description="Bytes of blobs.")
+    differences: list[DifferenceDocument]
+
+    @classmethod
+    def of(cls, found: ReadBack) -> ReadBackDocument:
+        """Put what was read at one end into its document."""
+        return cls(
+            side=found.side.value,
+            name=found.name,
+            manifests=found.manifests,
+            blobs=found.blobs,
+            skipped=found.skipped,
+            bytes_read=found.bytes_read,
+            differences=[DifferenceDocument.of(one) for one in found.differences],
+        )
+
+
+class VerificationDocument(_Document):
+    """What came of comparing two images by reading them."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    source: str | None = Field(description="The source by digest; null if it was not found.")
+    target: str | None = Field(description="The target by the source's digest.")
+    digest: str | None
+    media_type: str | None
+    duration_seconds: float
+    exit_code: int = Field(description="What the command exits with.")
+    ends: list[ReadBackDocument] = Field(description="The ends that were read.")
+    error: ErrorDocument | None = Field(description="Why nothing was compared, if so.")
+
+    @classmethod
+    def of(cls, found: Verification) -> VerificationDocument:
+        """Put a verification into its document."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=found.source,
+            target=found.target,
+            digest=found.root.digest,
+            media_type=found.root.media_type,
+            duration_seconds=round(found.duration, 3),
+            exit_code=found.exit_code,
+            ends=[ReadBackDocument.of(end) for end in found.ends],
+            error=None,
+        )
+
+    @classmethod
+    def failed(cls, error: RegimportError) -> VerificationDocument:
+        """Give the document of a verification that came to no result."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=None,
+            target=None,
+            digest=None,
+            media_type=None,
+            duration_seconds=0.0,
+            exit_code=error.exit_code,
+            ends=[],
+            error=ErrorDocument.of(error),
+        )
+
+
 class StepDocument(_Document):
     """One manifest or blob of a plan."""
 
@@ -88,6 +187,9 @@ class TargetDocument(_Document):
     tally: TallyDocument
     steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
     error: ErrorDocument | None
+    verification: ReadBackDocument | None = Field(
+        description="What came of reading it back; null if it was not."
+    )
 
 
 class ReportDocument(_Document):
@@ -218,6 +320,7 @@ class InspectionDocument(_Document):
 DOCUMENTS: dict[str, type[BaseModel]] = {
     "report": ReportDocument,
     "inspection": InspectionDocument,
+    "verification": VerificationDocument,
 }
 
 
@@ -233,6 +336,9 @@ def _target(report: Report, target: TargetReport) -> TargetDocument:
         tally=TallyDocument.model_validate(target.tally),
         steps=steps,
         error=None if target.error is None else ErrorDocument.of(target.error),
+        verification=(
+            None if target.verification is None else ReadBackDocument.of(target.verification)
+        ),
     )
 
 

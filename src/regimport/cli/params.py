@@ -43,6 +43,7 @@ __all__ = [
     "TransportKind",
     "Username",
     "Verbose",
+    "Verify",
     "copy_options",
     "credentials_of",
     "limits_of",
@@ -122,6 +123,10 @@ NoClobber: TypeAlias = Annotated[
 ]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done, and write nothing.")
+]
+Verify: TypeAlias = Annotated[
+    bool,
+    typer.Option("--verify", help="Read back what was written, and hash it: exit code 7 or 5."),
 ]
 CreateRepository: TypeAlias = Annotated[
     bool,
@@ -287,6 +292,7 @@ def copy_options(
     jobs: int | None,
     no_clobber: bool,
     dry_run: bool,
+    verify: bool,
     plain_http: list[str] | None,
     authfile: str | None,
     create_repository: bool,
@@ -301,6 +307,7 @@ def copy_options(
         jobs=jobs,
         no_clobber=no_clobber,
         dry_run=dry_run,
+        verify=verify,
         plain_http=frozenset(plain_http or ()),
         authfile=authfile,
         create_repository=create_repository,

@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from regimport.cli.params import ProgressKind
 from regimport.cli.printer import Printer, human_size
+from regimport.errors import Side
 from regimport.events import (
     BlobFinished,
     BlobStarted,
     BytesMoved,
+    Checking,
     Event,
     ManifestPut,
     Planned,
@@ -84,24 +86,34 @@ class _Warnings:
             self._printer.note(f"{event.target}: put manifest {event.reference}")
 
 
+# The same blob may be read at both sides, where they are compared.
+_Blob: TypeAlias = tuple[Side, Digest]
+
+
+def _key(event: BlobStarted | BytesMoved | BlobFinished) -> _Blob:
+    return event.side, event.blob.digest
+
+
 class _Totals:
     """How far a copy is; a blob that moves again begins with what its targets have kept."""
 
     def __init__(self) -> None:
         self.blobs = 0
         self.size = 0
-        self._moved: dict[Digest, int] = {}
-        self._finished: set[Digest] = set()
+        self._moved: dict[_Blob, int] = {}
+        self._finished: set[_Blob] = set()
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Planned):
+        if isinstance(event, (Planned, Checking)):
             self.blobs, self.size = event.blobs, event.size
+            self._moved.clear()
+            self._finished.clear()
         elif isinstance(event, BlobStarted):
-            self._moved[event.blob.digest] = event.done
+            self._moved[_key(event)] = event.done
         elif isinstance(event, BytesMoved):
-            self._moved[event.blob.digest] += event.count
-        elif isinstance(event, BlobFinished) and event.blob.digest in self._moved:
-            self._finished.add(event.blob.digest)
+            self._moved[_key(event)] += event.count
+        elif isinstance(event, BlobFinished) and _key(event) in self._moved:
+            self._finished.add(_key(event))
 
     @property
     def moved(self) -> int:
@@ -131,6 +143,8 @@ class _Lines(_Warnings):
                     f"copying {event.blobs} blobs ({human_size(event.size)}) "
                     f"and {event.manifests} manifests"
                 )
+            elif isinstance(event, Checking):
+                self._printer.note(f"reading {event.blobs} blobs back ({human_size(event.size)})")
             elif isinstance(event, BytesMoved) and time.monotonic() >= self._next:
                 self._next = time.monotonic() + _INTERVAL
                 totals = self._totals
@@ -149,7 +163,7 @@ class _Bars(_Warnings):
         self._lock = threading.Lock()
         self._totals = _Totals()
         self._whole: TaskID | None = None
-        self._blobs: dict[Digest, TaskID] = {}
+        self._blobs: dict[_Blob, TaskID] = {}
 
     def tell(self, event: Event) -> None:
         """Move the bars."""
@@ -157,13 +171,16 @@ class _Bars(_Warnings):
             super().tell(event)
         with self._lock:
             self._totals.take(event)
-            if isinstance(event, Planned):
-                self._whole = self._progress.add_task(f"{event.blobs} blobs", total=event.size)
+            if isinstance(event, (Planned, Checking)):
+                if self._whole is not None:
+                    self._progress.remove_task(self._whole)
+                word = "read back" if isinstance(event, Checking) else "blobs"
+                self._whole = self._progress.add_task(f"{event.blobs} {word}", total=event.size)
             elif isinstance(event, BlobStarted):
                 self._start(event)
             elif isinstance(event, BytesMoved):
-                if event.blob.digest in self._blobs:
-                    self._progress.advance(self._blobs[event.blob.digest], event.count)
+                if _key(event) in self._blobs:
+                    self._progress.advance(self._blobs[_key(event)], event.count)
                 if self._whole is not None:
                     self._progress.update(self._whole, completed=self._totals.moved)
             elif isinstance(event, BlobFinished):
@@ -173,16 +190,16 @@ class _Bars(_Warnings):
         blob = event.blob
         if blob.size < _OWN_BAR:
             return
-        task = self._blobs.get(blob.digest)
+        task = self._blobs.get(_key(event))
         if task is not None:
             self._progress.reset(task, completed=event.done)
             return
-        self._blobs[blob.digest] = self._progress.add_task(
+        self._blobs[_key(event)] = self._progress.add_task(
             f"  {blob.digest.encoded[:12]}", total=blob.size, completed=event.done
         )
 
     def _finish(self, event: BlobFinished) -> None:
-        task = self._blobs.pop(event.blob.digest, None)
+        task = self._blobs.pop(_key(event), None)
         if task is not None:
             self._progress.remove_task(task)
 

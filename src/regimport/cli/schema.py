@@ -18,12 +18,16 @@ class DocumentName(StrEnum):
 
     REPORT = "report"
     INSPECTION = "inspection"
+    VERIFICATION = "verification"
     CONFIG = "config"
 
 
 DocumentArgument = Annotated[
     DocumentName,
-    typer.Argument(help="report (of copy), inspection (of inspect), or config (the file)."),
+    typer.Argument(
+        help="report (of copy), inspection (of inspect), verification (of verify), or config (the "
+        "file)."
+    ),
 ]
 
 

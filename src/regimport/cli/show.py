@@ -8,13 +8,21 @@ from collections.abc import Iterator, Mapping
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, human_size
+from regimport.engine.differences import ReadBack, Verification
 from regimport.engine.examine import Inspection, Node
 from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, Status, TargetReport
 from regimport.errors import InvalidOptions, RegimportError
 from regimport.models.descriptor import Descriptor
 
-__all__ = ["check_template", "show_failure", "show_inspection", "show_report"]
+__all__ = [
+    "check_template",
+    "show_failure",
+    "show_inspection",
+    "show_report",
+    "show_verification",
+    "show_verification_failure",
+]
 
 _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
 
@@ -65,6 +73,30 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
     printer.result("limits: exceeded")
     for violation in inspection.violations:
         printer.result(f"  {violation}")
+
+
+def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
+    """Print what differs, a line each; if nothing does, the target by digest."""
+    if output is OutputKind.JSON:
+        from regimport.cli.documents import VerificationDocument  # noqa: PLC0415
+
+        printer.document(VerificationDocument.of(found).model_dump_json(indent=2))
+    else:
+        for difference in found.differences:
+            printer.result(str(difference))
+        if not found.differences:
+            printer.result(found.target)
+    for end in found.ends:
+        printer.note(_reading(end))
+
+
+def show_verification_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
+    """Print the error that kept an image from being compared."""
+    if output is OutputKind.JSON:
+        from regimport.cli.documents import VerificationDocument  # noqa: PLC0415
+
+        printer.document(VerificationDocument.failed(error).model_dump_json(indent=2))
+    printer.error(error)
 
 
 def check_template(template: str) -> None:
@@ -128,7 +160,7 @@ def _render(template: str, report: Report, target: TargetReport) -> str:
 
 def _summary(report: Report, target: TargetReport) -> str:
     if target.status is Status.PRESENT:
-        return f"{target.reference}: already there"
+        return f"{target.reference}: already there{_verified(target)}"
     tally = target.tally
     parts = [
         f"{tally.manifests_copied} manifests",
@@ -143,7 +175,22 @@ def _summary(report: Report, target: TargetReport) -> str:
         line += f", {tally.blobs_present} there before ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
         line += f", {tally.blobs_skipped} foreign layers left where their URLs say"
-    return line if target.status is Status.PLANNED else f"{line} in {report.duration:.1f} s"
+    if target.status is Status.PLANNED:
+        return line
+    return f"{line} in {report.duration:.1f} s{_verified(target)}"
+
+
+def _verified(target: TargetReport) -> str:
+    return "" if target.verification is None else "; read back, all as it must be"
+
+
+def _reading(end: ReadBack) -> str:
+    line = f"{end.side}: read {end.manifests} manifests and {end.blobs} blobs "
+    line += f"({human_size(end.bytes_read)}), "
+    line += f"{len(end.differences)} differences" if end.differences else "all as it must be"
+    if end.skipped:
+        line += f", {end.skipped} foreign layers left where their URLs say"
+    return line
 
 
 def _plan(plan: Plan, number: int) -> Iterator[str]:

@@ -54,8 +54,11 @@ class BlobReader:
     without all that came before.
     """
 
-    def __init__(self, blob: Descriptor, source: Source, patience: Patience) -> None:
+    def __init__(
+        self, blob: Descriptor, source: Source, patience: Patience, side: Side = Side.SOURCE
+    ) -> None:
         self.received = 0
+        self._side = side
         self._blob = blob
         self._source = source
         self._patience = patience
@@ -75,7 +78,7 @@ class BlobReader:
         check of the digest has to do. Raises `ContentMismatch`, and what the source raises.
         """
         blob = self._blob
-        self._patience.reporter.tell(BlobStarted(blob, start))
+        self._patience.reporter.tell(BlobStarted(blob, start, self._side))
         if start and start == blob.size:
             return
         verifier = self._verifier(start)
@@ -88,7 +91,7 @@ class BlobReader:
                 verifier.update(piece)
             wanted = piece[unwanted:]
             unwanted = max(0, unwanted - len(piece))
-            self._patience.reporter.tell(BytesMoved(blob, len(wanted)))
+            self._patience.reporter.tell(BytesMoved(blob, len(wanted), self._side))
             self._mark(verifier)
             if verifier.complete:
                 last = bytes(wanted)
@@ -141,7 +144,7 @@ class BlobReader:
                 error = BrokenTransfer(
                     f"{self._blob.digest} ended after {position} of {self._blob.size} bytes"
                 )
-            error.located(Side.SOURCE, self._source.name)
+            error.located(self._side, self._source.name)
             # Whoever moves on, be it slowly, gets there.
             failures = 1 if position > before else failures + 1
             if failures >= self._patience.retry.attempts:
@@ -154,7 +157,7 @@ class BlobReader:
         try:
             yield
         except ContentMismatch as error:
-            error.located(Side.SOURCE, self._source.name)
+            error.located(self._side, self._source.name)
             raise
 
 

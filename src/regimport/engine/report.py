@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from regimport.engine.differences import ReadBack
 from regimport.engine.plan import Plan
 from regimport.engine.resolve import Delivery, Goal, Standing
 from regimport.engine.tally import Tally, planned_tally
@@ -31,7 +32,8 @@ class TargetReport:
     """One target of a copy: its reference as it is pinned now, and what was done there.
 
     `tag` is the tag that was set, None if it is there by digest alone. `number` is its place in
-    the plan, None if it had no part in one.
+    the plan, None if it had no part in one. `verification` is what came of reading it back, None
+    if it was not.
     """
 
     reference: str
@@ -41,6 +43,7 @@ class TargetReport:
     tally: Tally = field(default_factory=Tally)
     error: RegimportError | None = None
     number: int | None = None
+    verification: ReadBack | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,13 @@ class LayoutReader:
                 f"{self.name} has no blob {blob.digest}", hint="the layout is not complete"
             ).located(None, self.name)
         try:
+            size = os.fstat(file).st_size
+            if size != blob.size:
+                raise ContentMismatch(
+                    f"blob {blob.digest} has {size} bytes, but its descriptor says {blob.size}",
+                    expected=f"{blob.size} bytes",
+                    got=f"{size} bytes",
+                ).located(None, self.name)
             os.lseek(file, start, os.SEEK_SET)
             yield self._chunks(file)
         finally:

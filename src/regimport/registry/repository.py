@@ -21,9 +21,10 @@ class Repository:
     """One repository, seen through the session of its registry.
 
     Errors that pass through are told where they happened. A repository that is a target asks for
-    the right to push from the start, so that no upload is held up by a second token. `create`
-    makes the repository if the registry says that there is none, where it has to be made first.
-    `ledger` gives the record of the large uploads that earlier runs have begun.
+    the right to push from the start, so that no upload is held up by a second token, unless it is
+    `only_read`. `create` makes the repository if the registry says that there is none, where it
+    has to be made first. `ledger` gives the record of the large uploads that earlier runs have
+    begun.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Repository:
         repository: str,
         create: Callable[[], object] | None = None,
         ledger: Callable[[], Ledger] | None = None,
+        *,
+        only_read: bool = False,
     ) -> None:
-        actions = "pull" if session.side is Side.SOURCE else "pull,push"
+        actions = "pull" if only_read or session.side is Side.SOURCE else "pull,push"
         self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
         self._desk = uploads.Desk(self._access, Chunking(session.registry), ledger)
         self._create = create

@@ -1,0 +1,88 @@
+"""`regimport verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regimport.cli import params
+from regimport.cli.printer import Printer
+
+__all__ = ["verify"]
+
+TargetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="Where it must be: like SOURCE. Without a tag it takes the source's.",
+        show_default=False,
+    ),
+]
+TargetOnly = Annotated[
+    bool,
+    typer.Option("--target-only", help="Read the target alone; ask the source which image it is."),
+]
+
+
+def verify(
+    source: params.SourceArgument,
+    target: TargetArgument,
+    target_only: TargetOnly = False,
+    jobs: params.Jobs = None,
+    max_wait: params.MaxWait = 300.0,
+    source_username: params.SourceUsername = None,
+    source_password_stdin: params.SourcePasswordStdin = False,
+    target_username: params.TargetUsername = None,
+    target_password_stdin: params.TargetPasswordStdin = False,
+    authfile: params.Authfile = None,
+    plain_http: params.PlainHttp = None,
+    output: params.Output = params.OutputKind.TEXT,
+    progress: params.Progress = params.ProgressKind.AUTO,
+    quiet: params.Quiet = False,
+    verbose: params.Verbose = 0,
+) -> None:
+    """Read an image at both ends, hash every manifest and blob, and say what differs.
+
+    Exit code 0 if nothing does, 5 if something is missing, 7 if something is different.
+
+    Example: regimport verify docker.io/library/hello-world:latest myregistry.example/hello-world
+    """
+    from dataclasses import replace  # noqa: PLC0415 - --help needs none of it
+
+    from regimport import api  # noqa: PLC0415
+    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport.cli.show import show_verification, show_verification_failure  # noqa: PLC0415
+    from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
+    from regimport.options import RetryPolicy  # noqa: PLC0415
+
+    printer = Printer(quiet, verbose, progress)
+    options = replace(
+        params.read_options(plain_http, authfile),
+        jobs=jobs,
+        retry=RetryPolicy(max_wait=max_wait),
+    )
+    source_credential, target_credential = params.credentials_of(
+        ("source-", source_username, source_password_stdin),
+        ("target-", target_username, target_password_stdin),
+    )
+    try:
+        with reporter_for(printer) as reporter:
+            found = api.verify(
+                source,
+                target,
+                target_only=target_only,
+                options=options,
+                source_credential=source_credential,
+                target_credential=target_credential,
+                reporter=reporter,
+            )
+    except Interrupted:
+        raise
+    except RegimportError as error:
+        if verbose > 1:
+            raise
+        show_verification_failure(printer, error, output)
+        raise typer.Exit(error.exit_code) from error
+    show_verification(printer, found, output)
+    raise typer.Exit(found.exit_code)
