@@ -161,15 +161,19 @@ class LostAnswer:
 
 @dataclass(frozen=True)
 class Changed:
-    """The registry's answer with another status, other headers (None drops one), another body."""
+    """The registry's answer with another status, other headers (None drops one), another body.
+
+    The registry does not see the request's headers that are in `ignoring`.
+    """
 
     status: int | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: Callable[[bytes], bytes] | None = None
     framing: Framing = WITH_LENGTH
+    ignoring: tuple[str, ...] = ()
 
     def play(self, exchange: Exchange) -> None:
-        reply = exchange.perform().without(*self.headers)
+        reply = exchange.perform(self.ignoring).without(*self.headers)
         more = tuple((name, value) for name, value in self.headers.items() if value is not None)
         body = reply.body if self.body is None else self.body(reply.body)
         if self.body is not None and "Content-Length" not in self.headers:

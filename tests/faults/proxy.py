@@ -188,13 +188,14 @@ class Exchange:
         self.body += b"".join(pieces)
         return self.body
 
-    def perform(self) -> Reply:
+    def perform(self, ignoring: tuple[str, ...] = ()) -> Reply:
         """Let the honest registry do what is asked, and give its answer."""
         self.read()
         if self.asked.kind == "GET token":
             self.asked.performed = True
             return self.registry.lock.token(self.asked)
-        headers = {name: value for name, value in self.asked.headers.items() if name != "host"}
+        unsaid = {"host", *ignoring}
+        headers = {name: text for name, text in self.asked.headers.items() if name not in unsaid}
         with closing(http.client.HTTPConnection(self.registry.upstream, timeout=60)) as upstream:
             upstream.request(self.asked.method, self.asked.path, self.body, headers)
             answer = upstream.getresponse()

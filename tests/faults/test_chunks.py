@@ -11,7 +11,6 @@ MIB = 1024**2
 LIMIT = 7 * MIB
 IMAGE = single("chunks", size=16 * MIB + 5)
 PAGE = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
-CHUNKS = "a body that is too large for a proxy goes up in chunks"
 
 PROXY = (
     Fault("PUT upload", TooLarge(LIMIT, body=PAGE), ALWAYS),
@@ -49,13 +48,13 @@ ROWS = [
 
 
 @table(
-    Row(**{name: getattr(row, name) for name in ("title", "target")}, image=IMAGE, missing=CHUNKS)
-    for row in ROWS
+    Row(**{name: getattr(row, name) for name in ("title", "target")}, image=IMAGE) for row in ROWS
 )
 def test_a_blob_that_goes_up_in_chunks(stage: Stage, row: Row, repository: str) -> None:
     result = run_row(stage, row, repository)
     chunks = [asked for asked in result.target.asked("PATCH upload") if asked.status < 300]
     assert chunks
-    assert all(asked.received <= LIMIT or "Range" in row.title for asked in chunks)
+    if PROXY[1] in row.target:
+        assert all(asked.received <= LIMIT for asked in chunks)
     if "at least" in row.title:
         assert all(asked.received >= 6 * MIB for asked in chunks[:-1])

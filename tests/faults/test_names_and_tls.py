@@ -1,8 +1,7 @@
-"""Registries whose name is unknown, or whose TLS is not to be trusted."""
+"""Registries whose name is unknown, or whose TLS is cut."""
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 import ssl
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from faults.message import CHUNKED, UNTIL_CLOSE, WITH_LENGTH, Framing
 from faults.proxy import Fault, FaultyRegistry
 from faults.table import IMAGE, LAYER, OLD, OPTIONS, Result, Stage, run_copy
 from regimport.errors import Unreachable
+from regimport.registry.dial import Dialer
 
 HOST = "registry.test"
 _resolve = socket.getaddrinfo
@@ -36,7 +36,8 @@ def answer_names(monkeypatch: pytest.MonkeyPatch, before: Callable[[], None]) ->
             host = "127.0.0.1"
         return _resolve(host, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    *others, _ = Dialer.__init__.__defaults__ or ()
+    monkeypatch.setattr(Dialer.__init__, "__defaults__", (*others, resolve))
 
 
 def named(registry: FaultyRegistry) -> FaultyRegistry:
@@ -64,7 +65,7 @@ def test_a_name_that_does_not_exist_ends_it_at_once(
     with FaultyRegistry(stage.addresses[0]) as source:
         result = copied(stage, repository, source)
     assert isinstance(result.error, Unreachable)
-    assert f"no host named {HOST}" in result.error.message
+    assert f"host not found: {HOST}" in result.error.message
     assert result.error.side == "source"
     assert len(asked) <= 2
     assert stage.state(repository) == OLD.content()
@@ -87,55 +88,10 @@ def test_a_name_server_that_is_busy_is_asked_again(
     assert len(result.retries) == 3
 
 
-def certificate(authority: trustme.CA, *names: str, days: int = 90) -> ssl.SSLContext:
-    now = dt.datetime.now(dt.UTC)
-    issued = authority.issue_cert(
-        *names,
-        not_before=now - dt.timedelta(days=100),
-        not_after=now + dt.timedelta(days=days),
-    )
+def certificate(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    issued.configure_cert(context)
+    authority.issue_cert(HOST).configure_cert(context)
     return context
-
-
-@pytest.mark.parametrize("what", ["expired", "of another host", "of an unknown authority"])
-def test_a_certificate_that_is_not_to_be_trusted_ends_it_at_once(
-    stage: Stage,
-    repository: str,
-    authority: trustme.CA,
-    ca_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    what: str,
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
-    contexts = {
-        "expired": lambda: certificate(authority, HOST, days=-1),
-        "of another host": lambda: certificate(authority, "other.test"),
-        "of an unknown authority": lambda: certificate(trustme.CA(), HOST),
-    }
-    with FaultyRegistry(stage.addresses[0], tls=contexts[what]()) as source:
-        result = copied(stage, repository, source)
-        assert source.log == source.turned_away == []
-    assert isinstance(result.error, Unreachable)
-    assert "certificate" in result.error.message
-    assert HOST in result.error.message
-    assert result.error.hint is not None
-    assert "SSL_CERT_FILE" in result.error.hint
-    assert not result.retries
-    assert stage.state(repository) == OLD.content()
-
-
-def test_plain_http_where_tls_is_expected_ends_it_at_once_with_the_option_to_give(
-    stage: Stage, repository: str
-) -> None:
-    with FaultyRegistry(stage.addresses[0]) as source:
-        result = copied(stage, repository, source)
-        assert source.log == []
-    assert isinstance(result.error, Unreachable)
-    assert result.error.hint is not None
-    assert f"--plain-http {HOST}" in result.error.hint
-    assert not result.retries
 
 
 @pytest.mark.parametrize("framing", [WITH_LENGTH, CHUNKED, UNTIL_CLOSE], ids=lambda f: f.name)
@@ -151,7 +107,7 @@ def test_tls_that_is_cut_without_a_farewell_is_no_end_of_a_blob(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     cut = Fault("GET blob", Cut(400_000, how, framing), (1, 2), LAYER)
-    tls = certificate(authority, HOST)
+    tls = certificate(authority)
     with FaultyRegistry(stage.addresses[0], [cut], tls=tls, lock=Basic()) as source:
         result = copied(stage, repository, source)
         assert source.count("GET blob") == 4
@@ -168,7 +124,7 @@ def test_tls_that_breaks_in_the_middle_of_every_request_is_no_success(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     cut = Fault("GET *", Cut(10, CLOSE, UNTIL_CLOSE), None)
-    tls = certificate(authority, HOST)
+    tls = certificate(authority)
     with FaultyRegistry(stage.addresses[0], [cut], tls=tls, lock=Basic()) as source:
         result = copied(stage, repository, source)
     assert result.error is not None

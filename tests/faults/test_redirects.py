@@ -86,7 +86,6 @@ def test_a_body_is_never_sent_where_a_redirect_leads(
     assert stage.state(repository) == OLD.content()
 
 
-@pytest.mark.xfail(reason="missing: a download that breaks is resumed with Range")
 def test_a_download_that_breaks_behind_a_redirect_goes_on_from_the_registrys_own_url(
     stage: Stage, repository: str
 ) -> None:

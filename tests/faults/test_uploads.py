@@ -40,12 +40,11 @@ REFUSED = [
         title="DIGEST_INVALID once",
         target=[Fault("PUT upload", Status(400, body=error_body("DIGEST_INVALID")))],
         most={"target PUT upload": 3},
-        missing="a digest that the target refuses is tried once more in a new session",
     ),
     Row(
         title="DIGEST_INVALID for ever",
         target=[Fault("PUT upload", Status(400, body=error_body("DIGEST_INVALID")), ALWAYS)],
-        error=RegistryError,
+        error=ContentMismatch,
         says="DIGEST_INVALID",
         most={"target PUT upload": 2},
     ),
