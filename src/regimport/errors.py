@@ -136,7 +136,8 @@ class RegistryError(RegimportError):
     """A registry answered that it will not or cannot do what was asked.
 
     `method` and `url` (redacted) are the request, `status` the HTTP status of the answer, `codes`
-    the registry's own error codes (OCI distribution specification, "Error codes").
+    the registry's own error codes (OCI distribution specification, "Error codes"), and `digests`
+    those that it names in their details.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class RegistryError(RegimportError):
         url: str | None = None,
         status: int | None = None,
         codes: Sequence[str] = (),
+        digests: Sequence[str] = (),
         hint: str | None = None,
         side: Side | None = None,
         registry: str | None = None,
@@ -157,6 +159,7 @@ class RegistryError(RegimportError):
         self.url = url
         self.status = status
         self.codes = tuple(codes)
+        self.digests = tuple(digests)
 
 
 class AccessDenied(RegistryError):

@@ -86,8 +86,8 @@ def test_a_new_image_costs_what_its_manifests_and_blobs_cost_and_no_more(
         counts = copying(repository, repository)
     assert counts.source == {"HEAD manifest": 1, "GET manifest": manifests, "GET blob": blobs}
     assert counts.target == {
-        # Its tag, and each manifest by its digest.
-        "HEAD manifest": 1 + manifests,
+        # Its tag, before and after, and each manifest by its digest.
+        "HEAD manifest": 2 + manifests,
         "POST upload": blobs,
         "PUT upload": blobs,
         "PUT manifest": manifests,
@@ -115,7 +115,7 @@ def test_in_one_registry_a_new_tag_costs_one_mount_a_blob_and_no_bytes(
     with _pushed(copying, IMAGES["many"](), repository) as (manifests, blobs):
         counts = copying(repository, f"{repository}/new")
     assert counts.source == {
-        "HEAD manifest": 2 + manifests,
+        "HEAD manifest": 3 + manifests,
         "GET manifest": manifests,
         "POST upload": blobs,
         "PUT manifest": manifests,

@@ -57,9 +57,13 @@ class Memory:
         yield (content[at : at + step] for at in range(start, len(content), step))
 
     def start_upload(
-        self, blob: Descriptor, *, mount_from: str | None = None
+        self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> MemoryUpload | None:
         return MemoryUpload(self, blob)
+
+    def shows(self, manifest: Manifest, reference: str) -> bool:
+        found = self.head_manifest(reference)
+        return found is not None and found.digest == manifest.digest
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         with self._lock:

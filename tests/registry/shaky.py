@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import select
 import socket
@@ -44,6 +45,15 @@ class Ways:
     largest: int | None = None
     refuses_chunks: bool = False
     least_chunk: int | None = None
+    # It says of every blob that it is there.
+    lies: bool = False
+    # So many manifests are refused, though all is there that they name; and whether what a
+    # refusal misses is named, and with which status.
+    lagging: int = 0
+    names_missing: bool = True
+    unknown_status: int = 400
+    # What HEAD says of the manifests that were put: a status, or another digest.
+    shown: list[int | str] = field(default_factory=list)
     # What PATCH answers, and whether its Range stands still.
     patched: int = 202
     frozen_range: bool = False
@@ -136,7 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._manifest()
             return
         content = self.registry.blobs.get(self.path.rpartition("/")[2])
-        if content is None:
+        if content is None and self.ways.lies:
+            self.send_response_only(200)
+            self.end_headers()
+        elif content is None:
             self._say(404)
         else:
             self._say(200, Content_Length=str(len(content)))
@@ -168,15 +181,34 @@ class _Handler(BaseHTTPRequestHandler):
             return
         digest = digest_of(raw)
         length = str(len(raw))
+        if self.command == "HEAD" and self.ways.shown:
+            shown = self.ways.shown.pop(0)
+            if isinstance(shown, int):
+                self._say(shown)
+                return
+            digest = shown
         self._say(200, Content_Type=media_type, Content_Length=length, Docker_Content_Digest=digest)
         if self.command == "GET":
             self.wfile.write(raw)
 
     def _put_manifest(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
+        missing = [one for one in _named(raw) if not self._has(one)]
+        if missing or self.ways.lagging:
+            self.ways.lagging = max(0, self.ways.lagging - 1)
+            errors = [{"code": "MANIFEST_BLOB_UNKNOWN", "detail": missing or None}]
+            if not self.ways.names_missing:
+                del errors[0]["detail"]
+            body = json.dumps({"errors": errors}).encode()
+            self._say(self.ways.unknown_status, Content_Length=str(len(body)))
+            self.wfile.write(body)
+            return
         for reference in (self.path.rpartition("/")[2], digest_of(raw)):
             self.registry.manifests[reference] = (self.headers["Content-Type"], raw)
         self._say(201)
+
+    def _has(self, digest: str) -> bool:
+        return digest in self.registry.blobs or digest in self.registry.manifests
 
     def _stall(self) -> None:
         """Say and take nothing more until the client has gone."""
@@ -220,6 +252,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._note()
+        if self.ways.lies and "mount=" in self.path:
+            self._say(201)
+            return
         name = f"s{len(self.registry.asked)}"
         self.registry.sessions[name] = bytearray()
         extra = {}
@@ -320,3 +355,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         name, _ = self._session()
         self._say(204 if self.registry.sessions.pop(name, None) is not None else 404)
+
+
+def _named(raw: bytes) -> list[str]:
+    """The digests that a manifest names."""
+    document = json.loads(raw)
+    named = [*document.get("manifests", []), *document.get("layers", [])]
+    return [one["digest"] for one in [*named, document.get("config")] if one]

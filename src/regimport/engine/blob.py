@@ -54,12 +54,17 @@ class BlobMover:
     reporter: Reporter
 
     def move(
-        self, blob: Descriptor, targets: Sequence[Target], *, mount_from: str | None = None
+        self,
+        blob: Descriptor,
+        targets: Sequence[Target],
+        *,
+        mount_from: str | None = None,
+        anew: bool = False,
     ) -> Moved:
         """Bring a blob to all of `targets`, reading it once unless something breaks.
 
         Where it does, only the targets that lack something are sent more, from where the one
-        that has least of it stands.
+        that has least of it stands. `anew` sends it even to those that claim to have it.
         """
         patience = Patience(self.retry, self.workers, self.reporter)
         reader = BlobReader(blob, self.source, patience)
@@ -67,7 +72,7 @@ class BlobMover:
         try:
             while waiting := [one for one in shipments if one.outcome is None]:
                 for shipment in waiting:
-                    shipment.open(blob, mount_from)
+                    shipment.open(blob, mount_from, anew=anew)
                 if failed := self._send(reader, [one for one in waiting if one.upload]):
                     shipment, error = max(failed, key=lambda pair: pair[0].failures)
                     patience.wait(blob, max(1, shipment.failures), error)
@@ -120,12 +125,12 @@ class _Shipment:
         assert self.upload is not None
         return self.upload.offset
 
-    def open(self, blob: Descriptor, mount_from: str | None) -> None:
+    def open(self, blob: Descriptor, mount_from: str | None, *, anew: bool) -> None:
         """Start an upload, unless one is open; it may turn out that none is needed."""
         if self.upload is not None:
             return
         try:
-            self.upload = self.target.start_upload(blob, mount_from=mount_from)
+            self.upload = self.target.start_upload(blob, mount_from=mount_from, anew=anew)
         except Exception as error:  # belongs to this target alone
             self.outcome = Outcome(error=error)
             return

@@ -77,12 +77,21 @@ class Upload(Protocol):
 class Target(Source, Protocol):
     """Where an image is written to; it can be asked what it holds already."""
 
-    def start_upload(self, blob: Descriptor, *, mount_from: str | None = None) -> Upload | None:
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
+    ) -> Upload | None:
         """Get ready to store a blob.
 
         With `mount_from`, a repository of the same registry, the blob is taken over from there
-        if the registry agrees. None: it is there now, and nothing is to be sent.
+        if the registry agrees. None: it is there now, and nothing is to be sent. `anew` does not
+        ask whether it is.
         """
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
-        """Store a manifest, byte for byte, under a tag or its digest."""
+        """Store a manifest, byte for byte, under a tag or its digest.
+
+        A `RegistryError` has the codes and the digests that the registry names.
+        """
+
+    def shows(self, manifest: Manifest, reference: str) -> bool:
+        """Ask whether a tag or a digest shows this manifest; True also where that is not told."""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from regimport.engine.blob import BlobMover, Outcome
 from regimport.engine.ends import Source
 from regimport.engine.plan import Action, Plan, Step
+from regimport.engine.publish import Publisher
 from regimport.engine.resolve import Delivery
 from regimport.engine.tally import Tally, planned_tally
 from regimport.engine.workers import Task, Workers
@@ -100,6 +101,7 @@ class _Courier:
         self._mover = mover
         self._result = result
         self._content = plan.content()
+        self._publisher = Publisher(mover, self._content, result.blob_read)
 
     def blob_tasks(self) -> Iterator[Task]:
         """Give a task for every blob that any delivery lacks."""
@@ -163,8 +165,11 @@ class _Courier:
     def _tags(self, number: int) -> _Action:
         def put_tags() -> None:
             root = self._content[self._plan.root.digest]
-            for tag in self._deliveries[number].tags or (root.digest,):
+            tags = self._deliveries[number].tags or (root.digest,)
+            for tag in tags:
                 self._put(number, root, tag)
+            for tag in tags:
+                self._confirm(number, root, tag)
 
         return put_tags
 
@@ -173,12 +178,20 @@ class _Courier:
             return
         end = self._deliveries[number].end
         try:
-            end.put_manifest(manifest, reference)
+            self._publisher.put(end, manifest, reference)
         except RegimportError as error:
             self._result.fail(number, error)
             return
         self._result.manifest_done(number)
         self._mover.reporter.tell(ManifestPut(manifest.descriptor, end.name, reference))
+
+    def _confirm(self, number: int, manifest: Manifest, reference: str) -> None:
+        if self._result.failed(number):
+            return
+        try:
+            self._publisher.confirm(self._deliveries[number].end, manifest, reference)
+        except RegimportError as error:
+            self._result.fail(number, error)
 
 
 def _before(blobs: Sequence[Step], manifests: Sequence[Step]) -> Tally:

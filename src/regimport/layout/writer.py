@@ -26,11 +26,19 @@ class Layout(LayoutReader):
         super().__init__(path)
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
 
-    def start_upload(self, blob: Descriptor, *, mount_from: str | None = None) -> BlobUpload | None:
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
+    ) -> BlobUpload | None:
         """Get ready to store a blob; None: it is there already. A layout mounts nothing."""
         del mount_from
         self._files.create()
-        return None if self.has_blob(blob) else BlobUpload(self._files, blob)
+        there = not anew and self.has_blob(blob)
+        return None if there else BlobUpload(self._files, blob)
+
+    def shows(self, manifest: Manifest, reference: str) -> bool:
+        """Tell whether a name or a digest is this manifest's."""
+        found = self.head_manifest(reference)
+        return found is not None and found.digest == manifest.digest
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.

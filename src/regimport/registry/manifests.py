@@ -22,7 +22,7 @@ from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
 from regimport.registry.access import Access
 from regimport.registry.responses import Answer, error_of
 
-__all__ = ["get_manifest", "head_manifest", "put_manifest"]
+__all__ = ["get_manifest", "head_manifest", "put_manifest", "shows"]
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 
@@ -109,6 +109,22 @@ def _is_stored(access: Access, manifest: Manifest, reference: str) -> bool:
     except RegimportError:
         return False
     return held is not None and held.digest == manifest.digest
+
+
+def shows(access: Access, manifest: Manifest, reference: str) -> bool:
+    """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+    path = f"manifests/{reference}"
+    answer = access.ask("HEAD", path, _ACCEPT)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return False
+    if not answer.ok:
+        return True
+    named = answer.headers.get("docker-content-digest", "")
+    if named.startswith(f"{manifest.digest.algorithm}:"):
+        return named == manifest.digest
+    # It does not say, or by another algorithm: the bytes do.
+    answer = access.ask("GET", path, _ACCEPT, limit=MAX_MANIFEST_BYTES)
+    return not answer.ok or answer.body == manifest.raw
 
 
 def _is_fixed(answer: Answer) -> bool:

@@ -64,6 +64,11 @@ class Repository:
         with self._access.located():
             manifests.put_manifest(self._access, manifest, reference)
 
+    def shows(self, manifest: Manifest, reference: str) -> bool:
+        """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+        with self._access.located():
+            return manifests.shows(self._access, manifest, reference)
+
     def has_blob(self, blob: Descriptor) -> bool:
         """Ask whether a blob is there, whole."""
         with self._access.located():
@@ -75,13 +80,15 @@ class Repository:
         with self._access.located(), blobs.read_blob(self._access, blob, start) as pieces:
             yield pieces
 
-    def start_upload(self, blob: Descriptor, *, mount_from: str | None = None) -> BlobUpload | None:
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
+    ) -> BlobUpload | None:
         """Get ready to store a blob; None: it is there now, and nothing is to be sent.
 
         Where there is no other repository to mount from, a mount from this one asks whether the
         blob is there, and opens the upload if not, in one request.
         """
-        origin = mount_from or self._access.repository
+        origin = None if anew else mount_from or self._access.repository
         with self._access.located():
             try:
                 return uploads.start_upload(self._desk, blob, origin)

@@ -23,6 +23,7 @@ from regimport.registry.wire import Headers, WireResponse
 
 __all__ = ["Answer", "error_of", "read_answer", "retry_after"]
 
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 # What is kept of an error's body: enough for any message, too little to hurt.
 _ERROR_BYTES = 64 * 1024
 
@@ -83,6 +84,7 @@ def error_of(answer: Answer) -> RegimportError:
         url=path,
         status=answer.status,
         codes=codes,
+        digests=_DIGEST.findall(answer.body.decode("utf-8", "replace")) if codes else (),
         hint=hint,
     )
 

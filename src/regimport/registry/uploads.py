@@ -64,7 +64,7 @@ def _opened(
     desk: Desk, blob: Descriptor, ticket: Ticket | None, mount_from: str | None
 ) -> BlobUpload | None:
     access = desk.access
-    own = mount_from in {None, access.repository}
+    own = mount_from == access.repository
     if ticket is not None and ticket.place is not None and own:
         if has_blob(access, blob):
             return None

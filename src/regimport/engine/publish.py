@@ -1,0 +1,103 @@
+"""Manifests on their way into a target: put, with what is missing under them, and looked at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from regimport.engine.blob import BlobMover
+from regimport.engine.ends import Target
+from regimport.errors import ContentMismatch, RegimportError, RegistryError, Side
+from regimport.events import Retrying
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.manifest import Manifest
+from regimport.models.mediatype import is_foreign_layer
+
+__all__ = ["Publisher"]
+
+# How a registry says that something under a manifest is not there (OCI distribution
+# specification, "Error codes"; the last one is said of an index's manifests).
+_LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+_PUTS = 3
+# How long to wait, in seconds, before a tag that shows something else is looked at once more.
+_SECOND_LOOK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Puts manifests; `content` are those that were read, `read` counts bytes of the source."""
+
+    mover: BlobMover
+    content: Mapping[Digest, Manifest]
+    read: Callable[[int], None]
+
+    def put(self, end: Target, manifest: Manifest, reference: str) -> None:
+        """Put a manifest under a tag or its digest.
+
+        A target that misses something under it is given a moment, and what it lacks; in the end
+        also what it has claimed to have.
+        """
+        for number in range(1, _PUTS + 1):
+            try:
+                end.put_manifest(manifest, reference)
+            except RegistryError as error:
+                if number == _PUTS or not _LACKING.intersection(error.codes):
+                    raise
+                self._wait(reference, number, error)
+                self._mend(end, manifest, frozenset(error.digests), believe=number == 1)
+            else:
+                return
+
+    def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
+        """Make sure that the target shows what was put; raises `ContentMismatch` if it does not."""
+        if end.shows(manifest, reference):
+            return
+        self.mover.workers.pause(_SECOND_LOOK)
+        if end.shows(manifest, reference):
+            return
+        raise ContentMismatch(
+            f"{reference} at {end.name} does not show the manifest that was put there",
+            expected=manifest.digest,
+            got="another manifest, or none",
+            hint="somebody else may have set the tag meanwhile; run the copy again to set it",
+        ).located(Side.TARGET, end.name)
+
+    def _wait(self, reference: str, attempt: int, error: RegistryError) -> None:
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        delay = self.mover.retry.delay(attempt + 1, jitter=jitter)
+        what = f"manifest {reference}"
+        self.mover.reporter.tell(Retrying(Side.TARGET, what, str(error), attempt, _PUTS, delay))
+        self.mover.workers.pause(delay)
+
+    def _mend(
+        self, end: Target, manifest: Manifest, named: frozenset[str], *, believe: bool
+    ) -> None:
+        """Send what is missing under a manifest; unless it is to be believed, what it names too.
+
+        A target that names nothing, and claims to have all, is sent all.
+        """
+        blobs = {blob.digest: blob for blob in manifest.blobs()}
+        children = {child.digest: child for child in manifest.manifests}
+        if believe:
+            missing = {digest for digest, blob in blobs.items() if not end.has_blob(blob)} | {
+                digest for digest in children if end.head_manifest(digest) is None
+            }
+        else:
+            everything = blobs.keys() | children.keys()
+            missing = {digest for digest in everything if digest in named} or everything
+        for digest in missing & blobs.keys():
+            self._send(end, blobs[digest])
+        for digest in missing & children.keys():
+            child = self.content.get(digest) or self.mover.source.get_manifest(digest)
+            self.put(end, child, digest)
+
+    def _send(self, end: Target, blob: Descriptor) -> None:
+        if is_foreign_layer(blob.media_type) and not self.mover.source.has_blob(blob):
+            return
+        moved = self.mover.move(blob, [end], anew=True)
+        self.read(moved.bytes_read)
+        for outcome in moved.outcomes:
+            if isinstance(outcome.error, RegimportError):
+                raise outcome.error
