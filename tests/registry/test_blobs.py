@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regimport.errors import ContentMismatch, NotFound, RegistryError, Side
+from regimport.errors import ContentMismatch, NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob, read_blob
@@ -25,11 +25,6 @@ def _read(sessions: Sessions, reply: Reply) -> bytes:
 
 def test_a_blob_is_read_as_it_is(sessions: Sessions) -> None:
     assert _read(sessions, Reply(200, {}, _CONTENT)) == _CONTENT
-
-
-def test_a_blob_that_was_compressed_on_the_way_is_an_error(sessions: Sessions) -> None:
-    with pytest.raises(RegistryError, match="Content-Encoding gzip"):
-        _read(sessions, Reply(200, {"Content-Encoding": "gzip"}, _CONTENT))
 
 
 def test_a_blob_of_another_length_is_a_mismatch_before_it_is_read(sessions: Sessions) -> None:

@@ -11,6 +11,7 @@ from regimport.errors import ContentMismatch, RegistryError, Side
 from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
 from regimport.registry.access import Access
+from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of
 
@@ -55,7 +56,7 @@ def read_blob(access: Access, blob: Descriptor, start: int = 0) -> Iterator[Iter
         if pieces is None:
             stack.close()
             head, whole = stack.enter_context(access.session.stream(_get(access, blob)))
-            _check_whole(head, blob)
+            whole = _checked(head, blob, whole)
             pieces = _without(start, whole) if start else whole
         yield pieces
 
@@ -71,8 +72,7 @@ def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Ite
         raise
     if head.status == HTTPStatus.PARTIAL_CONTENT:
         return pieces if _is_rest(head, blob, start) else None
-    _check_whole(head, blob)
-    return _without(start, pieces)
+    return _without(start, _checked(head, blob, pieces))
 
 
 def _get(access: Access, blob: Descriptor, headers: Mapping[str, str] = _PLAIN) -> Request:
@@ -93,15 +93,10 @@ def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
     )
 
 
-def _check_whole(head: Answer, blob: Descriptor) -> None:
-    coding = head.headers.get("content-encoding", "identity")
-    if coding != "identity":
-        raise RegistryError(
-            f"blob {blob.digest} was served with Content-Encoding {safe_text(coding, 40)}, "
-            "which was not asked for",
-            hint="a proxy on the way compresses; let it pass registry traffic untouched",
-            status=head.status,
-        )
+def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Give a whole blob as it is; raises `ContentMismatch` where its length tells otherwise."""
+    if is_encoded(head, blob):
+        return decoded(head, blob, pieces)
     length = head.headers.get("content-length")
     if length is not None and length != str(blob.size):
         raise ContentMismatch(
@@ -110,6 +105,7 @@ def _check_whole(head: Answer, blob: Descriptor) -> None:
             expected=f"{blob.size} bytes",
             got=f"{safe_text(length, 20)} bytes",
         )
+    return pieces
 
 
 def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:

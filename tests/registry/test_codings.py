@@ -1,0 +1,65 @@
+"""Blobs that come encoded, though nobody asked for that."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+
+from regimport.errors import BrokenTransfer, RegistryError
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.registry.codings import decoded, is_encoded
+from regimport.registry.responses import Answer
+from regimport.registry.wire import Headers
+
+CONTENT = b"".join(number.to_bytes(4, "big") for number in range(100_000))
+BLOB = Descriptor("application/octet-stream", Digest.of(CONTENT), len(CONTENT))
+
+
+def _head(coding: str | None, length: int | None) -> Answer:
+    fields = {"Content-Encoding": coding, "Content-Length": None if length is None else str(length)}
+    given = [(name, value) for name, value in fields.items() if value is not None]
+    return Answer("GET", "https://r.example/v2/a/blobs/x", 200, Headers(given))
+
+
+@pytest.mark.parametrize(
+    ("coding", "length", "encoded"),
+    [
+        (None, None, False),
+        ("identity", None, False),
+        ("gzip", None, True),
+        ("GZIP", len(CONTENT) - 1, True),
+        # As long as the blob itself: storage that labels what is gzip already.
+        ("gzip", len(CONTENT), False),
+    ],
+)
+def test_a_body_is_encoded_if_it_says_so_and_is_not_as_long_as_the_blob(
+    coding: str | None, length: int | None, encoded: bool
+) -> None:
+    assert is_encoded(_head(coding, length), BLOB) is encoded
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_gzip_is_undone_whatever_pieces_it_comes_in(size: int) -> None:
+    packed = gzip.compress(CONTENT)
+    pieces = (packed[at : at + size] for at in range(0, len(packed), size))
+    assert b"".join(decoded(_head("gzip", None), BLOB, pieces)) == CONTENT
+
+
+def test_a_bomb_is_undone_a_piece_at_a_time() -> None:
+    bomb = zlib.compressobj(wbits=31)
+    packed = bomb.compress(bytes(50_000_000)) + bomb.flush()
+    first = next(decoded(_head("gzip", None), BLOB, iter([packed])))
+    assert len(first) <= 256 * 1024
+
+
+def test_what_is_no_gzip_may_come_right_the_next_time() -> None:
+    with pytest.raises(BrokenTransfer, match="is none"):
+        list(decoded(_head("gzip", None), BLOB, iter([CONTENT])))
+
+
+def test_another_coding_is_refused_by_its_name() -> None:
+    with pytest.raises(RegistryError, match="Content-Encoding br"):
+        decoded(_head("br", None), BLOB, iter([CONTENT]))
