@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from regimport.engine.ends import Source
@@ -83,7 +83,15 @@ class BlobReader:
             return
         verifier = self._verifier(start)
         unwanted = start - verifier.received
-        pieces = self._unbroken(verifier.received)
+        # Closed here: a traceback may keep this generator, and with it a connection.
+        with closing(self._unbroken(verifier.received)) as pieces:
+            yield from self._checked(verifier, pieces, unwanted)
+
+    def _checked(
+        self, verifier: Verifier, pieces: Iterator[bytes], unwanted: int
+    ) -> Iterator[bytes]:
+        """Hash what comes, and give what follows the first `unwanted` bytes."""
+        blob = self._blob
         for piece in pieces:
             if self._patience.workers.stop.is_set():
                 raise Interrupted
@@ -124,7 +132,7 @@ class BlobReader:
             self._marks = self._marks[::2]
             self._interval *= 2
 
-    def _unbroken(self, position: int) -> Iterator[bytes]:
+    def _unbroken(self, position: int) -> Generator[bytes, None, None]:
         """Give the bytes from `position` on, asking for the rest as often as they break off."""
         failures = 0
         while True:

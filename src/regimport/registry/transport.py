@@ -193,9 +193,14 @@ class _Connection:
         self._socket.settimeout(request.clocks.read)
         with _mapped(ReadError, ReadTimeout):
             answer = self._http.getresponse()
-        _check_framing(answer)
-        if self._forwarder is not None:
-            _check_forwarded(answer, self._forwarder)
+        try:
+            _check_framing(answer)
+            if self._forwarder is not None:
+                _check_forwarded(answer, self._forwarder)
+        except TransportError:
+            # An answer that ends its connection has that for itself.
+            answer.close()
+            raise
         return answer
 
     def _send_head(self, request: WireRequest, target: str, body: bytes) -> None:
