@@ -217,9 +217,13 @@ class BrokenTransfer(Unreachable):
 
 
 class ContentMismatch(RegimportError):
-    """A digest or a size is not what it must be: exit code 7."""
+    """A digest or a size is not what it must be: exit code 7.
+
+    `lasting` says that asking again would not help.
+    """
 
     exit_code = 7
+    lasting: bool = False
 
     def __init__(
         self,

@@ -104,7 +104,8 @@ class BlobReader:
             if verifier.complete:
                 last = bytes(wanted)
                 with self._at_source():
-                    _expect_end(blob, pieces)
+                    if any(pieces):
+                        raise verifier.too_long("more")
                     verifier.check()
                 if last:
                     yield last
@@ -167,13 +168,3 @@ class BlobReader:
         except ContentMismatch as error:
             error.located(self._side, self._source.name)
             raise
-
-
-def _expect_end(blob: Descriptor, pieces: Iterator[bytes]) -> None:
-    for piece in pieces:
-        if piece:
-            raise ContentMismatch(
-                f"{blob.digest} is longer than the {blob.size} bytes its descriptor says",
-                expected=f"{blob.size} bytes",
-                got="more",
-            )

@@ -98,13 +98,19 @@ class Verifier:
         """Take the next bytes in; raises `ContentMismatch` once there are more than `size`."""
         self.received += len(data)
         if self.received > self.size:
-            raise ContentMismatch(
-                f"{self.digest} is longer than the {self.size} bytes its descriptor says",
-                expected=f"{self.size} bytes",
-                got=f"at least {self.received} bytes",
-            )
+            raise self.too_long(f"at least {self.received} bytes")
         if not self.unseen:
             self._hasher.update(data)
+
+    def too_long(self, got: str) -> ContentMismatch:
+        """Give the error of a stream that has more bytes than it should."""
+        error = ContentMismatch(
+            f"{self.digest} is longer than the {self.size} bytes its descriptor says",
+            expected=f"{self.size} bytes",
+            got=got,
+        )
+        error.lasting = True
+        return error
 
     def check(self) -> None:
         """Raise `ContentMismatch` unless all bytes came and, if seen, hash to the digest."""

@@ -72,7 +72,11 @@ def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Ite
         raise
     if head.status == HTTPStatus.PARTIAL_CONTENT:
         return pieces if _is_rest(head, blob, start) else None
-    return _without(start, _checked(head, blob, pieces))
+    try:
+        whole = _checked(head, blob, pieces)
+    except (ContentMismatch, RegistryError):
+        return None
+    return _without(start, whole)
 
 
 def _get(access: Access, blob: Descriptor, headers: Mapping[str, str] = _PLAIN) -> Request:

@@ -14,7 +14,7 @@ from regimport.registry.wire import ProtocolError, TransportError, TransportTime
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["RETRYABLE", "Transient", "repeat", "unreachable"]
+__all__ = ["RETRYABLE", "Transient", "final_error", "repeat", "unreachable"]
 
 _T = TypeVar("_T")
 
@@ -89,7 +89,7 @@ def _again(
     try:
         return retrying(next_attempt)
     except Transient as last:
-        raise _final(last, policy) from last
+        raise final_error(last, policy.attempts) from last
 
 
 def unreachable(error: TransportError, registry: str) -> RegimportError | Transient:
@@ -123,10 +123,11 @@ def _failure(state: tenacity.RetryCallState) -> Transient:
     return error
 
 
-def _final(last: Transient, policy: RetryPolicy) -> RegimportError:
+def final_error(last: Transient, attempts: int) -> RegimportError:
+    """Give the error to raise once a request is not to be made again, after `attempts`."""
     error = last.error
     if isinstance(error, Unreachable):
-        error.attempts = policy.attempts
+        error.attempts = attempts
     if isinstance(error, RateLimited):
         error.retry_after = last.retry_after
     return error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -22,7 +22,7 @@ from regimport.registry.exchange import Exchange
 from regimport.registry.gate import Gate
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
-from regimport.registry.retry import RETRYABLE, Transient, repeat, unreachable
+from regimport.registry.retry import RETRYABLE, Transient, final_error, repeat, unreachable
 from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier, TransportError, WireResponse
@@ -114,7 +114,12 @@ class Session:
 
     def ask(self, request: Request) -> Answer:
         """Make a small request, again if need be, and give the answer, whatever its status."""
-        return self._repeat(lambda: self._read(request, self._open(request)), request)
+
+        def attempt() -> Answer:
+            with self._gate.passage() as mark:
+                return self._read(request, self._open(request), mark)
+
+        return self._repeat(attempt, request)
 
     @contextmanager
     def stream(self, request: Request) -> Iterator[tuple[Answer, Iterator[bytes]]]:
@@ -123,40 +128,39 @@ class Session:
         What breaks while its pieces are read is raised as `BrokenTransfer`.
         """
 
-        def attempt() -> WireResponse:
-            response = self._open(request)
-            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                # Not read: some say that its body is as long as the blob, and it is not.
-                response.close()
-                url = response.request.url
-                raise error_of(Answer(request.method, url, response.status, response.headers))
-            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-                raise error_of(self._read(request, response))
-            return response
+        def attempt() -> tuple[WireResponse, ExitStack]:
+            with ExitStack() as stack:
+                mark = stack.enter_context(self._gate.passage())
+                response = self._open(request)
+                self._check_large(request, response, mark)
+                stack.callback(response.close)
+                return response, stack.pop_all()
 
-        response = self._repeat(attempt, request)
-        try:
+        response, stack = self._repeat(attempt, request)
+        with stack:
             url = response.request.url
             head = Answer(request.method, url, response.status, response.headers)
             yield head, self._pieces(response)
-        finally:
-            response.close()
 
     def send(self, request: Request) -> Answer:
         """Make a request with a streaming body, once, and give the answer, whatever its status.
 
-        Raises `BrokenTransfer` where the connection breaks, and whatever the body raises.
+        Raises `BrokenTransfer` where the connection breaks, the answer's error where it asks for
+        more patience than there is, and whatever the body raises.
         """
-        try:
-            response = self._open(request)
-            with _closing(response):
-                url = response.request.url
-                return read_answer(request.method, url, response, request.limit)
-        except (TransportError, Transient) as error:
-            raise self._broken(error) from error
+        with self._gate.passage(room=False) as mark:
+            try:
+                response = self._open(request)
+                with _closing(response):
+                    url = response.request.url
+                    answer = read_answer(request.method, url, response, request.limit)
+            except (TransportError, Transient) as error:
+                raise self._broken(error) from error
+            if answer.status in RETRYABLE:
+                self._patience(answer, mark)
+            return answer
 
     def _open(self, request: Request) -> WireResponse:
-        self._gate.wait()
         started = time.monotonic()
         response = self._exchange.open(request)
         if request.content is None:
@@ -164,7 +168,18 @@ class Session:
             self.round_trip = took if self.round_trip is None else min(self.round_trip, took)
         return response
 
-    def _read(self, request: Request, response: WireResponse) -> Answer:
+    def _check_large(self, request: Request, response: WireResponse, mark: int) -> None:
+        """Raise the error of an answer that is not what was asked for."""
+        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # Not read: some say that its body is as long as the blob, and it is not.
+            response.close()
+            url = response.request.url
+            raise error_of(Answer(request.method, url, response.status, response.headers))
+        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise error_of(self._read(request, response, mark))
+        self._gate.good()
+
+    def _read(self, request: Request, response: WireResponse, mark: int | None = None) -> Answer:
         """Read an answer whole; raises `Transient` where another try may go better."""
         try:
             with _closing(response):
@@ -173,14 +188,23 @@ class Session:
         except TransportError as error:
             raise unreachable(error, self.registry) from error
         if answer.status in RETRYABLE:
-            raise self._not_now(answer)
+            raise self._not_now(answer, mark)
+        self._gate.good()
         return answer
 
-    def _not_now(self, answer: Answer) -> Transient:
+    def _not_now(self, answer: Answer, mark: int | None) -> Transient:
         wait = retry_after(answer.headers, time.time())
         if wait is not None and wait <= self._policy.max_wait:
             self._gate.hold(wait)
+        if mark is not None and (wait or answer.status == HTTPStatus.TOO_MANY_REQUESTS):
+            self._gate.crowded(mark)
         return Transient(error_of(answer), wait)
+
+    def _patience(self, answer: Answer, mark: int) -> None:
+        """Let the registry have the pause it asks for; raises its error if that is too long."""
+        failure = self._not_now(answer, mark)
+        if failure.retry_after is not None and failure.retry_after > self._policy.max_wait:
+            raise final_error(failure, attempts=1)
 
     def _pieces(self, response: WireResponse) -> Iterator[bytes]:
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from regimport.errors import RegimportError, RegistryError
+from regimport.errors import Interrupted, RateLimited, RegimportError, RegistryError
 from regimport.models.descriptor import Descriptor
 from regimport.registry.access import Access
 from regimport.registry.blobs import has_blob
@@ -78,7 +78,8 @@ def _opened(
         # A registry that says yes to a question it did not understand has nothing.
         if mounted and (mount_from != access.repository or has_blob(access, blob)):
             return None
-        if answer is not None and answer.status == HTTPStatus.ACCEPTED:
+        placed = answer is not None and answer.headers.get("location", "").strip()
+        if answer is not None and answer.status == HTTPStatus.ACCEPTED and placed:
             return _begun(desk, blob, ticket, answer)
     answer = access.insist("POST", _UPLOADS)
     if answer.status == HTTPStatus.ACCEPTED:
@@ -119,6 +120,8 @@ def _ask_mount(access: Access, blob: Descriptor, mount_from: str) -> Answer | No
     query = urlencode({"mount": blob.digest, "from": mount_from})
     try:
         return wider.ask("POST", f"{_UPLOADS}?{query}")
+    except (RateLimited, Interrupted):
+        raise
     except RegimportError:
         return None
 
