@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
@@ -17,6 +19,7 @@ from regimport.errors import InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
+from regimport.network import Tls, host_name
 from regimport.options import CopyOptions
 from regimport.registry.dial import Dialer
 from regimport.registry.endpoint import endpoint_of
@@ -32,6 +35,11 @@ from regimport.registry.wire import Carrier
 
 if TYPE_CHECKING:
     from regimport.state.uploads import SavedUploads
+
+_OURS = "REGIMPORT_"
+# A mirror is there to be faster: one that keeps failing, or asks for more seconds, is not.
+_MIRROR_ATTEMPTS = 2
+_MIRROR_WAIT = 10.0
 
 __all__ = ["Ends", "sign_in"]
 
@@ -169,7 +177,15 @@ class Ends:
 
             return LayoutReader(reference.path)
         session = self._session(side, reference.registry)
-        return Repository(session, reference.repository, only_read=True)
+        repository = Repository(session, reference.repository, only_read=True)
+        mirrors = self._options.network.of(reference.registry).mirrors
+        if not mirrors or side is not Side.SOURCE:
+            return repository
+        # Imported where there are any: most registries have none.
+        from regimport.registry.mirror import Mirrored  # noqa: PLC0415
+
+        copies = [self._mirror(url, reference.repository) for url in mirrors]
+        return Mirrored(repository, copies, lambda text: self._reporter.tell(Warned(text)))
 
     def goal(
         self, reference: Reference | LayoutReference, source: Reference | LayoutReference
@@ -201,6 +217,41 @@ class Ends:
                 hint="pip install 'regimport[aws]'",
             ) from error
         return partial(create_repository, registry, reference.repository)
+
+    def _mirror(self, url: str, repository: str) -> Repository:
+        """Open a repository at a mirror; the path of its URL stands before the name."""
+        session = self._sessions.get((Side.SOURCE, url))
+        if session is None:
+            session = self._sessions[Side.SOURCE, url] = self._mirror_session(url)
+        path = urlsplit(url).path.strip("/")
+        return Repository(session, f"{path}/{repository}" if path else repository, only_read=True)
+
+    def _mirror_session(self, url: str) -> Session:
+        """Open a session with a mirror, which is told nothing that is for the registry."""
+        parts = urlsplit(url)
+        host, options = parts.netloc, self._options
+        network = options.network
+        settings = network.of(host)
+        served = replace(settings, endpoint=settings.endpoint or f"{parts.scheme}://{host}")
+        retry = replace(
+            options.retry,
+            attempts=min(options.retry.attempts, _MIRROR_ATTEMPTS),
+            max_wait=min(options.retry.max_wait, _MIRROR_WAIT),
+        )
+        registries = {**network.registries, host_name(host): served}
+        network = replace(network, registries=registries, source=Tls(), target=Tls())
+        environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
+        keychain = Keychain(
+            {}, lambda text: self._reporter.tell(Warned(text)), environ, options.authfile
+        )
+        return open_session(
+            host,
+            Side.SOURCE,
+            replace(options, retry=retry, network=network),
+            partial(keychain.find, Side.SOURCE, host),
+            self._reporter,
+            self._stop,
+        )
 
     def _session(self, side: Side, registry: str) -> Session:
         session = self._sessions.get((side, registry))

@@ -40,10 +40,15 @@ class DockerRegistry:
     """A docker-registry process on loopback, and what it was asked."""
 
     def __init__(
-        self, root: Path, *, http: Mapping[str, object], auth: Mapping[str, object]
+        self,
+        root: Path,
+        *,
+        http: Mapping[str, object],
+        auth: Mapping[str, object],
+        upstream: str | None = None,
     ) -> None:
         self.root = root
-        self._http, self._auth = http, auth
+        self._http, self._auth, self._upstream = http, auth, upstream
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._markers = 0
@@ -97,6 +102,8 @@ class DockerRegistry:
         }
         if self._auth:
             settings["auth"] = self._auth
+        if self._upstream is not None:
+            settings["proxy"] = {"remoteurl": self._upstream}
         # JSON is YAML.
         config = self.root.parent / f"{self.root.name}.yml"
         config.write_text(json.dumps(settings))
@@ -154,6 +161,16 @@ def trust_anything() -> ssl.SSLContext:
 @contextmanager
 def plain_registry(folder: Path, name: str = "plain") -> Iterator[DockerRegistry]:
     registry = DockerRegistry(_storage(folder, name), http={}, auth={})
+    try:
+        yield registry
+    finally:
+        registry.stop()
+
+
+@contextmanager
+def pull_through_cache(folder: Path, upstream: str) -> Iterator[DockerRegistry]:
+    """One that keeps what it is asked for, and reads it from `upstream`, as a mirror does."""
+    registry = DockerRegistry(_storage(folder, "cache"), http={}, auth={}, upstream=upstream)
     try:
         yield registry
     finally:
