@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from regimport.connect import sign_in
 from regimport.credentials.keychain import Explanation, Keychain
 from regimport.credentials.store import Store
 from regimport.errors import InvalidReference, Side
@@ -12,6 +11,7 @@ from regimport.events import Reporter, Silent, Warned
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference, parse_end, registry_of
 from regimport.options import CopyOptions
+from regimport.sessions import sign_in
 
 __all__ = ["explain", "login", "logout"]
 

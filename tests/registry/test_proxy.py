@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import trustme
 
-from regimport.connect import open_session
 from regimport.errors import AccessDenied, InvalidOptions, RegimportError, Side, Unreachable
 from regimport.events import Event
 from regimport.models.credential import Credential
@@ -20,6 +19,7 @@ from regimport.network import Network, Tls
 from regimport.options import CopyOptions
 from regimport.registry.proxy import Proxies, Proxy
 from regimport.registry.request import Request
+from regimport.sessions import open_session
 from registry.conftest import IMPATIENT
 from registry.peers import Asked, Line, Reply, peer, web
 from support.proxy import RecorderProxy

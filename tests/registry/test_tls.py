@@ -13,13 +13,13 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization as form
 
-from regimport.connect import open_session
 from regimport.errors import InvalidConfig, Side, Unreachable
 from regimport.events import Event, Warned
 from regimport.network import Network, RegistrySettings, Tls
 from regimport.options import CopyOptions
 from regimport.registry import tls
 from regimport.registry.request import Request
+from regimport.sessions import open_session
 from registry.conftest import IMPATIENT
 from registry.peers import Line, Peer, peer
 
