@@ -1,19 +1,35 @@
-"""Logging in and out, and telling which credentials count."""
+"""Logging in and out, and telling which credentials count and what they still allow."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
+from regimport.connect import Ends
 from regimport.credentials.keychain import Explanation, Keychain
 from regimport.credentials.store import Store
-from regimport.errors import InvalidReference, Side
+from regimport.errors import InvalidReference, RegimportError, Side
 from regimport.events import Reporter, Silent, Warned
 from regimport.models.credential import Credential
-from regimport.models.reference import LayoutReference, Reference, parse_end, registry_of
+from regimport.models.mediatype import ACCEPT_MANIFESTS
+from regimport.models.ratelimit import RateLimit
+from regimport.models.reference import (
+    LayoutReference,
+    Reference,
+    parse_end,
+    registry_of,
+    with_default_tag,
+)
 from regimport.options import CopyOptions
+from regimport.registry.request import Request
+from regimport.registry.responses import error_of
+from regimport.registry.session import Session
 from regimport.sessions import sign_in
 
-__all__ = ["explain", "login", "logout"]
+__all__ = ["explain", "login", "logout", "rate_limit"]
+
+# Docker Hub's own image for this question (docs.docker.com, "Docker Hub pull usage and limits").
+_PREVIEW = {"docker.io": "docker.io/ratelimitpreview/test:latest"}
 
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
@@ -59,3 +75,47 @@ def logout(registry: str, *, options: CopyOptions = _DEFAULTS) -> bool:
     Raises `InvalidReference` and `InvalidConfig`.
     """
     return Store(options.authfile).erase(registry_of(registry))
+
+
+def rate_limit(
+    registry: str,
+    *,
+    options: CopyOptions = _DEFAULTS,
+    credential: Credential | None = None,
+    reporter: Reporter = _SILENT,
+) -> tuple[str, RateLimit | None]:
+    """Ask how many pulls a registry still allows, which costs none; gives its name and the limit.
+
+    `registry` may be a reference too: then that image is asked about. None if the registry tells
+    of no limit. Raises `InvalidReference`, and what `copy` raises for its source.
+    """
+    host = registry_of(registry) if "/" not in registry else ""
+    named = _PREVIEW.get(host) if host else registry
+    place = with_default_tag(parse_end(named)) if named else None
+    if isinstance(place, LayoutReference):
+        raise InvalidReference(f"{registry!r} is a folder, which has no limit")
+    keychain = Keychain(
+        {Side.SOURCE: credential},
+        lambda message: reporter.tell(Warned(message)),
+        authfile=options.authfile,
+    )
+    with Ends(options, keychain, reporter, threading.Event()) as ends:
+        if place is None:
+            return host, RateLimit.of(_ask(ends.session(Side.SOURCE, host), Request("GET", "")))
+        session = ends.session(Side.SOURCE, place.registry)
+        path = f"{place.repository}/manifests/{place.digest or place.tag}"
+        scopes = (f"repository:{place.repository}:pull",)
+        headers = {"Accept": ACCEPT_MANIFESTS}
+        try:
+            return place.registry, RateLimit.of(
+                _ask(session, Request("HEAD", path, scopes, headers))
+            )
+        except RegimportError as error:
+            raise error.located(Side.SOURCE, place.name) from error
+
+
+def _ask(session: Session, request: Request) -> Mapping[str, str]:
+    answer = session.ask(request)
+    if not answer.ok:
+        raise error_of(answer)
+    return answer.headers

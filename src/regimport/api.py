@@ -105,7 +105,15 @@ def deliver(
         plan, result = None, None
         if sent:
             ahead = ends.ahead(connections_ahead(root, workers.jobs, ends.round_trip))
-            plan = make_plan(end, root, sent, workers, exact=options.dry_run, ahead=ahead)
+            plan = make_plan(
+                end,
+                root,
+                sent,
+                workers,
+                exact=options.dry_run,
+                ahead=ahead,
+                expect=ends.foresee(origin),
+            )
             check_limits(plan.graph, options.limits)
             _pace(workers, ends, options)
             if not options.dry_run:
@@ -123,6 +131,8 @@ def deliver(
         plan=plan,
         jobs=workers.jobs,
         round_trip=ends.round_trip,
+        pulls=ends.quota(origin).pulls,
+        rate_limit=ends.quota(origin).limit,
     )
 
 

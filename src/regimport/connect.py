@@ -17,6 +17,7 @@ from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Warned
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
+from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
 from regimport.registry.tokens import Keys
@@ -69,6 +70,33 @@ class Ends:
         known = [session.round_trip for session in self._sessions.values()]
         return max((seconds for seconds in known if seconds is not None), default=None)
 
+    def quota(self, reference: Reference | LayoutReference) -> Quota:
+        """Give what was spent at the source, and what is left there."""
+        registry = reference.registry if isinstance(reference, Reference) else ""
+        session = self._sessions.get((Side.SOURCE, registry))
+        return Quota() if session is None else session.quota
+
+    def foresee(self, reference: Reference | LayoutReference) -> Callable[[int], None]:
+        """Give what warns, once, where more pulls are to be spent at the source than are left."""
+        quota, warned = self.quota(reference), threading.Event()
+        mirrored = isinstance(reference, LayoutReference) or bool(
+            self._options.network.of(reference.registry).mirrors
+        )
+
+        def expect(pulls: int) -> None:
+            left = None if quota.limit is None else quota.limit.remaining
+            if mirrored or left is None or pulls <= left or warned.is_set():
+                return
+            warned.set()
+            self._reporter.tell(
+                Warned(
+                    f"this takes {pulls} more pulls at {reference.name}, but there are "
+                    f"{quota.limit}; log in for more, wait, or name a mirror"
+                )
+            )
+
+        return expect
+
     def ahead(self, connections: int) -> list[Callable[[], None]]:
         """Give what opens more connections, so that each side has so many; never raises."""
         sessions = list(self._sessions.values())
@@ -76,7 +104,7 @@ class Ends:
 
     def repository(self, reference: Reference, side: Side) -> Repository:
         """Open a repository at a registry."""
-        session = self._session(side, reference.registry)
+        session = self.session(side, reference.registry)
         create = self._creation(reference) if side is Side.TARGET else None
         return Repository(session, reference.repository, create, self._saved_uploads)
 
@@ -97,7 +125,7 @@ class Ends:
             from regimport.layout.reader import LayoutReader  # noqa: PLC0415
 
             return LayoutReader(reference.path)
-        session = self._session(side, reference.registry)
+        session = self.session(side, reference.registry)
         repository = Repository(session, reference.repository, only_read=True)
         mirrors = self._options.network.of(reference.registry).mirrors
         if not mirrors or side is not Side.SOURCE:
@@ -149,7 +177,8 @@ class Ends:
         path = urlsplit(url).path.strip("/")
         return Repository(session, f"{path}/{repository}" if path else repository, only_read=True)
 
-    def _session(self, side: Side, registry: str) -> Session:
+    def session(self, side: Side, registry: str) -> Session:
+        """Give the session with a registry for one side."""
         session = self._sessions.get((side, registry))
         if session is None:
             self._keychain.check(side, registry)

@@ -380,7 +380,7 @@ def test_an_untrusted_certificate_is_no_reason_to_go_on(
     ended = program("copy", f"{tls_process.address}/{repository}:1", f"{target.address}/x")
     assert ended.code == 6
     assert "certificate" in ended.err
-    assert "SSL_CERT_FILE" in ended.err
+    assert "--target-ca-file" in ended.err
 
 
 def test_tokens_are_asked_for_with_the_scopes_that_are_needed(

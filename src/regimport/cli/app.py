@@ -67,6 +67,7 @@ def _program() -> None:
         digest,
         inspect,
         login,
+        ratelimit,
         schema,
         serve,
         tags,
@@ -103,6 +104,7 @@ def _program() -> None:
         digest.digest,
         login.login,
         login.logout,
+        ratelimit.ratelimit,
         serve.serve,
         schema.schema,
     ):

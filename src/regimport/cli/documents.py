@@ -12,8 +12,15 @@ from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, TargetReport
 from regimport.errors import RegimportError, RegistryError
 from regimport.models.descriptor import Descriptor
+from regimport.models.ratelimit import RateLimit
 
-__all__ = ["DOCUMENTS", "InspectionDocument", "ReportDocument", "VerificationDocument"]
+__all__ = [
+    "DOCUMENTS",
+    "InspectionDocument",
+    "RateLimitAnswer",
+    "ReportDocument",
+    "VerificationDocument",
+]
 
 SCHEMA_VERSION: Literal["1"] = "1"
 
@@ -166,6 +173,42 @@ class VerificationDocument(_Document):
         )
 
 
+class RateLimitDocument(_Document):
+    """How many pulls a registry still allows."""
+
+    limit: int | None = Field(description="Pulls in a window.")
+    remaining: int | None = Field(description="What is left of them.")
+    window_seconds: int | None
+    source: str | None = Field(description="Whom the limit is for: an address, or an account.")
+    source_kind: Literal["address", "account"] | None
+
+    @classmethod
+    def of(cls, found: RateLimit) -> RateLimitDocument:
+        """Put a limit into its document."""
+        kind: Literal["address", "account"] = "address" if found.by_address else "account"
+        return cls(
+            limit=found.limit,
+            remaining=found.remaining,
+            window_seconds=found.window,
+            source=found.source,
+            source_kind=None if found.source is None else kind,
+        )
+
+
+class RateLimitAnswer(_Document):
+    """What `regimport ratelimit` found."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    registry: str
+    rate_limit: RateLimitDocument | None = Field(description="null if the registry tells none.")
+
+    @classmethod
+    def of(cls, registry: str, found: RateLimit | None) -> RateLimitAnswer:
+        """Put what was found into its document."""
+        told = None if found is None else RateLimitDocument.of(found)
+        return cls(schema_version=SCHEMA_VERSION, registry=registry, rate_limit=told)
+
+
 class StepDocument(_Document):
     """One manifest or blob of a plan."""
 
@@ -206,6 +249,12 @@ class ReportDocument(_Document):
     round_trip_seconds: float | None = Field(
         description="The shortest answer of the slower side; `jobs` is chosen for it."
     )
+    pulls: int = Field(
+        description="Manifests got from the source's registry; Docker Hub counts each as a pull."
+    )
+    rate_limit: RateLimitDocument | None = Field(
+        description="What the source's registry says is left; null if it says nothing."
+    )
     exit_code: int = Field(description="What the command exits with.")
     targets: list[TargetDocument]
     error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
@@ -223,6 +272,10 @@ class ReportDocument(_Document):
             duration_seconds=round(report.duration, 3),
             jobs=report.jobs,
             round_trip_seconds=None if report.round_trip is None else round(report.round_trip, 4),
+            pulls=report.pulls,
+            rate_limit=(
+                None if report.rate_limit is None else RateLimitDocument.of(report.rate_limit)
+            ),
             exit_code=report.exit_code,
             targets=[_target(report, target) for target in report.targets],
             error=None,
@@ -241,6 +294,8 @@ class ReportDocument(_Document):
             duration_seconds=0.0,
             jobs=0,
             round_trip_seconds=None,
+            pulls=0,
+            rate_limit=None,
             exit_code=error.exit_code,
             targets=[],
             error=ErrorDocument.of(error),
@@ -321,6 +376,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "report": ReportDocument,
     "inspection": InspectionDocument,
     "verification": VerificationDocument,
+    "ratelimit": RateLimitAnswer,
 }
 
 

@@ -19,14 +19,15 @@ class DocumentName(StrEnum):
     REPORT = "report"
     INSPECTION = "inspection"
     VERIFICATION = "verification"
+    RATELIMIT = "ratelimit"
     CONFIG = "config"
 
 
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), or config (the "
-        "file)."
+        help="report (of copy), inspection (of inspect), verification (of verify), "
+        "ratelimit, or config (the file)."
     ),
 ]
 

@@ -41,6 +41,9 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
             printer.error(target.error)
         else:
             printer.note(_summary(report, target))
+    if report.rate_limit is not None:
+        registry = report.source.partition("/")[0]
+        printer.note(f"{registry}: {report.pulls} pulls spent; {report.rate_limit}")
 
 
 def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:

@@ -74,6 +74,7 @@ def make_plan(
     *,
     exact: bool = False,
     ahead: Sequence[Callable[[], None]] = (),
+    expect: Callable[[int], None] = lambda _: None,
 ) -> Plan:
     """Read the image's manifests, ask the targets what they have, and decide; writes nothing.
 
@@ -81,7 +82,7 @@ def make_plan(
     unless the plan is to be `exact`: the start of each upload asks in the same request. `ahead`
     is done while the root is read.
     """
-    graph = walk(source, root, deliveries, workers, ahead)
+    graph = walk(source, root, deliveries, workers, ahead, expect)
     blobs = [_blobs(source, graph, held) for held in graph.present]
     new = [
         delivery.vacant and not held and not exact

@@ -13,6 +13,7 @@ from regimport.engine.tally import Tally, planned_tally
 from regimport.engine.transfer import Transfer
 from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
+from regimport.models.ratelimit import RateLimit
 from regimport.models.reference import LayoutReference, Reference
 
 __all__ = ["Report", "Status", "TargetReport", "target_reports"]
@@ -52,6 +53,8 @@ class Report:
 
     `plan` is what was to be done, None if every target had the image already. `jobs` is how many
     things went on at once, `round_trip` the measured time that it was chosen for, in seconds.
+    `pulls` are the manifests that were got from the source's registry, each of which some count
+    as a pull; `rate_limit` is what it says is left, None if it says nothing.
     """
 
     source: str
@@ -63,6 +66,8 @@ class Report:
     plan: Plan | None = None
     jobs: int = 1
     round_trip: float | None = None
+    pulls: int = 0
+    rate_limit: RateLimit | None = None
 
     @property
     def failures(self) -> tuple[RegimportError, ...]:

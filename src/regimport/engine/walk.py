@@ -42,13 +42,15 @@ def walk(
     deliveries: Sequence[Delivery],
     workers: Workers,
     ahead: Sequence[Callable[[], None]] = (),
+    expect: Callable[[int], None] = lambda _: None,
 ) -> Graph:
     """Read the graph under `root`, level by level, several manifests at once.
 
     A manifest that every delivery has already is not read for its own sake: registries count
     that as a pull. Indexes are, since they say what there is; without deliveries all is read.
     Raises `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for
-    content that is not what its descriptor says. `ahead` is done while the root is read.
+    content that is not what its descriptor says. `ahead` is done while the root is read;
+    `expect` is told how many manifests will be read next.
     """
     manifests: dict[Digest, Manifest] = {}
     named: dict[Digest, Descriptor] = {root.digest: root}
@@ -57,6 +59,7 @@ def walk(
     for _ in range(MAX_DEPTH):
         # What is read in any case does not wait for the targets' answers.
         surely = [child for child in level if child is root or child.media_type in INDEX_TYPES]
+        expect(len(surely))
         read = _read_and_ask(source, surely, level, deliveries, present, workers, ahead)
         ahead = ()
         others = [
@@ -65,6 +68,7 @@ def walk(
             if child not in surely
             and (not present or any(child.digest not in held for held in present))
         ]
+        expect(len(others))
         read += workers.map(lambda child: _read(source, child), others)
         manifests.update((manifest.digest, manifest) for manifest in read)
         children = [child for manifest in read for child in manifest.manifests]

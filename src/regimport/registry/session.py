@@ -20,6 +20,7 @@ from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.exchange import Exchange
 from regimport.registry.gate import Gate
+from regimport.registry.quota import Quota
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
 from regimport.registry.retry import RETRYABLE, Transient, final_error, repeat, unreachable
@@ -41,7 +42,8 @@ _T = TypeVar("_T")
 class Session:
     """Speaks with one registry for one side of a copy; its threads share it.
 
-    `round_trip` is the shortest time in which it answered so far, in seconds.
+    `round_trip` is the shortest time in which it answered so far, in seconds. `quota` is what was
+    spent of the pulls that it allows.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Session:
         self._policy = options.retry
         self._reporter = reporter
         self.round_trip: float | None = None
+        self.quota = Quota()
         self._keys = keys if isinstance(keys, Keys) else Keys(keys)
         self._gate = Gate(stop)
         carrier = transport or Transport()
@@ -163,6 +166,7 @@ class Session:
     def _open(self, request: Request) -> WireResponse:
         started = time.monotonic()
         response = self._exchange.open(request)
+        self.quota.note(request.method, request.url, response)
         if request.content is None:
             took = time.monotonic() - started
             self.round_trip = took if self.round_trip is None else min(self.round_trip, took)
