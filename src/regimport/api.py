@@ -13,7 +13,7 @@ from regimport.credentials.keychain import Keychain
 from regimport.engine.differences import Verification
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
-from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for
+from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for, most_jobs
 from regimport.engine.plan import make_plan
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
@@ -88,14 +88,15 @@ def deliver(
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
     keychain = _keychain(source_credential, target_credential, options, reporter)
+    most = _most_jobs(options, origin, *wanted)
     with (
-        Workers(options.jobs or FEWEST_JOBS) as workers,
+        _workers(options, most) as workers,
         Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
         root, current = resolve(end, _asked(origin), goals, workers)
-        _pace(workers, ends, options)
+        _pace(workers, ends, options, most)
         reporter.tell(Resolved(str(origin), root))
         standings = [
             judge(goal, root, now, no_clobber=options.no_clobber)
@@ -115,7 +116,7 @@ def deliver(
                 expect=ends.foresee(origin),
             )
             check_limits(plan.graph, options.limits)
-            _pace(workers, ends, options)
+            _pace(workers, ends, options, most)
             if not options.dry_run:
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
         reports = target_reports(wanted, goals, root, standings, sent, plan, result)
@@ -156,8 +157,9 @@ def verify(
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
     keychain = _keychain(source_credential, target_credential, options, reporter)
+    most = _most_jobs(options, origin, wanted)
     with (
-        Workers(options.jobs or FEWEST_JOBS) as workers,
+        _workers(options, most) as workers,
         Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(origin)
@@ -168,7 +170,7 @@ def verify(
                 expected=root.digest,
                 got=wanted.digest,
             ).located(Side.TARGET, wanted.name)
-        _pace(workers, ends, options)
+        _pace(workers, ends, options, most)
         tags = () if wanted.tag is None else (wanted.tag,)
         places = [Place(ends.source(wanted, Side.TARGET), Side.TARGET, tags)]
         if not target_only:
@@ -196,13 +198,14 @@ def inspect(
     """
     place = with_default_tag(parse_end(reference))
     keychain = _keychain(credential, None, options, reporter)
+    most = _most_jobs(options, place)
     with (
-        Workers(options.jobs or FEWEST_JOBS) as workers,
+        _workers(options, most) as workers,
         Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(place)
         root, _ = resolve(end, _asked(place), (), workers)
-        _pace(workers, ends, options)
+        _pace(workers, ends, options, most)
         graph = walk(end, root, (), workers)
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 
@@ -258,14 +261,22 @@ def tags(
         yield from ends.source(place).tags()
 
 
-def _workers(options: CopyOptions) -> Workers:
-    return Workers(options.jobs or FEWEST_JOBS)
+def _most_jobs(options: CopyOptions, *ends: Reference | LayoutReference) -> int:
+    """Give how much may go on at once at the ends of a copy, each repository being one."""
+    source, *targets = ends
+    places = [source, *{target.name: target for target in targets}.values()]
+    registries = [place.registry for place in places if isinstance(place, Reference)]
+    return most_jobs(registries, options.network)
 
 
-def _pace(workers: Workers, ends: Ends, options: CopyOptions) -> None:
+def _workers(options: CopyOptions, most: int) -> Workers:
+    return Workers(min(options.jobs or FEWEST_JOBS, most))
+
+
+def _pace(workers: Workers, ends: Ends, options: CopyOptions, most: int) -> None:
     """Choose how much goes on at once, unless the user has."""
     if options.jobs is None:
-        workers.widen(jobs_for(ends.round_trip))
+        workers.widen(min(jobs_for(ends.round_trip), most))
 
 
 def _keychain(

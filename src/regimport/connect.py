@@ -16,12 +16,14 @@ from regimport.engine.resolve import Goal
 from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Warned
 from regimport.models.reference import LayoutReference, Reference
+from regimport.network import host_name
 from regimport.options import CopyOptions
+from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
 from regimport.registry.tokens import Keys
-from regimport.sessions import mirror_session, open_session
+from regimport.sessions import mirror_session, open_session, pace_of
 
 if TYPE_CHECKING:
     from regimport.state.uploads import SavedUploads
@@ -44,6 +46,7 @@ class Ends:
         self._reporter = reporter
         self._stop = stop
         self._sessions: dict[tuple[Side, str], Session] = {}
+        self._paces: dict[str, Pace | None] = {}
         self._targets: dict[str, Target] = {}
         self._opening = threading.Lock()
         self._saved: SavedUploads | None = None
@@ -182,6 +185,9 @@ class Ends:
         session = self._sessions.get((side, registry))
         if session is None:
             self._keychain.check(side, registry)
+            name = host_name(registry)
+            if name not in self._paces:
+                self._paces[name] = pace_of(registry, self._options)
             session = self._sessions[side, registry] = open_session(
                 registry,
                 side,
@@ -193,6 +199,7 @@ class Ends:
                 ),
                 self._reporter,
                 self._stop,
+                self._paces[name],
             )
         return session
 

@@ -16,6 +16,7 @@ from regimport.network import Tls, host_name
 from regimport.options import CopyOptions
 from regimport.registry.dial import Dialer
 from regimport.registry.endpoint import endpoint_of
+from regimport.registry.pace import Pace
 from regimport.registry.proxy import Proxies
 from regimport.registry.request import Request
 from regimport.registry.responses import error_of
@@ -25,7 +26,7 @@ from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier
 
-__all__ = ["mirror_session", "open_session", "sign_in"]
+__all__ = ["mirror_session", "open_session", "pace_of", "sign_in"]
 
 _OURS = "REGIMPORT_"
 # A mirror is there to be faster: one that keeps failing, or asks for more seconds, is not.
@@ -66,6 +67,7 @@ def open_session(
     keys: Keys | FindCredential,
     reporter: Reporter,
     stop: threading.Event,
+    pace: Pace | None = None,
 ) -> Session:
     """Open a session with a registry, reached as the options and the environment say.
 
@@ -79,7 +81,7 @@ def open_session(
             Warned(f"the certificate of {registry} is not checked: anybody could be there")
         )
     carrier = _carrier(Dialer(contexts, Proxies(os.environ), network.resolve), options)
-    return Session(registry, side, options, keys, reporter, stop, carrier)
+    return Session(registry, side, options, keys, reporter, stop, carrier, pace)
 
 
 def _carrier(dialer: Dialer, options: CopyOptions) -> Carrier:
@@ -94,6 +96,12 @@ def _carrier(dialer: Dialer, options: CopyOptions) -> Carrier:
     from regimport.registry.stock import StockTransport  # noqa: PLC0415
 
     return StockTransport(dialer=dialer)
+
+
+def pace_of(registry: str, options: CopyOptions) -> Pace | None:
+    """Give what spaces the requests to a registry; None where its settings ask for none."""
+    rate = options.network.of(registry).request_rate
+    return None if rate is None else Pace(rate)
 
 
 def mirror_session(
@@ -121,4 +129,5 @@ def mirror_session(
         partial(keychain.find, Side.SOURCE, host),
         reporter,
         stop,
+        pace_of(host, options),
     )

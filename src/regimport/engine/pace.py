@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
 from regimport.models.descriptor import Descriptor
 from regimport.models.mediatype import INDEX_TYPES
+from regimport.network import Network, host_name
 
-__all__ = ["FEWEST_JOBS", "MOST_JOBS", "connections_ahead", "jobs_for"]
+__all__ = ["FEWEST_JOBS", "MOST_JOBS", "connections_ahead", "jobs_for", "most_jobs"]
 
 # On a short line more than this is no faster; on a long one more than that is not polite.
 FEWEST_JOBS = 8
@@ -27,6 +32,20 @@ def jobs_for(round_trip: float | None) -> int:
     if round_trip is None:
         return FEWEST_JOBS
     return max(FEWEST_JOBS, min(MOST_JOBS, round(round_trip / _WORK)))
+
+
+def most_jobs(registries: Iterable[str], network: Network) -> int:
+    """Give how many jobs the settings of the registries allow at once.
+
+    `registries` has one entry for each end of the copy: a job may be at all of them together, so
+    a registry with two ends is allowed half as many.
+    """
+    most = sys.maxsize
+    for registry, ends in Counter(map(host_name, registries)).items():
+        allowed = network.of(registry).concurrency
+        if allowed is not None:
+            most = min(most, max(1, allowed // ends))
+    return most
 
 
 def connections_ahead(root: Descriptor, jobs: int, round_trip: float | None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from regimport.errors import Interrupted
+from regimport.registry.pace import Pace
 
 __all__ = ["Gate"]
 
@@ -23,11 +24,13 @@ class Gate:
     """Lets requests to one registry through, unless the registry asked for a pause.
 
     A registry that was asked too much at once is asked half as much from then on, and for each
-    run of good answers one request more, until it takes as much as before.
+    run of good answers one request more, until it takes as much as before. `pace` spaces the
+    requests, where the user wants that.
     """
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, pace: Pace | None = None) -> None:
         self._stop = stop
+        self._pace = pace
         self._lock = threading.Condition()
         self._closed_until = 0.0
         self._inside = 0
@@ -59,6 +62,8 @@ class Gate:
 
     def wait(self) -> None:
         """Return when requests may go; raises `Interrupted` if the copy is stopped meanwhile."""
+        if self._pace is not None and (turn := self._pace.reserve()) > 0:
+            self.sleep(turn)
         while (left := self._closed_until - time.monotonic()) > 0:
             self.sleep(left)
         if self._stop.is_set():

@@ -20,6 +20,7 @@ from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.exchange import Exchange
 from regimport.registry.gate import Gate
+from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
@@ -55,6 +56,7 @@ class Session:
         reporter: Reporter,
         stop: threading.Event,
         transport: Carrier | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.registry = registry
         self.side = side
@@ -63,7 +65,7 @@ class Session:
         self.round_trip: float | None = None
         self.quota = Quota()
         self._keys = keys if isinstance(keys, Keys) else Keys(keys)
-        self._gate = Gate(stop)
+        self._gate = Gate(stop, pace)
         carrier = transport or Transport()
         self._exchange = Exchange(registry, options, self._keys, self._fetch, carrier)
 
