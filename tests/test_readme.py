@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from regimport import errors, options
+from regimport.configuration.document import RegistryDocument
+from regimport.configuration.load import load
 from regimport.server.run import serving
 from support.client import Client
 from support.images import many_platforms
@@ -98,6 +101,26 @@ def test_the_exit_codes_of_readme_are_those_of_the_errors() -> None:
 def test_the_limits_of_readme_are_those_of_the_options() -> None:
     assert f"| {options.MAX_MANIFESTS} | {options.MAX_MANIFESTS + 1} |" in README
     assert f"| {options.MAX_LAYER_SIZE} | {options.MAX_LAYER_SIZE + 1} |" in README
+
+
+def test_the_configuration_file_of_readme_is_good(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "config.toml").write_text(text)
+    found = load(tmp_path / "config.toml").registries
+    assert set(found) == {"docker.io", "myregistry.example:5000"}
+    known = {name for table in tomllib.loads(text)["registry"].values() for name in table}
+    assert known == {field.alias for field in RegistryDocument.model_fields.values()}, (
+        "all that there is"
+    )
+
+
+def test_the_options_of_readme_are_those_of_copy() -> None:
+    """What its part on connections names is an option of the program."""
+    part = README.partition("## Connections")[2].partition("\n## ")[0]
+    program = (ROOT / "src/regimport/cli").glob("*.py")
+    code = "\n".join(path.read_text() for path in program)
+    for option in set(re.findall(r"--([a-z-]+)", part)):
+        assert f'"--{option}"' in code or f"{option.replace('-', '_')}: " in code, option
 
 
 def test_what_readme_links_to_is_there() -> None:

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from regimport.models.digest import Digest
     from regimport.models.manifest import Manifest
     from regimport.models.platform import Platform
+    from regimport.models.ratelimit import RateLimit
     from regimport.models.reference import LayoutReference, Reference
+    from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
 _HOMES = {
@@ -82,6 +84,8 @@ _HOMES = {
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
     "models.reference": ("LayoutReference", "Reference"),
+    "models.ratelimit": ("RateLimit",),
+    "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -108,16 +112,20 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Manifest",
+    "Network",
     "Node",
     "NotFound",
     "Part",
+    "Pin",
     "Plan",
     "Platform",
+    "RateLimit",
     "RateLimited",
     "ReadBack",
     "Reference",
     "RegimportError",
     "RegistryError",
+    "RegistrySettings",
     "Report",
     "Reporter",
     "RetryPolicy",
@@ -127,6 +135,7 @@ __all__ = [
     "TagExists",
     "TargetReport",
     "Timeouts",
+    "Tls",
     "Unreachable",
     "UsageError",
     "Verification",

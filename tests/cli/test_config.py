@@ -36,6 +36,8 @@ def test_a_file_that_cannot_be_meant_ends_every_command_before_it_asks(
         ["copy", image, f"{source.address}/b:1"],
         ["inspect", image],
         ["tags", f"{source.address}/app"],
+        ["verify", image, image],
+        ["ratelimit", source.address],
         ["digest", image],
         ["login", "-u", "x", "--password-stdin", source.address],
     ):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import params
+from regimport.cli import connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["verify"]
@@ -37,6 +37,15 @@ def verify(
     target_password_stdin: params.TargetPasswordStdin = False,
     authfile: params.Authfile = None,
     plain_http: params.PlainHttp = None,
+    source_ca_file: connections.SourceCaFile = None,
+    source_cert: connections.SourceCert = None,
+    source_key: connections.SourceKey = None,
+    target_ca_file: connections.TargetCaFile = None,
+    target_cert: connections.TargetCert = None,
+    target_key: connections.TargetKey = None,
+    insecure: connections.Insecure = None,
+    resolve: connections.Resolve = None,
+    registry_mirror: connections.RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     progress: params.Progress = params.ProgressKind.AUTO,
     quiet: params.Quiet = False,
@@ -57,8 +66,16 @@ def verify(
     from regimport.options import RetryPolicy  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, progress)
+    network = connections.network_of(
+        printer,
+        source=(source_ca_file, source_cert, source_key),
+        target=(target_ca_file, target_cert, target_key),
+        insecure=insecure,
+        resolve=resolve,
+        registry_mirror=registry_mirror,
+    )
     options = replace(
-        params.read_options(plain_http, authfile),
+        params.read_options(plain_http, authfile, network),
         jobs=jobs,
         retry=RetryPolicy(max_wait=max_wait),
     )
