@@ -121,7 +121,8 @@ def deliver(
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
         reports = target_reports(wanted, goals, root, standings, sent, plan, result)
         if options.verify and not options.dry_run:
-            reports = verify_targets(reports, goals, root, workers, reporter, options.retry)
+            written = [ends.source(target, Side.TARGET) for target in wanted]
+            reports = verify_targets(reports, written, root, workers, reporter, options.retry)
     return Report(
         source=str(origin.pinned(root.digest)),
         root=root,

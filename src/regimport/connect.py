@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
 from regimport.engine.ends import Source, Target
+from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.resolve import Goal
-from regimport.errors import InvalidOptions, Side
+from regimport.errors import Interrupted, InvalidOptions, Side
 from regimport.events import Reporter, Warned
 from regimport.models.reference import LayoutReference, Reference
 from regimport.network import host_name
@@ -48,6 +49,7 @@ class Ends:
         self._sessions: dict[tuple[Side, str], Session] = {}
         self._paces: dict[str, Pace | None] = {}
         self._targets: dict[str, Target] = {}
+        self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.Lock()
         self._saved: SavedUploads | None = None
 
@@ -127,17 +129,25 @@ class Ends:
             # Imported where a layout is named: most copies have none.
             from regimport.layout.reader import LayoutReader  # noqa: PLC0415
 
-            return LayoutReader(reference.path)
+            return self._limited(LayoutReader(reference.path))
         session = self.session(side, reference.registry)
         repository = Repository(session, reference.repository, only_read=True)
         mirrors = self._options.network.of(reference.registry).mirrors
         if not mirrors or side is not Side.SOURCE:
-            return repository
+            return self._limited(repository)
         # Imported where there are any: most registries have none.
         from regimport.registry.mirror import Mirrored  # noqa: PLC0415
 
         copies = [self._mirror(url, reference.repository) for url in mirrors]
-        return Mirrored(repository, copies, lambda text: self._reporter.tell(Warned(text)))
+        mirrored = Mirrored(repository, copies, lambda text: self._reporter.tell(Warned(text)))
+        return self._limited(mirrored)
+
+    def _limited(self, end: Source) -> Source:
+        return end if self._bucket is None else Throttled(end, self._bucket, self._pause)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Interrupted
 
     def goal(
         self, reference: Reference | LayoutReference, source: Reference | LayoutReference

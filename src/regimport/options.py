@@ -94,7 +94,8 @@ class CopyOptions:
     a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
     of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
     a missing repository at a target in AWS, where a push does not. `network` is how registries
-    are reached. `verify` reads what was written back.
+    are reached. `verify` reads what was written back. `limit_rate` bounds how many bytes a
+    second are read, all in all; None does not.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -109,7 +110,10 @@ class CopyOptions:
     create_repository: bool = False
     network: Network = field(default_factory=Network)
     verify: bool = False
+    limit_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:
             raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")
+        if self.limit_rate is not None and self.limit_rate < 1:
+            raise InvalidOptions("limit_rate must be at least a byte a second")

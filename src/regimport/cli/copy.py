@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import clocks, connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["copy"]
@@ -21,6 +21,7 @@ def copy(
     max_manifests: params.MaxManifests = "50",
     max_layer_size: params.MaxLayerSize = "2GiB",
     max_wait: params.MaxWait = 300.0,
+    limit_rate: clocks.LimitRate = None,
     source_registry: params.SourceRegistry = None,
     source_username: params.SourceUsername = None,
     source_password_stdin: params.SourcePasswordStdin = False,
@@ -70,6 +71,7 @@ def copy(
         authfile=authfile,
         create_repository=create_repository,
         max_wait=max_wait,
+        limit_rate=clocks.rate_of(limit_rate),
         transport=transport,
         network=connections.network_of(
             printer,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
 
+from regimport.cli.quantities import parse_size
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
 from regimport.network import Network
@@ -47,7 +47,6 @@ __all__ = [
     "copy_options",
     "credentials_of",
     "limits_of",
-    "parse_size",
     "read_options",
 ]
 
@@ -256,23 +255,6 @@ Verbose: TypeAlias = Annotated[
     ),
 ]
 
-_UNITS = {
-    "": 1,
-    "b": 1,
-    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
-    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
-}
-
-
-def parse_size(text: str) -> int:
-    """Read a size, `2GiB`, `500MB` or bytes; raises `InvalidOptions`."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)", text.strip())
-    if match is None or match[2].lower() not in _UNITS:
-        raise InvalidOptions(
-            f"invalid size {text!r}", hint="write a number with a unit: 2GiB, 500MB, or bytes"
-        )
-    return int(float(match[1]) * _UNITS[match[2].lower()]) if match[2] else int(match[1])
-
 
 def limits_of(max_manifests: str, max_layer_size: str) -> Limits:
     """Read the two limits; `none` lifts one."""
@@ -297,6 +279,7 @@ def copy_options(
     authfile: str | None,
     create_repository: bool,
     max_wait: float,
+    limit_rate: float | None,
     transport: TransportKind,
     network: Network,
 ) -> CopyOptions:
@@ -304,6 +287,7 @@ def copy_options(
     return CopyOptions(
         limits=limits,
         retry=RetryPolicy(max_wait=max_wait),
+        limit_rate=limit_rate,
         jobs=jobs,
         no_clobber=no_clobber,
         dry_run=dry_run,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import clocks, connections, params
 from regimport.cli.printer import Printer
 
 __all__ = ["verify"]
@@ -31,6 +31,7 @@ def verify(
     target_only: TargetOnly = False,
     jobs: params.Jobs = None,
     max_wait: params.MaxWait = 300.0,
+    limit_rate: clocks.LimitRate = None,
     source_username: params.SourceUsername = None,
     source_password_stdin: params.SourcePasswordStdin = False,
     target_username: params.TargetUsername = None,
@@ -78,6 +79,7 @@ def verify(
         params.read_options(plain_http, authfile, network),
         jobs=jobs,
         retry=RetryPolicy(max_wait=max_wait),
+        limit_rate=clocks.rate_of(limit_rate),
     )
     source_credential, target_credential = params.credentials_of(
         ("source-", source_username, source_password_stdin),

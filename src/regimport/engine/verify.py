@@ -9,7 +9,6 @@ from regimport.engine.differences import Difference, Flaw, Part, ReadBack
 from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader, Patience
 from regimport.engine.report import Status, TargetReport
-from regimport.engine.resolve import Goal
 from regimport.engine.walk import MAX_DEPTH, MAX_MANIFESTS
 from regimport.engine.workers import Task, Workers
 from regimport.errors import (
@@ -66,7 +65,7 @@ def read_back(
 
 def verify_targets(
     reports: Sequence[TargetReport],
-    goals: Sequence[Goal],
+    ends: Sequence[Source],
     root: Descriptor,
     workers: Workers,
     reporter: Reporter,
@@ -74,25 +73,21 @@ def verify_targets(
 ) -> tuple[TargetReport, ...]:
     """Read the targets of a copy back, those that did not fail, each repository once.
 
-    Gives their reports, in which what differs, or cannot be read, is a failure.
+    `ends[n]` is where report `n` is about. Gives the reports, in which what differs, or cannot be
+    read, is a failure.
     """
-    pairs = list(zip(reports, goals, strict=True))
-    tags: dict[str, list[str]] = {}
-    ends: dict[str, Source] = {}
-    for report, goal in pairs:
-        if report.error is None:
-            ends[goal.end.name] = goal.end
-            tags.setdefault(goal.end.name, []).extend([] if goal.tag is None else [goal.tag])
-    readings: dict[str, ReadBack | RegimportError] = {}
-    for name, end in ends.items():
-        place = Place(end, Side.TARGET, tuple(dict.fromkeys(tags[name])))
+    pairs = list(zip(reports, ends, strict=True))
+    read: dict[str, ReadBack | RegimportError] = {}
+    for name, end in {end.name: end for report, end in pairs if report.error is None}.items():
+        tags = [report.tag for report, one in pairs if one.name == name and report.error is None]
+        place = Place(end, Side.TARGET, tuple(dict.fromkeys(tag for tag in tags if tag)))
         try:
-            (readings[name],) = read_back([place], root, workers, reporter, retry)
+            (read[name],) = read_back([place], root, workers, reporter, retry)
         except RegimportError as error:
             if workers.stop.is_set():
                 raise
-            readings[name] = error
-    return tuple(_verified(report, readings.get(goal.end.name)) for report, goal in pairs)
+            read[name] = error
+    return tuple(_verified(report, read.get(end.name)) for report, end in pairs)
 
 
 def _verified(report: TargetReport, reading: ReadBack | RegimportError | None) -> TargetReport:

@@ -1,0 +1,85 @@
+"""A bound on how fast a run reads, all its workers together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from regimport.engine.ends import Source
+from regimport.models.descriptor import Descriptor
+from regimport.models.manifest import Manifest
+
+__all__ = ["Bucket", "Throttled"]
+
+# How much of a second may be made up for after a pause in which nothing was read.
+_SAVED = 0.25
+# In how many steps a second of reading is done: the target shall get something all the time.
+_STEPS = 4
+
+
+class Bucket:
+    """A token bucket that fills with `rate` bytes a second; threads share it.
+
+    Whoever has read takes as many tokens, be they there or not, and then waits until they are.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rate = rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._paid_until = clock()
+
+    def take(self, count: int) -> float:
+        """Take tokens for `count` bytes; gives how many seconds to wait before going on."""
+        with self._lock:
+            now = self._clock()
+            self._paid_until = max(self._paid_until, now - _SAVED) + count / self.rate
+            return max(0.0, self._paid_until - now)
+
+
+class Throttled:
+    """A source that is read no faster than its bucket allows; `pause` waits, or is interrupted."""
+
+    def __init__(self, source: Source, bucket: Bucket, pause: Callable[[float], None]) -> None:
+        self._source = source
+        self._bucket = bucket
+        self._pause = pause
+
+    @property
+    def name(self) -> str:
+        """The repository, as messages name it."""
+        return self._source.name
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a tag or a digest points to; costs no tokens."""
+        return self._source.head_manifest(reference)
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest."""
+        manifest = self._source.get_manifest(reference)
+        self._pause(self._bucket.take(len(manifest.raw)))
+        return manifest
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Ask whether a blob is there; costs no tokens."""
+        return self._source.has_blob(blob)
+
+    @contextmanager
+    def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """Open a blob; its bytes come in small pieces, with pauses between them."""
+        with self._source.read_blob(blob, start) as pieces:
+            yield self._slowly(pieces)
+
+    def tags(self) -> Iterator[str]:
+        """List the tags; costs no tokens."""
+        return self._source.tags()
+
+    def _slowly(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        step = max(1, int(self._bucket.rate / _STEPS))
+        for piece in pieces:
+            for start in range(0, len(piece), step):
+                part = piece[start : start + step]
+                self._pause(self._bucket.take(len(part)))
+                yield part
