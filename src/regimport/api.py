@@ -271,7 +271,7 @@ def _most_jobs(options: CopyOptions, *ends: Reference | LayoutReference) -> int:
 
 
 def _workers(options: CopyOptions, most: int) -> Workers:
-    return Workers(min(options.jobs or FEWEST_JOBS, most))
+    return Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline)
 
 
 def _pace(workers: Workers, ends: Ends, options: CopyOptions, most: int) -> None:

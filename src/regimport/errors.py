@@ -12,6 +12,7 @@
     ├── Unreachable           6   attempts
     │   └── BrokenTransfer    6
     ├── ContentMismatch       7   expected, got
+    ├── DeadlineExceeded      1   seconds
     └── Interrupted         130 / 143
 
 An error carries facts; colour and layout are the command line's business.
@@ -27,6 +28,7 @@ __all__ = [
     "AccessDenied",
     "BrokenTransfer",
     "ContentMismatch",
+    "DeadlineExceeded",
     "Interrupted",
     "InvalidConfig",
     "InvalidManifest",
@@ -239,6 +241,17 @@ class ContentMismatch(RegimportError):
         super().__init__(message, hint=hint, side=side, registry=registry, repository=repository)
         self.expected = expected
         self.got = got
+
+
+class DeadlineExceeded(RegimportError):
+    """The run took longer than the `seconds` it was given; what is finished stays: exit code 1."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the deadline of {seconds:g} seconds has passed; what is finished stays at the target",
+            hint="run the same command again to go on from there, or give it a longer --deadline",
+        )
+        self.seconds = seconds
 
 
 class Interrupted(RegimportError):

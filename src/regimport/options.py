@@ -20,6 +20,8 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
+# The longest time that may be waited for anything, in seconds: a week.
+_LONGEST = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +83,10 @@ class Timeouts:
     idle: float = 60.0
     answer: float = 300.0
 
+    def __post_init__(self) -> None:
+        if not all(0 < one <= _LONGEST for one in (self.connect, self.idle, self.answer)):
+            raise InvalidOptions("a timeout must be longer than nothing, and at most a week")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyOptions:
@@ -95,7 +101,8 @@ class CopyOptions:
     of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
     a missing repository at a target in AWS, where a push does not. `network` is how registries
     are reached. `verify` reads what was written back. `limit_rate` bounds how many bytes a
-    second are read, all in all; None does not.
+    second are read, all in all; None does not. `deadline` is how long the whole may take, in
+    seconds; None bounds nothing.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -111,9 +118,12 @@ class CopyOptions:
     network: Network = field(default_factory=Network)
     verify: bool = False
     limit_rate: float | None = None
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:
             raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")
         if self.limit_rate is not None and self.limit_rate < 1:
             raise InvalidOptions("limit_rate must be at least a byte a second")
+        if self.deadline is not None and not 0 < self.deadline <= _LONGEST:
+            raise InvalidOptions("a deadline must be longer than nothing, and at most a week")

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from regimport.engine.workers import Task, Workers, fan_out
-from regimport.errors import Interrupted
+from regimport.errors import DeadlineExceeded, Interrupted
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -125,3 +125,18 @@ def test_a_pool_that_is_widened_does_more_at_once_and_never_less() -> None:
         workers.widen(2)
         assert workers.jobs == 3
         workers.map(lambda _: together.wait(10), range(3))
+
+
+def test_at_the_deadline_run_raises_in_the_midst_and_ever_after() -> None:
+    with Workers(2, 0.05) as workers:
+        with pytest.raises(DeadlineExceeded) as caught:
+            workers.run([Task("waits", lambda: workers.pause(60))])
+        assert caught.value.seconds == 0.05
+        with pytest.raises(DeadlineExceeded):
+            workers.map(str, [1])
+
+
+def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
+    with Workers(2, 3600) as workers:
+        assert workers.map(str, [1, 2]) == ["1", "2"]
+    assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())

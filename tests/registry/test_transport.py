@@ -6,6 +6,7 @@ import hashlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -383,6 +384,24 @@ def test_a_server_that_stops_reading_is_a_write_timeout(transport: Transport) ->
         )
         with pytest.raises(WriteTimeout):
             _read(transport, request)
+
+
+def test_a_server_that_reads_slowly_gets_all_of_a_large_piece(transport: Transport) -> None:
+    """The whole takes longer than the clock allows without progress."""
+    size = 24 * PIECE
+
+    def treat(line: Line) -> None:
+        line.head()
+        left = size
+        while left:
+            left -= len(line.read(min(left, PIECE)))
+            time.sleep(0.04)
+        line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with peer(treat) as server:
+        headers = {"Content-Length": str(size)}
+        request = _request("PUT", server.url, iter([bytes(size)]), headers, write=0.4)
+        assert _read(transport, request) == (201, b"")
 
 
 def test_a_server_that_never_answers_is_a_read_timeout(transport: Transport) -> None:

@@ -1,4 +1,4 @@
-"""The options on how fast a run may go."""
+"""The options on how fast a run may go, and how long it may take."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli.quantities import parse_rate
+from regimport.cli.quantities import parse_duration, parse_rate
+from regimport.options import Timeouts
 
-__all__ = ["LimitRate", "rate_of"]
+__all__ = [
+    "AnswerTimeout",
+    "ConnectTimeout",
+    "Deadline",
+    "IdleTimeout",
+    "LimitRate",
+    "deadline_of",
+    "rate_of",
+    "timeouts_of",
+]
 
 _PANEL = "Time"
 
@@ -21,8 +31,51 @@ LimitRate: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Deadline: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="End after this time, done or not: 90s, 30m, 1h30m. What is finished stays.",
+        rich_help_panel=_PANEL,
+        show_default=False,
+    ),
+]
+ConnectTimeout: TypeAlias = Annotated[
+    str,
+    typer.Option(metavar="DURATION", help="Longest wait for a connection.", rich_help_panel=_PANEL),
+]
+IdleTimeout: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="Longest time in which no byte moves, in either direction.",
+        rich_help_panel=_PANEL,
+    ),
+]
+AnswerTimeout: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="Longest wait for the answer once a blob has been sent.",
+        rich_help_panel=_PANEL,
+    ),
+]
 
 
 def rate_of(limit_rate: str | None) -> float | None:
     """Read the flag; raises `InvalidOptions`."""
     return None if limit_rate is None else parse_rate(limit_rate)
+
+
+def deadline_of(deadline: str | None) -> float | None:
+    """Read the flag; raises `InvalidOptions`."""
+    return None if deadline is None else parse_duration(deadline, "--deadline")
+
+
+def timeouts_of(connect: str, idle: str, answer: str) -> Timeouts:
+    """Read the flags; raises `InvalidOptions`."""
+    return Timeouts(
+        connect=parse_duration(connect, "--connect-timeout"),
+        idle=parse_duration(idle, "--idle-timeout"),
+        answer=parse_duration(answer, "--answer-timeout"),
+    )

@@ -12,7 +12,7 @@ from regimport.cli.quantities import parse_size
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
 from regimport.network import Network
-from regimport.options import CopyOptions, Limits, RetryPolicy
+from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
 __all__ = [
     "Authfile",
@@ -280,6 +280,8 @@ def copy_options(
     create_repository: bool,
     max_wait: float,
     limit_rate: float | None,
+    deadline: float | None,
+    timeouts: Timeouts,
     transport: TransportKind,
     network: Network,
 ) -> CopyOptions:
@@ -288,6 +290,8 @@ def copy_options(
         limits=limits,
         retry=RetryPolicy(max_wait=max_wait),
         limit_rate=limit_rate,
+        deadline=deadline,
+        timeouts=timeouts,
         jobs=jobs,
         no_clobber=no_clobber,
         dry_run=dry_run,

@@ -32,6 +32,10 @@ def verify(
     jobs: params.Jobs = None,
     max_wait: params.MaxWait = 300.0,
     limit_rate: clocks.LimitRate = None,
+    deadline: clocks.Deadline = None,
+    connect_timeout: clocks.ConnectTimeout = "10s",
+    idle_timeout: clocks.IdleTimeout = "60s",
+    answer_timeout: clocks.AnswerTimeout = "5m",
     source_username: params.SourceUsername = None,
     source_password_stdin: params.SourcePasswordStdin = False,
     target_username: params.TargetUsername = None,
@@ -80,6 +84,8 @@ def verify(
         jobs=jobs,
         retry=RetryPolicy(max_wait=max_wait),
         limit_rate=clocks.rate_of(limit_rate),
+        deadline=clocks.deadline_of(deadline),
+        timeouts=clocks.timeouts_of(connect_timeout, idle_timeout, answer_timeout),
     )
     source_credential, target_credential = params.credentials_of(
         ("source-", source_username, source_password_stdin),

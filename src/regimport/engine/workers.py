@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
-from regimport.errors import Interrupted
+from regimport.errors import DeadlineExceeded, Interrupted
 
 __all__ = ["Task", "Workers", "fan_out"]
 
@@ -51,17 +51,27 @@ class _Batch:
 
 
 class Workers:
-    """A pool of `jobs` threads; `stop` is set when the work is to end before it is done."""
+    """A pool of `jobs` threads; `stop` is set when the work is to end before it is done.
 
-    def __init__(self, jobs: int) -> None:
+    `deadline` is how long it may take, in seconds from when it is entered.
+    """
+
+    def __init__(self, jobs: int, deadline: float | None = None) -> None:
         self.jobs = jobs
         self.stop = threading.Event()
+        self._deadline = deadline
+        self._late: DeadlineExceeded | None = None
+        self._timer: threading.Timer | None = None
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._batch: _Batch | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
+        if self._deadline is not None:
+            self._timer = threading.Timer(self._deadline, self._expire, [self._deadline])
+            self._timer.daemon = True
+            self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,12 +91,15 @@ class Workers:
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, each after those it needs; the first error ends the rest and is raised.
 
-        A need that is no task's key counts as done. Tasks must not form a circle.
+        A need that is no task's key counts as done. Tasks must not form a circle. Raises
+        `DeadlineExceeded`, also in the midst of the tasks.
         """
         batch = _batch_of(list(tasks))
         if not batch.left:
             return
         with self._changed:
+            if self._late is not None:
+                raise self._late
             self._batch = batch
             self._grow(min(self.jobs, batch.left))
             self._changed.notify_all()
@@ -112,6 +125,8 @@ class Workers:
 
     def close(self) -> None:
         """End the threads; work that is under way is given a moment to stop by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -119,6 +134,14 @@ class Workers:
         for thread in self._threads:
             left = max(0.0, latest - time.monotonic())
             thread.join(left if self.stop.is_set() else None)
+
+    def _expire(self, seconds: float) -> None:
+        with self._changed:
+            self._late = DeadlineExceeded(seconds)
+            if self._batch is not None and self._batch.left and self._batch.error is None:
+                self._batch.error = self._late
+            self.stop.set()
+            self._changed.notify_all()
 
     def _grow(self, wanted: int) -> None:
         while len(self._threads) < wanted:

@@ -226,12 +226,18 @@ class _Connection:
                 return
             try:
                 with _mapped(WriteError, WriteTimeout):
-                    self._socket.sendall(piece)
+                    self._send_piece(piece)
             except (WriteError, WriteTimeout, ProtocolError):
                 self.reusable = False
                 if self._readable():
                     return
                 raise
+
+    def _send_piece(self, piece: bytes) -> None:
+        """Send a piece; not with sendall, whose clock runs on while the peer takes some of it."""
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._socket.send(rest) :]
 
     def _raise_alert(self) -> None:
         """Raise the reason that the peer gave for closing, if it came in an alert of TLS.
