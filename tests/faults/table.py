@@ -31,6 +31,9 @@ IMAGE = single("new", size=SIZE)
 LAYER = next(digest for digest, content in IMAGE.blobs.items() if len(content) == SIZE)
 OLD = single("old", size=100)
 
+# What a terminal, or a log that is read as commands, would act on.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|^::", re.MULTILINE)
+
 PATIENCE = RetryPolicy(first_delay=0.005, longest_delay=0.02, max_wait=2.0)
 # One job: so it is known which request comes first. Blobs go by size, the largest first.
 OPTIONS = CopyOptions(jobs=1, retry=PATIENCE)
@@ -88,6 +91,7 @@ class Result:
     error: RegimportError | None = None
     events: list[Event] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    traceback: str = ""
 
     @property
     def retries(self) -> list[Retrying]:
@@ -172,11 +176,13 @@ def run_copy(
             )
         except RegimportError as error:
             result.error = error
-            result.told.extend(traceback.format_exception(error))
+            result.traceback = "".join(traceback.format_exception(error))
             result.told.append(f"{error.message} {error.hint} {error!r} {vars(error)}")
     result.told.extend([*map(str, result.events), repr(result.report)])
-    for secret in SECRETS:
-        assert not [text for text in result.told if secret in text], f"{secret} was told"
+    for text in (*result.told, result.traceback):
+        assert not [secret for secret in SECRETS if secret in text], f"a secret was told: {text}"
+    for text in result.told:
+        assert not UNSAFE.search(text), f"a terminal would obey {text!r}"
     return result
 
 

@@ -136,9 +136,7 @@ def _fail(error: Exception) -> int:
 
     assert isinstance(error, RegimportError)
     if _wants_traceback():
-        import traceback  # noqa: PLC0415
-
-        traceback.print_exception(error)
+        Printer().trace(error)
     Printer().error(error)
     return error.exit_code
 

@@ -42,8 +42,17 @@ class Printer:
         print(_clean(line), flush=True)
 
     def document(self, text: str) -> None:
-        """Print a result that is made for programs, as it is."""
-        print(text)
+        """Print JSON, with what a terminal would act on written as escapes of JSON."""
+        import json  # noqa: PLC0415 - few results are JSON
+
+        print(
+            "".join(
+                character
+                if character.isprintable() or character == "\n"
+                else json.dumps(character)[1:-1]
+                for character in text
+            )
+        )
 
     def note(self, line: str) -> None:
         """Tell what a user may like to know, unless they asked for quiet."""
@@ -68,6 +77,14 @@ class Printer:
         if error.hint:
             lines.append(f"  {self._paint(_CYAN, 'hint:')} {_clean(error.hint)}")
         print("\n".join(lines), file=sys.stderr)
+
+    def trace(self, error: BaseException) -> None:
+        """Tell where in the code an error came from."""
+        import traceback  # noqa: PLC0415 - most errors are shown without
+
+        for part in traceback.format_exception(error):
+            for line in part.rstrip("\n").split("\n"):
+                print(_clean(line), file=sys.stderr)
 
     def _paint(self, colour: str, text: str) -> str:
         plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()

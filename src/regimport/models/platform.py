@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from regimport.redact import safe_text
+
 __all__ = ["Platform"]
 
 
@@ -34,5 +36,6 @@ class Platform:
         )
 
     def __str__(self) -> str:
-        """Give the platform as users write it."""
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+        """Give the platform as users write it, safe to show."""
+        parts = (self.os, self.architecture, self.variant)
+        return "/".join(safe_text(part, 60) for part in parts if part)

@@ -13,6 +13,7 @@ __all__ = [
     "LayoutReference",
     "Reference",
     "is_loopback",
+    "is_tag",
     "parse_end",
     "registry_of",
     "target_of",
@@ -246,8 +247,13 @@ def _check_repository(repository: str, text: str) -> None:
         raise _invalid(text, f"the repository name is longer than {_MAX_NAME} characters")
 
 
+def is_tag(text: str) -> bool:
+    """Tell whether a text can be a tag (OCI distribution specification, "Pulling manifests")."""
+    return _TAG.fullmatch(text) is not None
+
+
 def _check_tag(tag: str) -> None:
-    if not _TAG.fullmatch(tag):
+    if not is_tag(tag):
         raise InvalidReference(
             f"invalid tag {tag[:160]!r}",
             hint="a tag is up to 128 letters, digits, '_', '.' and '-', not opened by '.' or '-'",

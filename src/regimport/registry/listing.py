@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 
 from regimport.errors import RegistryError
-from regimport.redact import safe_url
+from regimport.models.reference import is_tag
+from regimport.redact import safe_text, safe_url
 from regimport.registry.access import Access
 from regimport.registry.locations import next_page
 from regimport.registry.request import Request
@@ -48,5 +49,11 @@ def _tags(body: bytes, url: str) -> list[str]:
         raise RegistryError(
             f"the answer to {safe_url(url)} is no list of tags",
             hint="a proxy or a login page may have answered in the registry's place",
+        )
+    odd = next((tag for tag in tags if not is_tag(tag)), None)
+    if odd is not None:
+        # No image can be asked for by it, and who reads a list in a script expects tags.
+        raise RegistryError(
+            f"the answer to {safe_url(url)} lists what is no tag: {safe_text(odd, 80)}"
         )
     return tags

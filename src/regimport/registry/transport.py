@@ -336,7 +336,7 @@ def _check_framing(answer: http.client.HTTPResponse) -> None:
 def _check_forwarded(answer: http.client.HTTPResponse, proxy: Proxy) -> None:
     """Raise `ProxyError` for what a proxy says of itself (RFC 9110, section 15.5.8)."""
     if answer.status == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        raise ProxyError(proxy, answer.status, f"{answer.status} {answer.reason}")
+        raise ProxyError(proxy, answer.status, f"{answer.status} {safe_text(answer.reason, 100)}")
 
 
 @contextmanager
