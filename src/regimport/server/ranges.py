@@ -6,9 +6,14 @@ import re
 
 __all__ = ["Unsatisfiable", "chunk_range", "wanted_range"]
 
-_RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE)
+# Everything here has a bound, so that no header costs more than a look at it.
+_RANGE = re.compile(
+    r"bytes\s{0,9}=\s{0,9}([0-9]{0,18})\s{0,9}-\s{0,9}([0-9]{0,18})", re.IGNORECASE | re.ASCII
+)
 # The specification leaves out the unit and the total that RFC 9110 has; clients send both forms.
-_CONTENT_RANGE = re.compile(r"\s*(?:bytes[ =])?\s*([0-9]+)-([0-9]+)(?:/(?:[0-9]+|\*))?\s*")
+_CONTENT_RANGE = re.compile(
+    r"(?:bytes[ =])?\s{0,9}([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]{1,18}|\*))?", re.ASCII
+)
 
 
 class Unsatisfiable(Exception):
@@ -21,7 +26,7 @@ def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
     None for the whole content, also where the header asks for several ranges or makes no sense
     (RFC 9110, section 14.2, allows that). Raises `Unsatisfiable`.
     """
-    match = _RANGE.fullmatch(header or "")
+    match = _RANGE.fullmatch((header or "").strip())
     if match is None or not any(match.groups()):
         return None
     first, last = match.groups()
@@ -36,7 +41,7 @@ def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 def chunk_range(header: str) -> tuple[int, int] | None:
     """Read the Content-Range of a chunk: its first byte, and its length; None if it is none."""
-    match = _CONTENT_RANGE.fullmatch(header)
+    match = _CONTENT_RANGE.fullmatch(header.strip())
     if match is None:
         return None
     first, last = (int(number) for number in match.groups())
