@@ -7,7 +7,6 @@ from faults.proxy import ALWAYS, Fault
 from faults.table import LAYER, SIZE, Row, Stage, run_row, table
 from regimport.errors import RegistryError
 
-HEAL = "a blob that the target turns out to lack is uploaded after all"
 YES = {"Content-Length": str(SIZE), "Docker-Content-Digest": LAYER}
 
 ROWS = [
@@ -31,13 +30,11 @@ ROWS = [
         title="HEAD of a blob says yes, and the manifest is refused for want of it",
         target=[Fault("HEAD blob", Status(200, YES), (1, 2), LAYER)],
         most={"target PUT upload": 3},
-        missing=HEAL,
     ),
     Row(
         title="HEAD of a blob says yes for ever, and the manifest is refused for want of it",
         target=[Fault("HEAD blob", Status(200, YES), ALWAYS, LAYER)],
         most={"target PUT upload": 3},
-        missing=HEAL,
     ),
     *(
         Row(
@@ -73,7 +70,6 @@ ROWS = [
             title=f"the manifest is refused once with {status} {code}: a replica lags behind",
             target=[Fault("PUT manifest", Status(status, body=error_body(code)))],
             most={"target PUT manifest": 2},
-            missing=HEAL,
         )
         for status, code in (
             (404, "MANIFEST_BLOB_UNKNOWN"),

@@ -17,13 +17,14 @@ from regimport.registry.chunks import Chunking, Cutter
 from regimport.registry.locations import upload_location, with_digest
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of
+from regimport.registry.retry import RETRYABLE
 
 __all__ = ["BlobUpload", "Ledger", "Ticket", "kept_bytes"]
 
 _BODY = {"Content-Type": "application/octet-stream"}
 # What registries answer for a session they no longer know: they do not agree on one status.
 _SESSION_LOST = frozenset({400, 404, 416})
-_PASSING = frozenset({401, 408, 429})
+_PASSING = RETRYABLE | {HTTPStatus.UNAUTHORIZED}
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 _LOST_CODES = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 
