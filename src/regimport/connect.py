@@ -167,8 +167,9 @@ class Ends:
     def _creation(self, reference: Reference) -> Callable[[], object] | None:
         """Give what makes a missing repository, where that is wanted and has to be done."""
         registry = reference.registry
-        ours = registry == ECR_PUBLIC or ecr_host(registry) is not None
-        if not self._options.create_repository or not ours:
+        if not self._options.create_repository:
+            return None
+        if registry != ECR_PUBLIC and ecr_host(registry) is None:
             return None
         try:
             # Imported where it is asked for: the library is large.

@@ -11,13 +11,14 @@ __all__ = ["ECR_PUBLIC", "EcrHost", "ecr_host", "is_azure", "is_google"]
 
 ECR_PUBLIC = "public.ecr.aws"
 
+# Patterns are compiled when they are asked for: most copies have nothing to do with a cloud.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 # Azure's public cloud, and those of China and of the United States' government.
-_AZURE = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.azurecr\.(?:io|cn|us)")
+_AZURE = rf"{_LABEL}(?:\.{_LABEL})*\.azurecr\.(?:io|cn|us)"
 # Artifact Registry, and Container Registry with its locations (gcr.io, eu.gcr.io, …).
-_GOOGLE = re.compile(rf"(?:{_LABEL}\.)?gcr\.io|{_LABEL}\.pkg\.dev")
+_GOOGLE = rf"(?:{_LABEL}\.)?gcr\.io|{_LABEL}\.pkg\.dev"
 # What AWS documents for each of its partitions, with FIPS and dual-stack endpoints.
-_ECR = re.compile(
+_ECR = (
     rf"(?P<account>[0-9]{{12}})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>{_LABEL})\."
     r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)"
     r"|sc2s\.sgov\.gov|c2s\.ic\.gov)"
@@ -35,17 +36,17 @@ class EcrHost:
 
 def is_azure(registry: str) -> bool:
     """Tell whether a registry is one of Azure's, to which tokens of Microsoft Entra may go."""
-    return _AZURE.fullmatch(host_name(registry)) is not None
+    return re.fullmatch(_AZURE, host_name(registry)) is not None
 
 
 def is_google(registry: str) -> bool:
     """Tell whether a registry is one of Google's, to which its access tokens may go."""
-    return _GOOGLE.fullmatch(host_name(registry)) is not None
+    return re.fullmatch(_GOOGLE, host_name(registry)) is not None
 
 
 def ecr_host(registry: str) -> EcrHost | None:
     """Read the name of a private registry of AWS, None if it is none."""
-    match = _ECR.fullmatch(host_name(registry))
+    match = re.fullmatch(_ECR, host_name(registry))
     if match is None:
         return None
     return EcrHost(match["account"], match["region"], match["fips"] is not None)

@@ -7,18 +7,10 @@ address or a JSON object comes on standard input, the answer goes to standard ou
 from __future__ import annotations
 
 import json
-import os
 import re
-import selectors
-import shutil
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
 
 from regimport.credentials.hosts import server_address
 from regimport.models.credential import TOKEN_USERNAME, Credential
@@ -27,9 +19,6 @@ from regimport.redact import safe_text
 __all__ = ["BrokenHelper", "Helper", "is_helper_name"]
 
 _SECONDS = 30.0
-_MOST_BYTES = 64 * 1024
-# How often a helper that is silent is given a thought, in seconds.
-_GLANCE = 0.2
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # How helpers say that they know nothing of a server (docker-credential-helpers, error.go).
 _NOT_FOUND = ("credentials not found", "no credentials server url", "no credentials username")
@@ -102,19 +91,21 @@ class Helper:
         """Give the answer to an action, None where the helper knows nothing of the server."""
         if not is_helper_name(self.name):
             raise BrokenHelper(f"{self.name!r} cannot be the name of a credential helper")
-        path = shutil.which(self.program, path=self.environ.get("PATH", os.defpath))
-        if path is None:
-            raise BrokenHelper(f"{self.program} is not in the PATH")
+        # Most copies run no helper, and are quicker without what it takes.
+        from regimport.credentials.process import run  # noqa: PLC0415
+
         try:
-            code, answer = self._exchange([path, action], given.encode())
+            code, answer = run(
+                [self.program, action], given.encode(), self.environ, self.seconds, self.stop
+            )
+        except FileNotFoundError:
+            raise BrokenHelper(f"{self.program} is not in the PATH") from None
         except TimeoutError:
             raise BrokenHelper(
                 f"{self.program} gave no answer in {self.seconds:.0f} seconds"
             ) from None
         except OverflowError:
-            raise BrokenHelper(
-                f"{self.program} answered with more than {_MOST_BYTES} bytes"
-            ) from None
+            raise BrokenHelper(f"{self.program} answered with far too much") from None
         except OSError as error:
             raise BrokenHelper(f"{self.program} could not be run: {error.strerror}") from None
         text = answer.decode("utf-8", "replace")
@@ -125,57 +116,6 @@ class Helper:
         # What looks like an answer may hold the secret: a complaint is one line of words.
         words = "" if "{" in text else safe_text(text.strip().partition("\n")[0], 200)
         raise BrokenHelper(f"{self.program} failed with code {code}" + (words and f": {words}"))
-
-    def _exchange(self, command: list[str], given: bytes) -> tuple[int, bytes]:
-        """Run a command with no shell, and give its exit code and what it wrote.
-
-        Raises `TimeoutError` or `OverflowError` once the command, and all it started, is killed.
-        """
-        with subprocess.Popen(  # noqa: S603 - the name was checked, and no shell reads it
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(self.environ),
-            process_group=0,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            deadline = time.monotonic() + self.seconds
-            try:
-                # An address or an account fits into the pipe; who reads nothing of it may.
-                with suppress(BrokenPipeError), process.stdin as file:
-                    file.write(given)
-                answer = self._read(process.stdout, deadline)
-                code = process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _kill(process)
-                raise TimeoutError from None
-            except BaseException:
-                _kill(process)
-                raise
-        return code, answer
-
-    def _read(self, file: IO[bytes], deadline: float) -> bytes:
-        pieces: list[bytes] = []
-        with selectors.DefaultSelector() as selector:
-            selector.register(file, selectors.EVENT_READ)
-            while time.monotonic() < deadline and not self.stop.is_set():
-                if not selector.select(min(_GLANCE, deadline - time.monotonic())):
-                    continue
-                piece = os.read(file.fileno(), _MOST_BYTES)
-                if not piece:
-                    return b"".join(pieces)
-                pieces.append(piece)
-                if sum(map(len, pieces)) > _MOST_BYTES:
-                    raise OverflowError
-        raise TimeoutError
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _strings(answer: str, *names: str, program: str) -> list[str]:

@@ -1,0 +1,93 @@
+"""Runs another program for a short answer, within bounds of time and size."""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+__all__ = ["run"]
+
+_MOST_BYTES = 64 * 1024
+# How often a program that is silent is given a thought, in seconds.
+_GLANCE = 0.2
+
+
+def run(
+    command: Sequence[str],
+    given: bytes,
+    environ: Mapping[str, str],
+    seconds: float,
+    stop: threading.Event,
+) -> tuple[int, bytes]:
+    """Run a command of the PATH with no shell, and give its exit code and what it wrote.
+
+    Raises `FileNotFoundError` if it is not there, `OSError` if it cannot be run, and `TimeoutError`
+    or `OverflowError` (more than 64 KiB) once it is killed with all that it started.
+    """
+    name, *arguments = command
+    path = shutil.which(name, path=environ.get("PATH", os.defpath))
+    if path is None:
+        raise FileNotFoundError(name)
+    try:
+        process = _start([path, *arguments], environ)
+    except FileNotFoundError as error:
+        raise OSError(errno.ENOEXEC, "what is to run it is not there") from error
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        deadline = time.monotonic() + seconds
+        try:
+            # What is given fits into the pipe; who reads nothing of it may.
+            with suppress(BrokenPipeError), process.stdin as file:
+                file.write(given)
+            answer = _read(process.stdout, deadline, stop)
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise TimeoutError from None
+        except BaseException:
+            _kill(process)
+            raise
+    return code, answer
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - the caller has checked the name, and no shell reads it
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(environ),
+        process_group=0,
+    )
+
+
+def _read(file: IO[bytes], deadline: float, stop: threading.Event) -> bytes:
+    pieces: list[bytes] = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        while time.monotonic() < deadline and not stop.is_set():
+            if not selector.select(min(_GLANCE, deadline - time.monotonic())):
+                continue
+            piece = os.read(file.fileno(), _MOST_BYTES)
+            if not piece:
+                return b"".join(pieces)
+            pieces.append(piece)
+            if sum(map(len, pieces)) > _MOST_BYTES:
+                raise OverflowError
+    raise TimeoutError
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
