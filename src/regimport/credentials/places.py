@@ -81,8 +81,9 @@ class Given:
         if not credential.username and credential.password:
             if not is_azure(registry):
                 raise InvalidOptions(
-                    f"{self.name} is missing, and {registry} wants a user name with the password",
-                    hint="only Azure's registries take an access token as a password alone",
+                    f"there is a password for {registry}, and no user name",
+                    hint="give the user name too, as the option or the variable beside the "
+                    "password's; only Azure's registries take an access token alone",
                 )
             token = credential.password
             credential = Credential(ANYBODY, token, entra_token=token)
