@@ -60,6 +60,26 @@ def test_a_login_is_checked_and_kept_for_the_copies_that_follow(
     assert program("digest", f"{registry.address}/team/app").code == 0
 
 
+def test_a_password_may_have_many_lines_as_google_s_keys_do(program: Program) -> None:
+    key = json.dumps({"type": "service_account", "private_key": "-----BEGIN"}, indent=2)
+    with Scripted(Miniature(BasicDoor({"_json_key": key}))) as registry:
+        options = ("-u", "_json_key", "--password-stdin", registry.address)
+        ended = program("login", *options, stdin=f"{key}\n")
+        assert ended.code == 0, ended
+
+
+def test_each_side_has_its_own_password_on_standard_input(program: Program) -> None:
+    source, target = Miniature(BasicDoor({"s": "1"})), Miniature(BasicDoor({"t": "2\n3"}))
+    source.hold("app", single())
+    options = ("--source-username", "s", "--source-password-stdin")
+    options += ("--target-username", "t", "--target-password-stdin")
+    with Scripted(source) as one, Scripted(target) as other:
+        ends = (f"{one.address}/app", f"{other.address}/app")
+        ended = program("copy", *options, *ends, stdin="1\n2\n3\n")
+        assert ended.code == 0, ended
+    assert target.holds("app", single())
+
+
 def test_a_wrong_password_is_refused_and_not_kept(
     program: Program, registry: Scripted, config: Path
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from regimport import AccessDenied, Credential
+from regimport import AccessDenied, CopyOptions, Credential, accounts
 from support.miniature import Miniature, TokenDoor, basic
 from support.scripted import Heard, Say
 from support.world import World
@@ -33,6 +35,18 @@ def test_docker_hub_knows_one_login_under_all_its_names(
     world.copy(f"{name}:latest", "here.example/copy")
     assert here.holds("copy", world.image)
     assert world.said("auth.docker.io") == {basic("alice", "dckr_pat_1")}
+
+
+def test_docker_hub_s_login_is_kept_under_the_name_that_docker_has_for_it(
+    world: World, door: TokenDoor
+) -> None:
+    world.registry("registry-1.docker.io", door=door)
+    options = CopyOptions(plain_http=frozenset({"docker.io"}))
+    kept = Path(accounts.login("index.docker.io", _USER, options=options))
+    assert list(json.loads(kept.read_text())["auths"]) == ["https://index.docker.io/v1/"]
+    assert accounts.logout("docker.io") is True
+    with pytest.raises(AccessDenied):
+        accounts.login("docker.io", Credential("alice", "wrong"), options=options)
 
 
 def test_docker_hub_gets_the_password_at_its_token_service_alone(

@@ -95,3 +95,19 @@ def test_what_is_given_for_one_side_is_never_told_to_the_other(
         world.copy("r.example/app", "here.example/copy", None, Credential("alice", "secret"))
     assert world.said("r.example") == {None}
     assert registry.holds("app", world.image)
+
+
+def test_a_registry_that_only_redirects_to_another_is_read_there_as_nobody(
+    world: World, here: Miniature
+) -> None:
+    """As registry.k8s.io does, whose images are kept in several clouds."""
+    cloud = world.registry("cloud.example", "k8s/app")
+
+    def elsewhere(heard: Heard) -> Say:
+        return Say(307, {"Location": f"http://cloud.example{heard.path}"})
+
+    world.serve("k8s.example", elsewhere)
+    world.copy("k8s.example/k8s/app", "here.example/copy", Credential("alice", "secret"))
+    assert here.holds("copy", world.image)
+    assert cloud.holds("k8s/app", world.image)
+    assert world.said("cloud.example") | world.said("k8s.example") == {None}

@@ -316,10 +316,12 @@ def read_options(
 def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | None]:
     """Give the credential of each side: (option prefix, user name, password on standard input).
 
-    Passwords are read a line each, in the order of the sides; raises `InvalidOptions` where a
-    user name has no password. A password may stand alone: an access token for Azure.
+    Passwords are read a line each, in the order of the sides; the last one may have several, as
+    Google's keys do. Raises `InvalidOptions` where a user name has no password. A password may
+    stand alone: an access token for Azure.
     """
     found: list[Credential | None] = []
+    last = next((prefix for prefix, _, from_stdin in reversed(sides) if from_stdin), None)
     for prefix, username, from_stdin in sides:
         if username is not None and not from_stdin:
             raise InvalidOptions(
@@ -329,7 +331,8 @@ def credentials_of(*sides: tuple[str, str | None, bool]) -> list[Credential | No
         if not from_stdin:
             found.append(None)
             continue
-        password = sys.stdin.readline().rstrip("\r\n")
+        whole = prefix == last and not sys.stdin.isatty()
+        password = (sys.stdin.read() if whole else sys.stdin.readline()).rstrip("\r\n")
         if not password:
             raise InvalidOptions(f"no password came on standard input for --{prefix}password-stdin")
         found.append(Credential(username or "", password))
