@@ -71,8 +71,8 @@ def test_a_password_may_have_many_lines_as_google_s_keys_do(program: Program) ->
 def test_each_side_has_its_own_password_on_standard_input(program: Program) -> None:
     source, target = Miniature(BasicDoor({"s": "1"})), Miniature(BasicDoor({"t": "2\n3"}))
     source.hold("app", single())
-    options = ("--source-username", "s", "--source-password-stdin")
-    options += ("--target-username", "t", "--target-password-stdin")
+    options = ["--source-username", "s", "--source-password-stdin"]
+    options += ["--target-username", "t", "--target-password-stdin"]
     with Scripted(source) as one, Scripted(target) as other:
         ends = (f"{one.address}/app", f"{other.address}/app")
         ended = program("copy", *options, *ends, stdin="1\n2\n3\n")

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regimport.credentials.dockerconfig import DockerConfig, config_path, load
+from regimport.credentials.dockerconfig import DockerConfig, config_path, containers_paths, load
 from regimport.credentials.keychain import Keychain
 from regimport.errors import InvalidConfig, Side
 from regimport.models.credential import Credential
@@ -217,6 +218,16 @@ def test_the_file_is_where_docker_keeps_it() -> None:
     assert config_path({"DOCKER_CONFIG": "/d", "HOME": "/h"}) == Path("/d/config.json")
     assert config_path({"DOCKER_CONFIG": "", "HOME": "/h"}) == Path("/h/.docker/config.json")
     assert config_path({}) is None
+
+
+def test_the_files_are_where_podman_keeps_them() -> None:
+    whole = {"XDG_RUNTIME_DIR": "/run/user/7", "XDG_CONFIG_HOME": "/c", "HOME": "/h"}
+    names = [str(path) for path in containers_paths(whole)]
+    assert names == ["/run/user/7/containers/auth.json", "/c/containers/auth.json"]
+    names = [str(path) for path in containers_paths({"HOME": "/h"})]
+    own = f"/run/containers/{os.getuid()}/auth.json"
+    assert names == [own, "/h/.config/containers/auth.json"]
+    assert [str(path) for path in containers_paths({})] == [own]
 
 
 def test_a_file_that_is_not_there_is_no_error(tmp_path: Path) -> None:

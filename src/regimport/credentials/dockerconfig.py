@@ -158,14 +158,19 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
 
 
 def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Give where podman, skopeo and buildah keep an auth.json (containers-auth.json(5))."""
+    """Give where podman, skopeo and buildah keep an auth.json (containers-auth.json(5)).
+
+    Without $XDG_RUNTIME_DIR, as for root in a container, that is a folder of the user's number.
+    """
     runtime, config = environ.get("XDG_RUNTIME_DIR"), environ.get("XDG_CONFIG_HOME")
     home = environ.get("HOME")
     if not config and home:
         config = str(Path(home) / ".config")
-    return tuple(
-        Path(folder) / "containers" / "auth.json" for folder in (runtime, config) if folder
+    volatile = (
+        Path(runtime) / "containers" if runtime else Path("/run/containers") / str(os.getuid())
     )
+    lasting = (Path(config) / "containers",) if config else ()
+    return tuple(folder / "auth.json" for folder in (volatile, *lasting))
 
 
 def load(path: Path) -> DockerConfig | None:
