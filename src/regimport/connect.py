@@ -19,11 +19,11 @@ from regimport.events import Reporter, Warned
 from regimport.models.reference import LayoutReference, Reference
 from regimport.network import host_name
 from regimport.options import CopyOptions
+from regimport.registry.keys import Keys
 from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
-from regimport.registry.tokens import Keys
 from regimport.sessions import mirror_session, open_session, pace_of
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from regimport.network import Tls, host_name
 from regimport.options import CopyOptions
 from regimport.registry.dial import Dialer
 from regimport.registry.endpoint import endpoint_of
+from regimport.registry.keys import FindCredential, Keys
 from regimport.registry.pace import Pace
 from regimport.registry.proxy import Proxies
 from regimport.registry.request import Request
 from regimport.registry.responses import error_of
 from regimport.registry.session import Session
 from regimport.registry.tls import Contexts
-from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier
 

@@ -13,9 +13,10 @@ import pytest
 from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential
 from regimport.registry.challenge import parse_challenges
+from regimport.registry.keys import Keys
 from regimport.registry.locations import Origin
 from regimport.registry.responses import Answer
-from regimport.registry.tokens import Authorizer, Keys, Scopes
+from regimport.registry.tokens import Authorizer, Scopes
 from regimport.registry.wire import Headers
 
 _USER = Credential("user", "secret")
@@ -242,3 +243,18 @@ def test_what_is_refused_may_be_done_without() -> None:
     service.answer = lambda _: _answer(401)
     with pytest.raises(AccessDenied, match="user 'user' with a password"):
         _renew(Authorizer(Origin.of("https://r.example"), keys, service))
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        Credential(identity_token="hunter2"),
+        Credential(registry_token="hunter2"),
+        Credential(entra_token="hunter2"),
+    ],
+)
+def test_a_token_is_never_sent_as_a_password(credential: Credential) -> None:
+    authorizer = _enter(_Service(), credential)
+    with pytest.raises(AccessDenied, match="wants a user name and a password") as caught:
+        authorizer.renew(parse_challenges("Basic realm=r"), _PULL, None)
+    assert "hunter2" not in caught.value.message

@@ -97,7 +97,7 @@ class Keychain:
             known = self._find(side, registry, repository)
             if known.credential != rejected:
                 return known.credential
-            if time.monotonic() > self._renewed.get(key, 0.0) + _SOON:
+            if time.monotonic() > self._renewed.get(key, -_FOREVER) + _SOON:
                 self._renewed[key] = time.monotonic()
                 known = self._look(side, registry, repository, fresh=True)
             if known.credential == rejected and known.looked[-1].implied:

@@ -12,11 +12,12 @@ from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.challenge import Challenge, parse_challenges
 from regimport.registry.endpoint import Endpoint, endpoint_of
+from regimport.registry.keys import FindCredential, Keys
 from regimport.registry.locations import Origin, redirect_target
 from regimport.registry.request import SMALL, Request, on_the_wire
 from regimport.registry.responses import read_answer
 from regimport.registry.retry import unreachable
-from regimport.registry.tokens import Authorizer, Fetch, FindCredential, Keys
+from regimport.registry.tokens import Authorizer, Fetch
 from regimport.registry.wire import Carrier, Clocks, TransportError, WireRequest, WireResponse
 
 __all__ = ["Exchange"]

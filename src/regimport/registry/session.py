@@ -20,12 +20,12 @@ from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.exchange import Exchange
 from regimport.registry.gate import Gate
+from regimport.registry.keys import FindCredential, Keys
 from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
 from regimport.registry.request import Request
 from regimport.registry.responses import Answer, error_of, read_answer, retry_after
 from regimport.registry.retry import RETRYABLE, Transient, final_error, repeat, unreachable
-from regimport.registry.tokens import FindCredential, Keys
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier, TransportError, WireResponse
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
@@ -19,16 +19,14 @@ from regimport.models.credential import Credential
 from regimport.redact import safe_url
 from regimport.registry.challenge import Challenge
 from regimport.registry.entra import FORM, EntraExchange, Fetch, refresh_grant
+from regimport.registry.keys import FindCredential, Keys
 from regimport.registry.locations import Origin, check_realm
 from regimport.registry.responses import Answer, error_of
 
-__all__ = ["Authorizer", "Fetch", "FindCredential", "Keys", "Scopes"]
+__all__ = ["Authorizer", "Fetch", "Scopes"]
 
 # The resource scopes a request needs, e.g. ("repository:library/alpine:pull",).
 Scopes = tuple[str, ...]
-# Gives the credential for a repository, None to be anonymous there.
-FindCredential = Callable[[str], Credential | None]
-
 _CLIENT_ID = "regimport"
 # The life of a token whose answer does not say (token.md, `expires_in`), in seconds.
 _DEFAULT_LIFE = 60.0
@@ -38,28 +36,6 @@ _USABLE = 0.8
 _REFUSALS = frozenset({400, 401, 403})
 # One that ran out is renewed; one that is refused even so may have to be done without.
 _MOST_RENEWALS = 2
-
-
-def _no_other(_repository: str, rejected: Credential) -> Credential | None:
-    return rejected
-
-
-def _no_remark(_repository: str) -> str | None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What one side knows of the credentials for one registry.
-
-    `find` gives that for a repository. `renew` gives what to use in the place of one that was
-    refused: another one, None to be anonymous, or the same where there is nothing else. `remark`
-    says what stood in the way of a credential, if anything did.
-    """
-
-    find: FindCredential
-    renew: Callable[[str, Credential], Credential | None] = _no_other
-    remark: Callable[[str], str | None] = _no_remark
 
 
 @dataclass(slots=True)
@@ -152,6 +128,12 @@ class Authorizer:
             credential = self._keys.renew(repository, credential)
         if credential is None:
             raise _needs_credential(401)
+        if not credential.username and not credential.password:
+            raise AccessDenied(
+                f"the registry wants a user name and a password; there is {credential.described}",
+                status=401,
+                hint="log in there with a user name and a password",
+            )
         header = credential.basic()
         if header == rejected:
             self.refused = AccessDenied(
