@@ -47,6 +47,7 @@ def test_the_same_is_there_for_programs(program: Program, config: Path) -> None:
     _write(config, {"auths": {"r.example/team": {"identitytoken": "hunter2"}}})
     ended = program("auth", "explain", "-o", "json", "r.example/team/app")
     document = json.loads(ended.out)
+    assert document["schema_version"] == "1"
     assert (document["registry"], document["repository"]) == ("r.example", "team/app")
     assert document["target"]["used"] == str(config)
     assert document["target"]["credential"] == "an identity token"

@@ -18,7 +18,7 @@ from support.program import Program
 from support.registries import DockerRegistry
 
 needs_registry = pytest.mark.docker_registry
-COMMANDS = ("copy", "inspect", "tags", "digest", "serve", "schema")
+COMMANDS = ("copy", "inspect", "tags", "digest", "serve", "schema", "login", "logout", "auth")
 
 
 @needs_registry
@@ -93,7 +93,7 @@ def test_a_copy_goes_to_a_layout_and_back(
     assert program("tags", layout).out == "1\n"
 
 
-@pytest.mark.parametrize("document", ["report", "inspection"])
+@pytest.mark.parametrize("document", ["report", "inspection", "explanation"])
 def test_schema_prints_a_json_schema(program: Program, document: str) -> None:
     schema = json.loads(program("schema", document).out)
     assert schema["properties"]["schema_version"]["const"] == "1"

@@ -109,7 +109,11 @@ def _program() -> None:
         schema.schema,
     ):
         app.command()(command)
-    group = typer.Typer(no_args_is_help=True, help="Tell which credentials are used, and why.")
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Tell which credentials are used, and why."
+        "\n\nExample: regimport auth explain docker.io/library/hello-world",
+    )
     # A command of a group that has only one is one of the group all the same.
     group.callback()(lambda: None)
     group.command()(auth.explain)

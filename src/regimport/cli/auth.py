@@ -26,9 +26,7 @@ def explain(
 
     Example: regimport auth explain docker.io/library/hello-world
     """
-    import json  # noqa: PLC0415 - --help needs none of it
-
-    from regimport import accounts  # noqa: PLC0415
+    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
     from regimport.cli.progress import reporter_for  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
@@ -37,12 +35,9 @@ def explain(
             reference, options=params.read_options(None, authfile), reporter=reporter
         )
     if output is params.OutputKind.JSON:
-        document = {
-            "registry": place.registry,
-            "repository": place.repository,
-            **{side.value: _document(found) for side, found in sides.items()},
-        }
-        printer.document(json.dumps(document, indent=2))
+        from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415 - pydantic
+
+        printer.document(ExplanationDocument.of(place, sides).model_dump_json(indent=2))
     else:
         for side, found in sides.items():
             who = "nobody" if found.used is None else _who(found)
@@ -65,15 +60,3 @@ def _who(found: Explanation) -> str:
     assert used is not None
     assert used.credential is not None
     return used.credential.described
-
-
-def _document(found: Explanation) -> dict[str, object]:
-    return {
-        "used": None if found.used is None else found.used.place,
-        "credential": None if found.used is None else _who(found),
-        "error": None if found.error is None else found.error.message,
-        "places": [
-            {"place": one.place, "outcome": one.outcome.value, "detail": one.detail}
-            for one in found.looked
-        ],
-    }

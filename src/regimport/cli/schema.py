@@ -20,14 +20,15 @@ class DocumentName(StrEnum):
     INSPECTION = "inspection"
     VERIFICATION = "verification"
     RATELIMIT = "ratelimit"
+    EXPLANATION = "explanation"
     CONFIG = "config"
 
 
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), "
-        "ratelimit, or config (the file)."
+        help="report (of copy), inspection (of inspect), verification (of verify), ratelimit, "
+        "explanation (of auth explain), or config (the file)."
     ),
 ]
 
@@ -40,8 +41,13 @@ def schema(document: DocumentArgument) -> None:
     import json  # noqa: PLC0415 - --help needs none of it
 
     from regimport.cli.documents import DOCUMENTS  # noqa: PLC0415
+    from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415
     from regimport.cli.printer import Printer  # noqa: PLC0415
     from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
 
-    known: dict[str, type[BaseModel]] = {**DOCUMENTS, DocumentName.CONFIG: ConfigDocument}
+    known: dict[str, type[BaseModel]] = {
+        **DOCUMENTS,
+        DocumentName.EXPLANATION: ExplanationDocument,
+        DocumentName.CONFIG: ConfigDocument,
+    }
     Printer().document(json.dumps(known[document].model_json_schema(), indent=2))
