@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from support.miniature import BasicDoor, Miniature, basic, repository_of
 from support.program import Program
 from support.registries import USER, DockerRegistry
 from support.scripted import Heard, Say
+from support.tokenserver import TokenServer
 from support.world import World
 
 
@@ -36,6 +38,32 @@ def test_a_plain_registry_with_htpasswd_takes_a_login_and_then_copies(
     assert ended.code == 0, ended
     assert program("logout", address, **environment).code == 0
     assert program("copy", *ends, **environment).code == 4
+
+
+@pytest.mark.docker_registry
+def test_a_plain_registry_with_a_token_service_takes_an_identity_token_from_a_helper(
+    program: Program,
+    tokens: tuple[DockerRegistry, TokenServer],
+    tmp_path: Path,
+    repository: str,
+    logged_in: Callable[[object], Path],
+) -> None:
+    """The real one; and nothing of it is told at the highest verbosity."""
+    registry, server = tokens
+    server.behaviour.refresh_tokens["r3fresh-s3cret"] = "alice"
+    helper = tmp_path / "docker-credential-own"
+    helper.write_text("""#!/bin/sh\necho '{"Username": "<token>", "Secret": "r3fresh-s3cret"}'\n""")
+    helper.chmod(0o700)
+    logged_in({"credHelpers": {registry.address: "own"}})
+    image = single()
+    Client(registry.address, user=USER).push(repository, image, "1")
+    server.requests.clear()
+    ends = (f"{registry.address}/{repository}:1", f"{registry.address}/{repository}-copy")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ended = program("copy", "-vv", *ends, PATH=path)
+    assert ended.code == 0, ended
+    assert {request.method for request in server.requests} == {"POST"}
+    assert "r3fresh-s3cret" not in ended.out + ended.err
 
 
 class Departments:
@@ -71,7 +99,7 @@ def test_a_plain_registry_knows_two_users_from_the_environment(
 
 
 def test_a_plain_registry_knows_two_users_by_the_entries_of_one_file(
-    world: World, logged_in: object, tmp_path: Path
+    world: World, tmp_path: Path
 ) -> None:
     registry = world.registry("r.example", "dev/app", door=Departments(dev="1", prod="2"))
     path = tmp_path / "auth.json"
