@@ -258,3 +258,16 @@ def test_a_token_is_never_sent_as_a_password(credential: Credential) -> None:
     with pytest.raises(AccessDenied, match="wants a user name and a password") as caught:
         authorizer.renew(parse_challenges("Basic realm=r"), _PULL, None)
     assert "hunter2" not in caught.value.message
+
+
+def test_a_password_that_is_refused_is_so_for_the_repositories_that_have_it() -> None:
+    by_repository = {"a": Credential("a", "wrong"), "b": Credential("b", "right")}
+    authorizer = Authorizer(Origin.of("https://r.example"), by_repository.get, _Service())
+    basic = parse_challenges("Basic realm=r")
+    wrong = authorizer.renew(basic, ("repository:a:pull",), None)
+    with pytest.raises(AccessDenied):
+        authorizer.renew(basic, ("repository:a:pull",), wrong)
+    with pytest.raises(AccessDenied):
+        authorizer.header(("repository:a:push",))
+    assert authorizer.refused is not None
+    assert authorizer.header(("repository:b:pull",)) == Credential("b", "right").basic()

@@ -103,7 +103,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
     401: (
         AccessDenied,
-        "check the user name and password, and that they give access to this repository",
+        "check the credentials and their rights; `regimport auth explain` tells whose they are",
     ),
     403: (AccessDenied, "this account may not do that here; ask for the right to pull or push"),
     404: (NotFound, "check the spelling of the repository, and the tag or digest"),

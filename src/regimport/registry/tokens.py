@@ -71,21 +71,28 @@ class Authorizer:
         self._slots: dict[Scopes, _Slot] = {}
         self._realm: _Realm | None = None
         self._basic = False
-        self.refused: AccessDenied | None = None
+        # By the header that was refused: repositories may have credentials of their own.
+        self._refused: dict[str, AccessDenied] = {}
 
     def __repr__(self) -> str:
         scheme = "bearer" if self._realm else "basic" if self._basic else "none yet"
         return f"<Authorizer {self._origin}: {scheme}, {len(self._slots)} scopes>"
 
+    @property
+    def refused(self) -> AccessDenied | None:
+        """The error, if the registry has refused a password for good."""
+        return next(iter(self._refused.values()), None)
+
     def header(self, scopes: Scopes) -> str | None:
         """Give the Authorization to send now, None as long as the registry asked for none."""
-        if self.refused is not None:
-            raise self.refused
         if self._realm is not None:
             return self._bearer(self._realm, scopes, rejected=None)
         if self._basic:
             credential = self._keys.find(_repository(scopes))
-            return None if credential is None else credential.basic()
+            basic = None if credential is None else credential.basic()
+            if basic in self._refused:
+                raise self._refused[basic]
+            return basic
         return None
 
     def renew(
@@ -136,12 +143,12 @@ class Authorizer:
             )
         header = credential.basic()
         if header == rejected:
-            self.refused = AccessDenied(
+            self._refused[header] = AccessDenied(
                 f"the registry refused the credentials of {credential.username!r}",
                 status=401,
-                hint="check the user name and the password",
+                hint="check them; `regimport auth explain` tells where they come from",
             )
-            raise self.refused
+            raise self._refused[header]
         self._basic = True
         return header
 
@@ -264,7 +271,8 @@ def _refused(answer: Answer, credential: Credential | None) -> AccessDenied:
         method=answer.method,
         url=safe_url(answer.url),
         status=answer.status,
-        hint="check the user name and the password, and the rights on this repository",
+        hint="check them, and their rights on this repository; `regimport auth explain` tells "
+        "where they come from",
     )
 
 
