@@ -26,9 +26,11 @@ OTHER = Descriptor("application/octet-stream", Digest.of(CONTENT[1:]), SIZE - 1)
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All sizes are a thousandth of what they are."""
-    for name in ("_LEAST", "_BELOW_COMMON_LIMITS", "CHUNK", "LARGE"):
+    """Blobs of this size go in many chunks, and the sizes of bodies are a thousandth."""
+    for name in ("_LEAST", "_BELOW_COMMON_LIMITS"):
         monkeypatch.setattr(chunks, name, getattr(chunks, name) // 1000)
+    monkeypatch.setattr(chunks, "LARGE", 130_000)
+    monkeypatch.setattr(chunks, "CHUNK", 65_000)
 
 
 def move(sessions: Sessions, target: Shaky, *blobs: Descriptor) -> list[Outcome]:

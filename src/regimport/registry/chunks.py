@@ -12,9 +12,10 @@ from regimport.models.digest import Digest
 __all__ = ["CHUNK", "LARGE", "Chunking", "Cutter"]
 
 # Blobs of at least so many bytes go up in chunks of CHUNK bytes, so that an upload which breaks
-# has something to go on from. Chunks of this size measured no slower than one request.
-LARGE = 128 * 1024**2
-CHUNK = 64 * 1024**2
+# has something to go on from. Each chunk costs a round trip in which nothing goes up: these are
+# large enough to cost less than 1 % of the time on a line of 40 ms and 400 Mbit/s.
+LARGE = 512 * 1024**2
+CHUNK = 256 * 1024**2
 # What is tried first, in bytes, where a proxy refuses a body as too large (the lowest limit that
 # is common is 100 MB), and the least that is worth trying: some storage takes no smaller parts.
 _BELOW_COMMON_LIMITS = 90 * 1024**2
