@@ -147,7 +147,7 @@ def test_a_copy_that_takes_more_than_is_left_says_so_before_it_starts(
     dry: tuple[str, ...], program: Program, hub: Hub, target: DockerRegistry, repository: str
 ) -> None:
     _image(hub)
-    hub.left = 2
+    hub.left = 3
     ended = program(
         "copy",
         *dry,
@@ -160,7 +160,7 @@ def test_a_copy_that_takes_more_than_is_left_says_so_before_it_starts(
     assert ended.code == 8, ended.err
     first = ended.err.splitlines()[0]
     assert first.startswith(
-        "warning: this takes 3 more pulls at docker.io/library/app, but there are 1 of 100"
+        "warning: this takes 3 more pulls at docker.io/library/app, but there are 2 of 100"
     )
     assert not any(one.method in {"POST", "PUT"} for one in target.requests())
 

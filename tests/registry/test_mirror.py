@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import trustme
 
 from regimport import api
 from regimport.errors import NotFound, RegimportError, Unreachable
-from regimport.events import Event, Warned
+from regimport.events import Event, Silent, Warned
 from regimport.models.credential import Credential
-from regimport.network import Network, RegistrySettings
+from regimport.network import Network, RegistrySettings, Tls
 from regimport.options import CopyOptions, RetryPolicy
+from regimport.registry.request import Request
+from regimport.sessions import mirror_session
+from registry.peers import Line, peer
 from support.images import Image, many_platforms, single
 from support.miniature import BasicDoor, Miniature, basic, complaint
 from support.scripted import Heard, Say, Scripted
@@ -234,11 +240,44 @@ def test_the_registrys_credentials_do_not_go_to_the_mirror(
     three.registry.held.door = BasicDoor({_USER.username: _USER.password})
     three.mirror.own = lambda _: Say(401, {"WWW-Authenticate": 'Basic realm="please"'})
     three.copy(source=_USER)
+    assert three.mirror.lines
+    three.mirror.server.heard.clear()
+    three.target.held = Miniature()
     monkeypatch.setenv("REGIMPORT_SOURCE_USERNAME", _USER.username)
     monkeypatch.setenv("REGIMPORT_SOURCE_PASSWORD", _USER.password)
     three.copy()
     assert three.mirror.lines
     assert {heard.authorization for heard in three.mirror.server.heard} == {None}
+
+
+def test_the_registrys_client_certificate_is_not_shown_to_the_mirror(
+    authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    issued = authority.issue_cert("client@example.org")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    shown: list[object] = []
+
+    def treat(line: Line) -> None:
+        assert isinstance(line.socket, ssl.SSLSocket)
+        shown.append(line.socket.getpeercert())
+        line.head()
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with peer(treat, context) as mirror:
+        network = Network(
+            source=Tls(ca_file=str(ca_file), cert_file=str(tmp_path / "client.pem")),
+            registries={mirror.address: RegistrySettings(tls=Tls(ca_file=str(ca_file)))},
+        )
+        session = mirror_session(
+            f"https://{mirror.address}", CopyOptions(network=network), Silent(), threading.Event()
+        )
+        assert session.ask(Request("GET", "")).ok
+        session.close()
+    assert shown == [None]
 
 
 def test_a_mirror_has_credentials_of_its_own(three: Three) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+import truststore
 from cryptography.hazmat.primitives import serialization as form
 
 from regimport.errors import InvalidConfig, Side, Unreachable
@@ -451,3 +452,72 @@ def test_http_2_is_not_offered(ask: Asking, authority: trustme.CA, trusting: Net
     with peer(treat, context) as server:
         ask(server.address, trusting)
     assert chosen == ["http/1.1"]
+
+
+@pytest.mark.parametrize("blind", ["darwin", "no store"])
+def test_where_openssl_cannot_read_the_systems_store_something_else_does(
+    blind: str,
+    ask: Asking,
+    authority: trustme.CA,
+    trusting: Network,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On macOS and Windows, and with a Python that was built for another Linux."""
+    if blind == "darwin":
+        monkeypatch.setattr("regimport.registry.tls.sys.platform", "darwin")
+    else:
+        nothing = ssl.DefaultVerifyPaths("", "", "", "", "", "")
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
+    context = tls.Contexts(Network()).context("a.example", 443)
+    assert isinstance(context, truststore.SSLContext)
+    with peer(_answer, _server(authority)) as server:
+        assert ask(server.address, trusting) == b"ok"
+        with pytest.raises(Unreachable, match="not trusted here"):
+            ask(server.address, Network())
+
+
+def test_where_it_can_it_is_read_once(ask: Asking) -> None:
+    """truststore would read it for each connection, while no other one may be opened."""
+    if ssl.get_default_verify_paths().cafile is None:
+        pytest.skip("this system has no file of authorities")
+    context = tls.Contexts(Network()).context("a.example", 443)
+    assert not isinstance(context, truststore.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_a_registry_that_the_file_says_not_to_check_is_warned_of(
+    ask: Asking, authority: trustme.CA
+) -> None:
+    with peer(_answer, _server(authority)) as server:
+        settings = {server.address: RegistrySettings(tls=Tls(insecure=True))}
+        assert ask(server.address, Network(registries=settings)) == b"ok"
+    assert len(ask.told) == 1
+
+
+def test_httpx_trusts_and_shows_the_same(identity: Identity, ca_file: Path, ask: Asking) -> None:
+    shown = Tls(
+        ca_file=str(ca_file), cert_file=str(identity.certificate), key_file=str(identity.key)
+    )
+    with peer(identity, identity.context) as server:
+        settings = RegistrySettings(endpoint=f"https://{server.address}")
+        options = CopyOptions(
+            network=Network(source=shown, registries={server.address: settings}),
+            transport="httpx",
+        )
+        session = open_session(
+            server.address, Side.SOURCE, options, lambda _: None, ask, threading.Event()
+        )
+        assert session.ask(Request("GET", "")).body == b"ok"
+        session.close()
+    assert "client@example.org" in identity.seen[0]
+
+
+@pytest.mark.parametrize("host", ["..", "."])
+def test_a_host_does_not_lead_out_of_the_folder_of_hosts(host: str, tmp_path: Path) -> None:
+    """A redirect chooses it."""
+    folder = tmp_path / "certs.d"
+    folder.mkdir()
+    (tmp_path / "x.cert").touch()
+    (folder / "x.cert").touch()
+    tls.Contexts(Network(), folders=(folder,)).context(host, 443)

@@ -79,6 +79,8 @@ class Contexts:
         tls = self._network.tls_of(self._registry, self._side) if own else Tls()
         tls = tls.over(self._network.tls_of(name))
         names = dict.fromkeys((self._registry, name) if own else (name,))
+        # A redirect chooses the name of a host, but no other folder than that of a host.
+        names = {known: None for known in names if known not in {".", ".."}}
         found = [one for known in names for one in _in_folders(self._folders, known)]
         authorities = [path for one in found for path in one.authorities]
         if tls.ca_file is not None:
@@ -148,9 +150,7 @@ def _system_context() -> ssl.SSLContext:
     """Give a context that trusts what the operating system trusts, or what SSL_CERT_* name."""
     named = _named_by_environment()
     paths = ssl.get_default_verify_paths()
-    usable = paths.cafile is not None or (
-        paths.capath is not None and any(os.scandir(paths.capath))
-    )
+    usable = bool(paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())))
     if named or (usable and sys.platform not in {"darwin", "win32"}):
         # OpenSSL knows the system's store itself, and reads it once. truststore reads it again
         # for each connection, one connection at a time, which takes 18 ms each.
