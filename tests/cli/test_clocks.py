@@ -135,6 +135,7 @@ def test_the_answer_to_a_blob_may_take_longer_than_the_idle_timeout(
             "copy", "--idle-timeout", "800ms", f"{stage.source}/app:1", f"{target.address}/app"
         )
         assert target.count("PUT upload") == len(IMAGE.blobs)
+        assert target.count("HEAD blob") == 0, "it was given up and looked for"
     assert ended.code == 0, ended
     assert "attempt" not in ended.err
 
