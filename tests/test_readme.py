@@ -36,8 +36,10 @@ def places(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def moved(code: str, places: dict[str, str]) -> str:
-    """README's words with the test's registries in them."""
+    """README's words with the test's registries and platforms in them."""
     code = re.sub(r"(?<=[ (])hello-world(?= )", "docker.io/library/hello-world", code)
+    for name, ours in (("linux/arm64", "linux/arch0"), ("linux/amd64", "linux/arch1")):
+        code = code.replace(name, ours)
     for name, address in places.items():
         code = code.replace(name, address)
     return code.replace("examples/", f"{ROOT}/examples/")

@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 from regimport.connect import Ends
 from regimport.credentials.keychain import Keychain
 from regimport.engine.differences import Verification
+from regimport.engine.ends import Source
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
 from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for, most_jobs
 from regimport.engine.plan import make_plan
+from regimport.engine.platforms import choose, only
+from regimport.engine.reading import Patience
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
 from regimport.engine.transfer import transfer
@@ -95,7 +98,8 @@ def deliver(
     ):
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
-        root, current = resolve(end, _asked(origin), goals, workers)
+        asked = _chosen(end, origin, options, workers, reporter)
+        root, current = resolve(end, asked, goals, workers)
         _pace(workers, ends, options, most)
         reporter.tell(Resolved(str(origin), root))
         standings = [
@@ -164,7 +168,7 @@ def verify(
         Ends(options, keychain, reporter, workers.stop) as ends,
     ):
         end = ends.source(origin)
-        root, _ = resolve(end, _asked(origin), (), workers)
+        root, _ = resolve(end, _chosen(end, origin, options, workers, reporter), (), workers)
         if wanted.digest not in {None, root.digest}:
             raise ContentMismatch(
                 f"the target is {wanted.digest}, but the source is {root.digest}",
@@ -208,6 +212,11 @@ def inspect(
         root, _ = resolve(end, _asked(place), (), workers)
         _pace(workers, ends, options, most)
         graph = walk(end, root, (), workers)
+        if options.platforms:
+            patience = Patience(options.retry, workers, reporter)
+            (graph,) = workers.map(
+                lambda whole: only(end, whole, options.platforms, patience), [graph]
+            )
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 
 
@@ -222,7 +231,8 @@ def manifest(
     place = with_default_tag(parse_end(reference))
     keychain = _keychain(credential, None, options, reporter)
     with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
-        return ends.source(place).get_manifest(_asked(place))
+        end = ends.source(place)
+        return end.get_manifest(_chosen(end, place, options, workers, reporter))
 
 
 def digest(
@@ -236,7 +246,8 @@ def digest(
     place = with_default_tag(parse_end(reference))
     keychain = _keychain(credential, None, options, reporter)
     with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
-        root, _ = resolve(ends.source(place), _asked(place), (), workers)
+        end = ends.source(place)
+        root, _ = resolve(end, _chosen(end, place, options, workers, reporter), (), workers)
     return root.digest
 
 
@@ -290,6 +301,22 @@ def _keychain(
     return Keychain(
         given, lambda message: reporter.tell(Warned(message)), authfile=options.authfile
     )
+
+
+def _chosen(
+    end: Source,
+    place: Reference | LayoutReference,
+    options: CopyOptions,
+    workers: Workers,
+    reporter: Reporter,
+) -> str:
+    """Give what the source is asked for: a tag or a digest, or the manifest of one platform."""
+    asked = _asked(place)
+    if not options.platforms:
+        return asked
+    patience = Patience(options.retry, workers, reporter)
+    (chosen,) = workers.map(lambda one: choose(end, one, options.platforms, patience), [asked])
+    return chosen.digest
 
 
 def _asked(reference: Reference | LayoutReference) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from regimport.errors import InvalidOptions
+from regimport.models.platform import Platform
 from regimport.network import Network
 
 __all__ = [
@@ -102,7 +103,8 @@ class CopyOptions:
     a missing repository at a target in AWS, where a push does not. `network` is how registries
     are reached. `verify` reads what was written back. `limit_rate` bounds how many bytes a
     second are read, all in all; None does not. `deadline` is how long the whole may take, in
-    seconds; None bounds nothing.
+    seconds; None bounds nothing. `platforms` is the one to copy or verify, or those to inspect;
+    empty for all.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -119,6 +121,7 @@ class CopyOptions:
     verify: bool = False
     limit_rate: float | None = None
     deadline: float | None = None
+    platforms: tuple[Platform, ...] = ()
 
     def __post_init__(self) -> None:
         if self.jobs is not None and not 1 <= self.jobs <= 256:

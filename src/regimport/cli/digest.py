@@ -19,6 +19,7 @@ FullReference = Annotated[
 def digest(
     reference: params.ReferenceArgument,
     full_ref: FullReference = False,
+    platform: params.Platforms = None,
     username: params.Username = None,
     password_stdin: params.PasswordStdin = False,
     authfile: params.Authfile = None,
@@ -32,11 +33,13 @@ def digest(
     quiet: params.Quiet = False,
     verbose: params.Verbose = 0,
 ) -> None:
-    """Print the digest that a tag points to; it costs no pull.
+    """Print the digest that a tag points to; without --platform it costs no pull.
 
     Example: regimport digest docker.io/library/hello-world:latest
     """
-    from regimport import api  # noqa: PLC0415 - --help needs none of it
+    from dataclasses import replace  # noqa: PLC0415 - --help needs none of it
+
+    from regimport import api  # noqa: PLC0415
     from regimport.cli.progress import reporter_for  # noqa: PLC0415
     from regimport.models.reference import parse_end  # noqa: PLC0415
 
@@ -52,7 +55,10 @@ def digest(
     with reporter_for(printer) as reporter:
         found = api.digest(
             reference,
-            options=params.read_options(plain_http, authfile, network),
+            options=replace(
+                params.read_options(plain_http, authfile, network),
+                platforms=params.platforms_of(platform),
+            ),
             credential=credential,
             reporter=reporter,
         )

@@ -18,6 +18,7 @@ Raw = Annotated[bool, typer.Option("--raw", help="Print the manifest's bytes, un
 def inspect(
     reference: params.ReferenceArgument,
     raw: Raw = False,
+    platform: params.Platforms = None,
     max_manifests: params.MaxManifests = "50",
     max_layer_size: params.MaxLayerSize = "2GiB",
     username: params.Username = None,
@@ -53,7 +54,11 @@ def inspect(
         registry_mirror=registry_mirror,
     )
     limits = params.limits_of(max_manifests, max_layer_size)
-    options = replace(params.read_options(plain_http, authfile, network), limits=limits)
+    options = replace(
+        params.read_options(plain_http, authfile, network),
+        limits=limits,
+        platforms=params.platforms_of(platform),
+    )
     (credential,) = params.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         if raw:

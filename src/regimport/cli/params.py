@@ -11,6 +11,7 @@ import typer
 from regimport.cli.quantities import parse_size
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
+from regimport.models.platform import Platform
 from regimport.network import Network
 from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -28,6 +29,7 @@ __all__ = [
     "OutputKind",
     "PasswordStdin",
     "PlainHttp",
+    "Platforms",
     "Progress",
     "ProgressKind",
     "Quiet",
@@ -47,6 +49,7 @@ __all__ = [
     "copy_options",
     "credentials_of",
     "limits_of",
+    "platforms_of",
     "read_options",
 ]
 
@@ -122,6 +125,15 @@ NoClobber: TypeAlias = Annotated[
 ]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be done, and write nothing.")
+]
+Platforms: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platform",
+        metavar="OS/ARCH[/VARIANT]",
+        help="Only the manifest for this platform, as it is; by default the whole index.",
+        show_default=False,
+    ),
 ]
 Verify: TypeAlias = Annotated[
     bool,
@@ -275,6 +287,7 @@ def copy_options(
     no_clobber: bool,
     dry_run: bool,
     verify: bool,
+    platforms: tuple[Platform, ...],
     plain_http: list[str] | None,
     authfile: str | None,
     create_repository: bool,
@@ -296,12 +309,18 @@ def copy_options(
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
+        platforms=platforms,
         plain_http=frozenset(plain_http or ()),
         authfile=authfile,
         create_repository=create_repository,
         transport=transport.value,
         network=network,
     )
+
+
+def platforms_of(platforms: list[str] | None) -> tuple[Platform, ...]:
+    """Read the platforms; raises `InvalidReference`."""
+    return tuple(Platform.parse(one) for one in platforms or ())
 
 
 def read_options(

@@ -29,6 +29,7 @@ def verify(
     source: params.SourceArgument,
     target: TargetArgument,
     target_only: TargetOnly = False,
+    platform: params.Platforms = None,
     jobs: params.Jobs = None,
     max_wait: params.MaxWait = 300.0,
     limit_rate: clocks.LimitRate = None,
@@ -82,6 +83,7 @@ def verify(
     options = replace(
         params.read_options(plain_http, authfile, network),
         jobs=jobs,
+        platforms=params.platforms_of(platform),
         retry=RetryPolicy(max_wait=max_wait),
         limit_rate=clocks.rate_of(limit_rate),
         deadline=clocks.deadline_of(deadline),
