@@ -59,8 +59,9 @@ def copy(
 
     Raises `InvalidReference` and `InvalidOptions` before anything is asked; `NotFound`,
     `AccessDenied`, `Unreachable`, `RateLimited`, `InvalidManifest` and `ContentMismatch` for the
-    source; `LimitExceeded` before anything is written. With one target, its error is raised too
-    (`TagExists` among them); with several, the others go on, and the report tells which failed.
+    source; `LimitExceeded` before anything is written; `DeadlineExceeded` at any time, if there is
+    a deadline. With one target, its error is raised too (`TagExists` among them); with several,
+    the others go on, and the report tells which failed.
     """
     report = deliver(
         source,

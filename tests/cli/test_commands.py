@@ -18,7 +18,18 @@ from support.program import Program
 from support.registries import DockerRegistry
 
 needs_registry = pytest.mark.docker_registry
-COMMANDS = ("copy", "inspect", "tags", "digest", "serve", "schema", "login", "logout", "auth")
+COMMANDS = (
+    "copy",
+    "verify",
+    "inspect",
+    "tags",
+    "digest",
+    "serve",
+    "schema",
+    "login",
+    "logout",
+    "auth",
+)
 
 
 @needs_registry

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from benchmarks.measure import launch
 from faults.actions import Changed, Cut, Status, flipped
 from faults.locks import Bearer
 from faults.proxy import ALWAYS, Fault, FaultyRegistry
 from regimport import copy, verify
 from regimport.server.run import serving
 from support.client import Client
-from support.images import FORMS, many_platforms, single
+from support.images import FORMS, OCI_CONFIG, Image, many_platforms, single
 from support.program import Program
 
 IMAGE = many_platforms("verified", size=50_000)
@@ -282,3 +285,15 @@ def test_bars_are_drawn_for_a_copy_that_is_verified(program: Program, both: Both
     command = ("copy", "--verify", "--progress", "tty", f"{both.source}:1")
     ended = program(*command, f"{both.target}/new")
     assert ended.code == 0, ended
+
+
+def test_a_layer_of_192_mib_is_verified_in_less_than_100_mib_of_memory(
+    both: Both, tmp_path: Path
+) -> None:
+    image = Image()
+    image.manifest(image.blob(b"{}", OCI_CONFIG), [image.blob(bytes(192 * 1024**2))])
+    Client(both.target.partition("/")[0]).push("team/app", image, "large")
+    name = f"{both.target}:large"
+    command = [sys.executable, "-m", "regimport", "verify", "--target-only", "-q", name, name]
+    cost = launch(command, tmp_path, dict(os.environ))
+    assert cost.memory < 100
