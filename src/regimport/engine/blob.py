@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeGuard
 
 from regimport.engine.ends import Source, Target, Upload
 from regimport.engine.reading import BlobReader, Patience
@@ -16,7 +15,6 @@ from regimport.errors import (
     ContentMismatch,
     Interrupted,
     RegimportError,
-    RegistryError,
     Side,
     Unreachable,
 )
@@ -97,7 +95,7 @@ class BlobMover:
             errors = fan_out(content, receivers)
         if self.workers.stop.is_set() and any(errors):
             raise Interrupted
-        if any(_is_mismatch(error) for error in errors):
+        if any(isinstance(error, ContentMismatch) for error in errors):
             reader.forget()
         again: list[tuple[_Shipment, RegimportError]] = []
         for shipment, error in zip(shipments, errors, strict=True):
@@ -150,7 +148,7 @@ class _Shipment:
         if error is None:
             self.upload, self.outcome = None, Outcome(moved=True)
             return None
-        if _is_mismatch(error) and not self.mismatched:
+        if isinstance(error, ContentMismatch) and not (self.mismatched or error.lasting):
             # What is not what it should be is read and sent again from its first byte, once.
             self.mismatched = True
             self._drop()
@@ -189,13 +187,6 @@ class _Shipment:
         if self.upload is not None:
             self.upload.cancel()
             self.upload = None
-
-
-def _is_mismatch(error: BaseException | None) -> TypeGuard[RegimportError]:
-    """Tell whether source or target found a wrong digest or size that may be right next time."""
-    if isinstance(error, ContentMismatch):
-        return not error.lasting
-    return isinstance(error, RegistryError) and "DIGEST_INVALID" in error.codes
 
 
 def _receive(upload: Upload, known: int, content: Iterator[bytes]) -> None:

@@ -83,7 +83,8 @@ class BlobUpload:
         """Fill the session from `offset` on, and close it.
 
         In one PUT; or in chunks, if that was found to do better here. Raises `BrokenTransfer`
-        where another attempt may go better.
+        where another attempt may go better, `ContentMismatch` if the registry says that the blob
+        is not what its digest says.
         """
         chunk = self._chunking.chunk(self._blob, self._least)
         stream = Cutter(content)
@@ -254,6 +255,8 @@ def _refusal(answer: Answer) -> RegimportError:
     """Tell a session that was lost, or a registry that fails, from a refusal that stays."""
     error = error_of(answer)
     codes = error.codes if isinstance(error, RegistryError) else ()
+    if "DIGEST_INVALID" in codes:
+        return ContentMismatch(error.message, hint=error.hint)
     lost = answer.status in _SESSION_LOST and (
         answer.status != HTTPStatus.BAD_REQUEST or _LOST_CODES.intersection(codes)
     )
