@@ -130,6 +130,14 @@ def test_what_readme_links_to_is_there() -> None:
         assert (ROOT / link).exists(), link
 
 
+def test_the_tests_that_readme_names_are_there_for_every_product() -> None:
+    named = re.findall(r"\[`(test_\w+)`\]\(([^)]+)\)", README)
+    for name, file in named:
+        assert f"def {name}(" in (ROOT / file).read_text(), name
+    files = {path.name for path in (ROOT / "tests" / "products").glob("test_*.py")}
+    assert {Path(file).name for _, file in named} == files
+
+
 @pytest.mark.parametrize("script", ["quickstart.sh", "setup-venv.sh", "mirror.sh"])
 def test_the_scripts_are_valid_shell(script: str) -> None:
     subprocess.run(["sh", "-n", str(ROOT / "examples" / script)], check=True)
