@@ -40,8 +40,7 @@ def explain(
         printer.document(ExplanationDocument.of(place, sides).model_dump_json(indent=2))
     else:
         for side, found in sides.items():
-            who = "nobody" if found.used is None else _who(found)
-            printer.result(f"{place.name} as a {side}: {who}")
+            printer.result(f"{place.name} as a {side}: {_who(found)}")
             _show(printer, found)
     for found in sides.values():
         if found.error is not None:
@@ -56,7 +55,7 @@ def _show(printer: Printer, found: Explanation) -> None:
 
 
 def _who(found: Explanation) -> str:
-    used = found.used
-    assert used is not None
-    assert used.credential is not None
-    return used.credential.described
+    if found.error is not None:
+        return "a copy ends with an error"
+    credential = None if found.used is None else found.used.credential
+    return "nobody" if credential is None else credential.described
