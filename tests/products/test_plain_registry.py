@@ -10,8 +10,8 @@ import pytest
 
 from regimport import AccessDenied, Credential
 from support.client import Client
-from support.images import single
-from support.miniature import BasicDoor, Miniature, basic, repository_of
+from support.images import many_platforms, single
+from support.miniature import BasicDoor, Door, Miniature, TokenDoor, basic, repository_of
 from support.program import Program
 from support.registries import USER, DockerRegistry
 from support.scripted import Heard, Say
@@ -139,3 +139,21 @@ def test_a_registry_that_only_redirects_to_another_is_read_there_as_nobody(
     assert here.holds("copy", world.image)
     assert cloud.holds("k8s/app", world.image)
     assert world.said("cloud.example") | world.said("k8s.example") == {None}
+
+
+@pytest.mark.parametrize("door", [BasicDoor({"alice": "secret"}), TokenDoor({"alice": "secret"})])
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_wrong_password_is_tried_twice_at_most_however_much_there_is_to_copy(
+    world: World, door: Door, side: str
+) -> None:
+    """Or an account is locked."""
+    world.image = many_platforms(platforms=20)
+    world.registry("here.example", "app")
+    world.registry("r.example", "app", door=door)
+    wrong = Credential("alice", "hunter2")
+    hosts = ("r.example", "here.example")
+    first, second = hosts if side == "source" else reversed(hosts)
+    given = {f"{side}_credential": wrong}
+    with pytest.raises(AccessDenied):
+        world.copy(f"{first}/app", f"{second}/copy", jobs=16, **given)
+    assert 1 <= len([heard for heard in world.heard("r.example") if heard.authorization]) <= 2
