@@ -19,12 +19,17 @@ from regimport.events import Reporter, Warned
 from regimport.models.reference import LayoutReference, Reference
 from regimport.network import host_name
 from regimport.options import CopyOptions
-from regimport.registry.keys import Keys
 from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
-from regimport.sessions import mirror_session, open_session, pace_of
+from regimport.sessions import (
+    keys_of,
+    mirror_keychain,
+    mirror_session,
+    open_session,
+    pace_of,
+)
 
 if TYPE_CHECKING:
     from regimport.state.uploads import SavedUploads
@@ -44,6 +49,7 @@ class Ends:
     ) -> None:
         self._options = options
         self._keychain = keychain
+        self._mirror_keychain: Keychain | None = None
         self._reporter = reporter
         self._stop = stop
         self._sessions: dict[tuple[Side, str], Session] = {}
@@ -62,7 +68,9 @@ class Ends:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._keychain.close()
+        for keychain in (self._keychain, self._mirror_keychain):
+            if keychain is not None:
+                keychain.close()
         for session in self._sessions.values():
             if self._stop.is_set():
                 session.abort()
@@ -185,8 +193,10 @@ class Ends:
         """Open a repository at a mirror; the path of its URL stands before the name."""
         session = self._sessions.get((Side.SOURCE, url))
         if session is None:
+            if self._mirror_keychain is None:
+                self._mirror_keychain = mirror_keychain(self._options, self._reporter)
             session = self._sessions[Side.SOURCE, url] = mirror_session(
-                url, self._options, self._reporter, self._stop
+                url, self._options, self._mirror_keychain, self._reporter, self._stop
             )
         path = urlsplit(url).path.strip("/")
         return Repository(session, f"{path}/{repository}" if path else repository, only_read=True)
@@ -203,11 +213,7 @@ class Ends:
                 registry,
                 side,
                 self._options,
-                Keys(
-                    partial(self._keychain.find, side, registry),
-                    partial(self._keychain.renew, side, registry),
-                    partial(self._keychain.remark, side, registry),
-                ),
+                keys_of(self._keychain, side, registry),
                 self._reporter,
                 self._stop,
                 self._paces[name],

@@ -26,7 +26,7 @@ from regimport.registry.tls import Contexts
 from regimport.registry.transport import Transport
 from regimport.registry.wire import Carrier
 
-__all__ = ["mirror_session", "open_session", "pace_of", "sign_in"]
+__all__ = ["keys_of", "mirror_keychain", "mirror_session", "open_session", "pace_of", "sign_in"]
 
 _OURS = "REGIMPORT_"
 # A mirror is there to be faster: one that keeps failing, or asks for more seconds, is not.
@@ -104,10 +104,29 @@ def pace_of(registry: str, options: CopyOptions) -> Pace | None:
     return None if rate is None else Pace(rate)
 
 
+def keys_of(keychain: Keychain, side: Side, registry: str) -> Keys:
+    """Give what a session asks for the credentials of a registry."""
+    return Keys(
+        partial(keychain.find, side, registry),
+        partial(keychain.renew, side, registry),
+        partial(keychain.remark, side, registry),
+    )
+
+
+def mirror_keychain(options: CopyOptions, reporter: Reporter) -> Keychain:
+    """Give the credentials for mirrors: what was given for a side is for its registry alone."""
+    environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
+    return Keychain({}, lambda text: reporter.tell(Warned(text)), environ, options.authfile)
+
+
 def mirror_session(
-    url: str, options: CopyOptions, reporter: Reporter, stop: threading.Event
+    url: str,
+    options: CopyOptions,
+    keychain: Keychain,
+    reporter: Reporter,
+    stop: threading.Event,
 ) -> Session:
-    """Open a session with a mirror, which is told nothing that is for the registry."""
+    """Open a session with a mirror, which is shown no certificate that is for the registry."""
     parts = urlsplit(url)
     host = parts.netloc
     network = options.network
@@ -120,13 +139,11 @@ def mirror_session(
     )
     registries = {**network.registries, host_name(host): served}
     network = replace(network, registries=registries, source=Tls(), target=Tls())
-    environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
-    keychain = Keychain({}, lambda text: reporter.tell(Warned(text)), environ, options.authfile)
     return open_session(
         host,
         Side.SOURCE,
         replace(options, retry=retry, network=network),
-        partial(keychain.find, Side.SOURCE, host),
+        keys_of(keychain, Side.SOURCE, host),
         reporter,
         stop,
         pace_of(host, options),

@@ -21,7 +21,7 @@ from regimport.models.credential import Credential
 from regimport.network import Network, RegistrySettings, Tls
 from regimport.options import CopyOptions, RetryPolicy
 from regimport.registry.request import Request
-from regimport.sessions import mirror_session
+from regimport.sessions import mirror_keychain, mirror_session
 from registry.peers import Line, peer
 from support.images import Image, many_platforms, single
 from support.miniature import BasicDoor, Miniature, basic, complaint
@@ -272,8 +272,13 @@ def test_the_registrys_client_certificate_is_not_shown_to_the_mirror(
             source=Tls(ca_file=str(ca_file), cert_file=str(tmp_path / "client.pem")),
             registries={mirror.address: RegistrySettings(tls=Tls(ca_file=str(ca_file)))},
         )
+        options = CopyOptions(network=network)
         session = mirror_session(
-            f"https://{mirror.address}", CopyOptions(network=network), Silent(), threading.Event()
+            f"https://{mirror.address}",
+            options,
+            mirror_keychain(options, Silent()),
+            Silent(),
+            threading.Event(),
         )
         assert session.ask(Request("GET", "")).ok
         session.close()
