@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from regimport.connect import Ends
 from regimport.credentials.keychain import Keychain
@@ -275,10 +276,16 @@ def tags(
 
 
 def _most_jobs(options: CopyOptions, *ends: Reference | LayoutReference) -> int:
-    """Give how much may go on at once at the ends of a copy, each repository being one."""
+    """Give how much may go on at once at the ends of a copy, each repository being one.
+
+    The mirrors of the source are ends too.
+    """
     source, *targets = ends
     places = [source, *{target.name: target for target in targets}.values()]
     registries = [place.registry for place in places if isinstance(place, Reference)]
+    if isinstance(source, Reference):
+        mirrors = options.network.of(source.registry).mirrors
+        registries += [urlsplit(url).netloc for url in mirrors]
     return most_jobs(registries, options.network)
 
 

@@ -29,11 +29,18 @@ def test_turns_are_spaced_evenly() -> None:
 
 
 class _Busy:
-    """Counts how many requests are being answered at once, and when they came."""
+    """Counts how many requests are being answered at once, and when they came.
 
-    def __init__(self, answer: Callable[[Heard], Say], takes: float = 0.0) -> None:
+    The first blobs are held back until so many requests have met, for `patience` seconds at most.
+    """
+
+    def __init__(
+        self, answer: Callable[[Heard], Say], together: int = 1, patience: float = 0.3
+    ) -> None:
         self._answer = answer
-        self._takes = takes
+        self._together = together
+        self._patience = patience
+        self._met = threading.Event()
         self._lock = threading.Lock()
         self._now = 0
         self.peak = 0
@@ -44,36 +51,46 @@ class _Busy:
             self.came.append(time.monotonic())
             self._now += 1
             self.peak = max(self.peak, self._now)
+            if self._now >= self._together:
+                self._met.set()
         try:
-            time.sleep(self._takes)  # the longer an answer takes, the more of them meet
+            if "/blobs/" in heard.path:
+                self._met.wait(self._patience)
+                self._met.set()
             return self._answer(heard)
         finally:
             with self._lock:
                 self._now -= 1
 
 
-@pytest.mark.parametrize(("concurrency", "least", "most"), [(None, 5, 32), (1, 1, 1), (3, 2, 3)])
-def test_no_more_is_asked_at_once_than_is_set(
-    concurrency: int | None, least: int, most: int
-) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_is_asked_at_once_than_is_set(concurrency: int) -> None:
+    assert _peak(concurrency, together=concurrency + 1, patience=0.3) == concurrency
+
+
+def test_more_is_asked_at_once_where_nothing_is_set() -> None:
+    assert _peak(None, together=4, patience=20) >= 4
+
+
+def _peak(concurrency: int | None, together: int, patience: float) -> int:
     held = Miniature()
     held.hold("app", many_platforms())
-    source, target = _Busy(held, 0.01), Miniature()
-    with Scripted(source) as one, Scripted(target) as other:
+    source = _Busy(held, together, patience)
+    with Scripted(source) as one, Scripted(Miniature()) as other:
         settings = {one.address: RegistrySettings(concurrency=concurrency)}
         api.copy(
             f"{one.address}/app",
             f"{other.address}/copy:latest",
             options=CopyOptions(network=Network(registries=settings), jobs=16),
         )
-    assert least <= source.peak <= most
+    return source.peak
 
 
 def test_several_targets_in_one_registry_share_what_is_set() -> None:
     image, held = many_platforms(), Miniature()
     held.hold("app", image)
     target = Miniature()
-    busy = _Busy(target, 0.01)
+    busy = _Busy(target, 5)
     with Scripted(held) as one, Scripted(busy) as other:
         settings = {other.address: RegistrySettings(concurrency=4)}
         report = api.copy(
@@ -85,6 +102,26 @@ def test_several_targets_in_one_registry_share_what_is_set() -> None:
     assert report.exit_code == 0
     assert busy.peak <= 4
     assert target.holds("a", image, "1")
+
+
+def test_what_is_set_for_a_mirror_holds_there() -> None:
+    image = many_platforms()
+    held, kept = Miniature(), Miniature()
+    held.hold("app", image)
+    kept.hold("app", image)
+    busy = _Busy(kept, 3)
+    with Scripted(held) as one, Scripted(busy) as mirror, Scripted(Miniature()) as other:
+        settings = {
+            one.address: RegistrySettings(mirrors=(f"http://{mirror.address}",)),
+            mirror.address: RegistrySettings(concurrency=2),
+        }
+        api.copy(
+            f"{one.address}/app",
+            f"{other.address}/copy:latest",
+            options=CopyOptions(network=Network(registries=settings), jobs=16),
+        )
+    assert busy.came
+    assert busy.peak <= 2
 
 
 def test_the_strictest_registry_counts() -> None:
