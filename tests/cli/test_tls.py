@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import trustme
 from support.client import Client
 from support.images import many_platforms
 from support.program import Program
-from support.registries import DockerRegistry
+from support.registries import DockerRegistry, certified_registry
 
 _LOGIN = ("--target-username", "alice", "--target-password-stdin")
 
@@ -98,3 +99,35 @@ def test_an_option_that_cannot_be_meant_is_an_error(
     assert ended.code == 2, ended.err
     assert "error:" in ended.err
     assert "hint:" in ended.err
+
+
+def test_a_registry_that_wants_a_client_certificate_is_written_to_with_one(
+    program: Program, image: str, authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> None:
+    """Given as options, in certs.d as for Docker, and in the configuration file."""
+    issued = authority.issue_cert("client@example.org")
+    files = tmp_path / "client.cert", tmp_path / "client.key"
+    issued.cert_chain_pems[0].write_to_path(files[0])
+    issued.private_key_pem.write_to_path(files[1])
+    with certified_registry(tmp_path / "registry", authority) as registry:
+        target = f"{registry.address}/copy"
+        (tmp_path / "config.toml").write_text(
+            f'[registry."{registry.address}"]\nca-file = "{ca_file}"\n'
+            'cert = "client.cert"\nkey = "client.key"\n'
+        )
+        trusting = ("--target-ca-file", str(ca_file))
+        shown = ("--target-cert", str(files[0]), "--target-key", str(files[1]))
+        without = program("copy", *trusting, image, f"{target}:1")
+        assert without.code == 6
+        assert "it may want a client certificate: --cert and --key" in without.err
+        ended = program("copy", *trusting, *shown, image, f"{target}:1")
+        assert ended.code == 0, ended.err
+        ended = program("copy", image, f"{target}:2", REGIMPORT_CONFIG="config.toml")
+        assert ended.code == 0, ended.err
+        place = Path(os.environ["HOME"], ".docker/certs.d", registry.address)
+        place.mkdir(parents=True)
+        for file in files:
+            file.rename(place / file.name)
+        (place / "ca.crt").write_bytes(ca_file.read_bytes())
+        ended = program("copy", image, f"{target}:3")
+        assert ended.code == 0, ended.err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from regimport.models.ratelimit import RateLimit
 
@@ -58,3 +60,9 @@ def test_what_is_not_told_is_not_made_up(fields: dict[str, str], limit: RateLimi
 )
 def test_a_limit_is_told_in_words(limit: RateLimit, words: str) -> None:
     assert str(limit) == words
+
+
+@given(st.dictionaries(st.sampled_from(sorted(_HUB)), st.text()))
+def test_no_text_is_an_error(fields: dict[str, str]) -> None:
+    found = RateLimit.of(fields)
+    assert found is None or str(found).isprintable()

@@ -216,6 +216,22 @@ def token_registry(folder: Path) -> Iterator[tuple[DockerRegistry, TokenServer]]
             registry.stop()
 
 
+@contextmanager
+def certified_registry(folder: Path, authority: trustme.CA) -> Iterator[DockerRegistry]:
+    """One that speaks TLS, and lets in who shows a certificate of `authority`."""
+    root = _storage(folder, "certified")
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
+    authority.cert_pem.write_to_path(folder / "clients.pem")
+    files = {"certificate": str(folder / "both.pem"), "key": str(folder / "both.pem")}
+    tls = {**files, "clientcas": [str(folder / "clients.pem")]}
+    registry = DockerRegistry(root, http={"tls": tls}, auth={})
+    try:
+        yield registry
+    finally:
+        registry.stop()
+
+
 def _storage(folder: Path, name: str) -> Path:
     root = folder / f"{name}-storage"
     root.mkdir(parents=True)
