@@ -111,7 +111,10 @@ _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
         RegistryError,
         "a proxy in front of the registry limits the size of a request; raise its limit",
     ),
-    429: (RateLimited, "the registry limits how much it serves; log in, or try again later"),
+    429: (
+        RateLimited,
+        "the registry limits how much it serves: `regimport ratelimit` shows it; log in, or wait",
+    ),
 }
 
 
