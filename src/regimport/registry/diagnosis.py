@@ -107,9 +107,10 @@ def _untrusted(
     # What did not come from OpenSSL says less.
     code = getattr(error, "verify_code", 0)
     insecure = f"--insecure {host} goes on without looking at any certificate"
+    # Where a registry sends us, its options do not count; the folder of that host does.
     trust = (
-        "name its certificate with --ca-file (of a copy: --source-ca-file, --target-ca-file), or "
-        f"put it into /etc/docker/certs.d/{host}/ca.crt; {insecure}"
+        f"put its certificate into /etc/docker/certs.d/{host}/ca.crt, or name it, for the registry "
+        f"itself, with --ca-file (of a copy: --source-ca-file, --target-ca-file); {insecure}"
     )
     if code in {_EXPIRED, _NOT_YET_VALID}:
         what = "has expired" if code == _EXPIRED else "is not valid yet"
