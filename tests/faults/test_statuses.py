@@ -18,7 +18,6 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)
 SOME = (408, 429, 503)
 AT_SOURCE = ("HEAD manifest", "GET manifest", "GET blob")
 AT_TARGET = ("HEAD manifest", "GET token", "HEAD blob", "POST upload", "PUT manifest")
-HEAD_UNKNOWN = "a question for a blob that keeps failing is taken for no"
 
 
 def passing(side: str, kind: str, status: int) -> Row:
@@ -100,7 +99,9 @@ TIMES = [
     Row(
         title="503 for ever to HEAD of blobs at the target",
         target=[Fault("HEAD blob", Status(503), ALWAYS)],
-        missing=HEAD_UNKNOWN,
+        error=Unreachable,
+        says="503",
+        most={"target HEAD blob": 5, "target PUT upload": 0},
     ),
     Row(
         title="500 for ever to every mount",
