@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 
-from faults.actions import Changed, Endless, Status, Then, error_body
+from faults.actions import END, Changed, Cut, Endless, Status, Then, error_body, flipped
 from faults.lies import descriptor, manifest, served
 from faults.message import CHUNKED, UNTIL_CLOSE
 from faults.proxy import ALWAYS, Fault
@@ -107,6 +107,19 @@ AS_SERVED = [
             most={"source GET manifest": 1},
         )
         for framing in (CHUNKED, UNTIL_CLOSE)
+    ),
+    *(
+        Row(
+            title=f"the source's manifest is cut, {how}, without a length",
+            source=[Fault(f"{method} manifest", Cut(250, END, UNTIL_CLOSE)) for method in methods],
+            most={"source GET manifest": 3},
+        )
+        for how, methods in (("by digest", ("GET",)), ("by its tag", ("HEAD", "GET")))
+    ),
+    Row(
+        title="one bit of the source's manifest is flipped, once",
+        source=[Fault("GET manifest", Changed(body=flipped(100)))],
+        most={"source GET manifest": 2},
     ),
     Row(title="a manifest of 3.9 MiB", image=sized(4_089_446)),
     Row(title="an index that nests three deep", image=nested()),

@@ -55,11 +55,16 @@ def head_manifest(access: Access, reference: str) -> Descriptor | None:
 
 
 def get_manifest(access: Access, reference: str) -> Manifest:
-    """Read a manifest; raises `NotFound`, and `ContentMismatch` for other bytes than asked for."""
-    answer = access.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
-    if not answer.ok:
-        raise error_of(answer)
+    """Read a manifest; raises `NotFound`, and `ContentMismatch` for other bytes than asked for.
+
+    Bytes that are not what they should be are asked for once more: an answer without a length may
+    have been cut off.
+    """
     wanted = _digest(reference)
+    answer = _read(access, reference)
+    said = wanted or _digest(answer.headers.get("docker-content-digest", ""))
+    if said is not None and Digest.of(answer.body, said.algorithm) != said:
+        answer = _read(access, reference)
     algorithm = wanted.algorithm if wanted else "sha256"
     actual = Digest.of(answer.body, algorithm)
     if wanted is not None and actual != wanted:
@@ -70,6 +75,13 @@ def get_manifest(access: Access, reference: str) -> Manifest:
             hint="the registry, or a cache in front of it, serves something else",
         )
     return Manifest.parse(answer.body, answer.headers.get("content-type"), algorithm=algorithm)
+
+
+def _read(access: Access, reference: str) -> Answer:
+    answer = access.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
+    if not answer.ok:
+        raise error_of(answer)
+    return answer
 
 
 def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
