@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from faults.locks import Basic, Bearer
 from faults.proxy import ALWAYS, Fault
@@ -15,6 +16,7 @@ from support.images import FORMS, Image, many_platforms, single
 
 # Nothing about a copy of so little may take longer than this, in seconds.
 LONGEST = 60.0
+TRANSPORTS: tuple[Literal["pooled", "httpx"], ...] = ("pooled", "pooled", "httpx")
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ def copy_through_chaos(stage: Stage, seed: str, repository: str) -> Copied:
     """Copy an image while faults happen by lot, check the end, and copy again without any."""
     lot = random.Random(seed)
     image = some_image(lot)
-    chance = lot.choice((0.02, 0.05, 0.1, 0.2, 0.4))
+    chance = lot.choice((0.03, 0.1, 0.2, 0.4, 0.6))
     source_chaos, target_chaos = Chaos(f"{seed}s", chance), Chaos(f"{seed}t", chance)
     before = OLD if lot.random() < 0.7 else None
     stage.set_up(repository, image, before)
     options = replace(
         OPTIONS,
         jobs=lot.choice((1, 2, 8)),
+        transport=lot.choice(TRANSPORTS),
         retry=RetryPolicy(first_delay=0.002, longest_delay=0.01, max_wait=2.0),
         timeouts=Timeouts(connect=5.0, idle=0.5, answer=0.7),
     )
