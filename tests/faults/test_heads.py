@@ -13,7 +13,7 @@ ROWS = [
     Row(
         title="HEAD of a blob says yes, with another length",
         target=[Fault("HEAD blob", Status(200, {"Content-Length": "7"}), ALWAYS)],
-        most={"target PUT upload": 2},
+        most={"target PUT upload": 2, "target PUT manifest": 1},
     ),
     Row(
         title="HEAD of a blob says yes, with another digest",
@@ -24,7 +24,7 @@ ROWS = [
                 ALWAYS,
             )
         ],
-        most={"target PUT upload": 2},
+        most={"target PUT upload": 2, "target PUT manifest": 1},
     ),
     Row(
         title="HEAD of a blob says yes, and the manifest is refused for want of it",
