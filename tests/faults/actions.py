@@ -247,7 +247,6 @@ class Late:
     """The answer comes after a while."""
 
     seconds: float
-    performed: bool = True
 
     def play(self, exchange: Exchange) -> None:
         reply = exchange.perform()
@@ -260,15 +259,10 @@ class Then:
     """Something else happens first, such as somebody moving a tag."""
 
     call: Callable[[], object]
-    after: bool = False
 
     def play(self, exchange: Exchange) -> None:
-        if not self.after:
-            self.call()
-        reply = exchange.perform()
-        if self.after:
-            self.call()
-        exchange.say(reply)
+        self.call()
+        exchange.say(exchange.perform())
 
 
 @dataclass(frozen=True)

@@ -12,4 +12,4 @@ from soak.copies import copy_through_chaos
 def test_a_copy_through_random_faults_ends_whole_or_with_the_right_code(
     stage: Stage, repository: str, number: int
 ) -> None:
-    copy_through_chaos(stage, f"tests/{number}", repository)
+    copy_through_chaos(stage, f"ten/{number}", repository)

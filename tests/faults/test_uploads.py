@@ -44,7 +44,7 @@ REFUSED = [
     Row(
         title="DIGEST_INVALID for ever",
         target=[Fault("PUT upload", Status(400, body=error_body("DIGEST_INVALID")), ALWAYS)],
-        error=RegistryError,
+        error=ContentMismatch,
         says="DIGEST_INVALID",
         most={"target PUT upload": 2},
     ),
