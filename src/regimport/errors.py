@@ -190,7 +190,10 @@ class TagExists(RegistryError):
 
 
 class Unreachable(RegimportError):
-    """A registry could not be reached, or kept failing; `attempts` requests were made: exit 6."""
+    """A registry could not be reached, or kept failing; `attempts` requests were made: exit 6.
+
+    `status` is that of the last answer, None if none came.
+    """
 
     exit_code = 6
 
@@ -199,6 +202,7 @@ class Unreachable(RegimportError):
         message: str,
         *,
         attempts: int = 1,
+        status: int | None = None,
         hint: str | None = None,
         side: Side | None = None,
         registry: str | None = None,
@@ -206,6 +210,7 @@ class Unreachable(RegimportError):
     ) -> None:
         super().__init__(message, hint=hint, side=side, registry=registry, repository=repository)
         self.attempts = attempts
+        self.status = status
 
 
 class BrokenTransfer(Unreachable):

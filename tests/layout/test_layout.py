@@ -34,6 +34,15 @@ def assert_holds(layout: LayoutReader, image: Image) -> None:
             assert b"".join(chunks) == content
 
 
+def test_a_blob_is_read_from_any_byte_on(layout: Layout) -> None:
+    image = make_image()
+    store(layout, image)
+    for descriptor, content in image.descriptors():
+        for start in (0, 1, len(content) // 2, len(content)):
+            with layout.read_blob(descriptor, start) as chunks:
+                assert b"".join(chunks) == content[start:]
+
+
 def test_a_layout_is_a_source_and_a_target(layout: Layout) -> None:
     source: Source = LayoutReader("x")
     target: Target = layout

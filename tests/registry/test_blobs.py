@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from regimport.errors import ContentMismatch, NotFound, Side
+from regimport.errors import ContentMismatch, NotFound, Side, Unreachable
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob, read_blob
@@ -41,3 +41,17 @@ def test_a_blob_that_is_not_there_is_not_found(sessions: Sessions) -> None:
 def test_a_question_that_is_not_answered_is_taken_for_no(status: int, sessions: Sessions) -> None:
     with web(lambda _: Reply(status)) as server:
         assert not has_blob(sessions.access(server.address), _BLOB)
+
+
+def test_a_question_at_which_a_target_fails_is_taken_for_no(sessions: Sessions) -> None:
+    with web(lambda _: Reply(503)) as server:
+        assert not has_blob(sessions.access(server.address), _BLOB)
+        with pytest.raises(Unreachable):
+            has_blob(sessions.access(server.address, Side.SOURCE), _BLOB)
+
+
+def test_a_target_that_is_not_there_is_no_answer(sessions: Sessions) -> None:
+    with web(lambda _: Reply(503)) as server:
+        pass
+    with pytest.raises(Unreachable):
+        has_blob(sessions.access(server.address), _BLOB)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 
-from regimport.errors import ContentMismatch, RegistryError, Side
+from regimport.errors import ContentMismatch, RegistryError, Side, Unreachable
 from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
 from regimport.registry.access import Access
@@ -26,9 +26,14 @@ def has_blob(access: Access, blob: Descriptor) -> bool:
     """Ask whether a blob is there, whole.
 
     Only an answer that agrees with the descriptor counts: some registries say yes to anything.
-    A target that forbids the question is taken not to have it.
+    A target that forbids the question, or fails at it, is taken not to have it: the upload tells.
     """
-    answer = access.ask("HEAD", f"blobs/{blob.digest}")
+    try:
+        answer = access.ask("HEAD", f"blobs/{blob.digest}")
+    except Unreachable as error:
+        if access.session.side is Side.SOURCE or error.status is None:
+            raise
+        return False
     if answer.ok:
         length: str = answer.headers.get("content-length", str(blob.size))
         return length == str(blob.size) and not is_other(answer, blob)

@@ -74,7 +74,8 @@ def error_of(answer: Answer) -> RegimportError:
     said = f"{answer.method} {path} answered {answer.status}{_phrase(answer.status)}"
     message = f"{said}: {text}" if text else said
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unreachable(message, hint="the registry is failing; try again later")
+        later = "the registry is failing; try again later"
+        return Unreachable(message, status=answer.status, hint=later)
     kind, hint = _KINDS.get(answer.status, (RegistryError, None))
     if "NAME_UNKNOWN" in codes and answer.method not in {"GET", "HEAD"}:
         hint = "create the repository (or project) at the target first; ECR and Harbor need that"
