@@ -32,6 +32,8 @@ class Ways:
     stall_uploads: int | None = None
     # The same once a session would have more than so many bytes.
     stall_at: int | None = None
+    # It never answers the end of a session.
+    deaf: bool = False
     # How it answers a request for a part of a blob.
     ranges: Ranges = "kept"
     # After so many bytes of an upload's body the connection ends.
@@ -67,6 +69,7 @@ class Shaky:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.stalled = threading.Event()
+        self.deleting = threading.Event()
         self.sessions: dict[str, bytearray] = {}
         self.asked: list[str] = []
         self.ranges: list[str] = []
@@ -353,6 +356,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._note()
+        self.registry.deleting.set()
+        if self.ways.deaf:
+            self._stall()
+            return
         name, _ = self._session()
         self._say(204 if self.registry.sessions.pop(name, None) is not None else 404)
 

@@ -35,3 +35,28 @@ def test_a_stuck_copy_that_is_stopped_gives_its_upload_back(
         assert target.sessions == {}
         assert target.count("DELETE") > 0
         assert "1" not in target.manifests
+
+
+def test_a_registry_that_does_not_take_its_upload_back_holds_nobody_up(program: Program) -> None:
+    with shaky() as source, shaky(Ways(stall_uploads=SIZE // 2, deaf=True)) as target:
+        source.keep(single(size=SIZE), "1")
+        process = program.start("copy", f"{source.address}/app:1", f"{target.address}/app")
+        assert target.stalled.wait(20)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert time.monotonic() - started < 2
+        assert process.returncode == 130
+        assert target.deleting.is_set()
+
+
+def test_a_second_signal_of_either_kind_ends_the_program_at_once(program: Program) -> None:
+    with shaky() as source, shaky(Ways(stall_uploads=SIZE // 2, deaf=True)) as target:
+        source.keep(single(size=SIZE), "1")
+        process = program.start("copy", f"{source.address}/app:1", f"{target.address}/app")
+        assert target.stalled.wait(20)
+        process.send_signal(signal.SIGINT)
+        assert target.deleting.wait(20)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == -signal.SIGTERM, err

@@ -181,6 +181,9 @@ def test_without_a_place_to_write_there_is_no_state_and_no_error(
     store.folder = tmp_path / "file" / "x"
     store.folder.parent.write_text("not a folder")
     assert store.open() is None
+    store.folder = Path("~/.local/state/regimport/uploads")
+    assert store.open() is None
+    assert not Path("~").exists()
     store.folder = tmp_path / "link"
     store.folder.symlink_to(tmp_path)
     assert store.open() is None

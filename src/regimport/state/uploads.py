@@ -139,6 +139,8 @@ class SavedUpload:
 
 def _private(folder: Path) -> Path:
     """Make the folder, if it is not there, and make it its owner's alone."""
+    if not folder.is_absolute():
+        raise NotADirectoryError("this user has no home")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.geteuid():
