@@ -134,6 +134,8 @@ class Workers:
         for thread in self._threads:
             left = max(0.0, latest - time.monotonic())
             thread.join(left if self.stop.is_set() else None)
+        if self._timer is not None:
+            self._timer.join()
 
     def _expire(self, seconds: float) -> None:
         with self._changed:
