@@ -7,37 +7,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
-from regimport.connect import Ends
-from regimport.credentials.keychain import Keychain
 from regimport.engine.differences import Verification
-from regimport.engine.ends import Source
 from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
-from regimport.engine.pace import FEWEST_JOBS, connections_ahead, jobs_for, most_jobs
+from regimport.engine.pace import connections_ahead
 from regimport.engine.plan import make_plan
-from regimport.engine.platforms import choose, only
-from regimport.engine.reading import Patience
+from regimport.engine.platforms import only
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
 from regimport.engine.transfer import transfer
 from regimport.engine.verify import Place, read_back, verify_targets
 from regimport.engine.walk import walk
-from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
-from regimport.events import Reporter, Resolved, Silent, Warned
+from regimport.events import Reporter, Resolved, Silent
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
-    LayoutReference,
-    Reference,
     parse_end,
     target_of,
     with_default_tag,
 )
 from regimport.options import CopyOptions
+from regimport.run import asked, running
 
 __all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags", "verify"]
 
@@ -92,17 +85,14 @@ def deliver(
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
-    keychain = _keychain(source_credential, target_credential, options, reporter)
-    most = _most_jobs(options, origin, *wanted)
-    with (
-        _workers(options, most) as workers,
-        Ends(options, keychain, reporter, workers.stop) as ends,
-    ):
+    places = [origin, *wanted]
+    given = {"source": source_credential, "target": target_credential}
+    with running(options, reporter, places, **given) as run:
+        workers, ends = run.workers, run.ends
         end = ends.source(origin)
         goals = [ends.goal(target, origin) for target in wanted]
-        asked = _chosen(end, origin, options, workers, reporter)
-        root, current = resolve(end, asked, goals, workers)
-        _pace(workers, ends, options, most)
+        root, current = resolve(end, run.chosen(end, origin), goals, workers)
+        run.pace()
         reporter.tell(Resolved(str(origin), root))
         standings = [
             judge(goal, root, now, no_clobber=options.no_clobber)
@@ -122,7 +112,7 @@ def deliver(
                 expect=ends.foresee(origin),
             )
             check_limits(plan.graph, options.limits)
-            _pace(workers, ends, options, most)
+            run.pace()
             if not options.dry_run:
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
         reports = target_reports(wanted, goals, root, standings, sent, plan, result)
@@ -163,21 +153,18 @@ def verify(
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
-    keychain = _keychain(source_credential, target_credential, options, reporter)
-    most = _most_jobs(options, origin, wanted)
-    with (
-        _workers(options, most) as workers,
-        Ends(options, keychain, reporter, workers.stop) as ends,
-    ):
+    given = {"source": source_credential, "target": target_credential}
+    with running(options, reporter, [origin, wanted], **given) as run:
+        workers, ends = run.workers, run.ends
         end = ends.source(origin)
-        root, _ = resolve(end, _chosen(end, origin, options, workers, reporter), (), workers)
+        root, _ = resolve(end, run.chosen(end, origin), (), workers)
         if wanted.digest not in {None, root.digest}:
             raise ContentMismatch(
                 f"the target is {wanted.digest}, but the source is {root.digest}",
                 expected=root.digest,
                 got=wanted.digest,
             ).located(Side.TARGET, wanted.name)
-        _pace(workers, ends, options, most)
+        run.pace()
         tags = () if wanted.tag is None else (wanted.tag,)
         places = [Place(ends.source(wanted, Side.TARGET), Side.TARGET, tags)]
         if not target_only:
@@ -204,20 +191,14 @@ def inspect(
     Raises what `copy` raises for its source.
     """
     place = with_default_tag(parse_end(reference))
-    keychain = _keychain(credential, None, options, reporter)
-    most = _most_jobs(options, place)
-    with (
-        _workers(options, most) as workers,
-        Ends(options, keychain, reporter, workers.stop) as ends,
-    ):
-        end = ends.source(place)
-        root, _ = resolve(end, _asked(place), (), workers)
-        _pace(workers, ends, options, most)
+    with running(options, reporter, [place], source=credential) as run:
+        workers, end = run.workers, run.ends.source(place)
+        root, _ = resolve(end, asked(place), (), workers)
+        run.pace()
         graph = walk(end, root, (), workers)
         if options.platforms:
-            patience = Patience(options.retry, workers, reporter)
             (graph,) = workers.map(
-                lambda whole: only(end, whole, options.platforms, patience), [graph]
+                lambda whole: only(end, whole, options.platforms, run.patience), [graph]
             )
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 
@@ -231,10 +212,9 @@ def manifest(
 ) -> Manifest:
     """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    keychain = _keychain(credential, None, options, reporter)
-    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
-        end = ends.source(place)
-        return end.get_manifest(_chosen(end, place, options, workers, reporter))
+    with running(options, reporter, [place], source=credential) as run:
+        end = run.ends.source(place)
+        return end.get_manifest(run.chosen(end, place))
 
 
 def digest(
@@ -246,10 +226,9 @@ def digest(
 ) -> Digest:
     """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
-    keychain = _keychain(credential, None, options, reporter)
-    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
-        end = ends.source(place)
-        root, _ = resolve(end, _chosen(end, place, options, workers, reporter), (), workers)
+    with running(options, reporter, [place], source=credential) as run:
+        end = run.ends.source(place)
+        root, _ = resolve(end, run.chosen(end, place), (), run.workers)
     return root.digest
 
 
@@ -270,62 +249,5 @@ def tags(
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    keychain = _keychain(credential, None, options, reporter)
-    with Workers(1) as workers, Ends(options, keychain, reporter, workers.stop) as ends:
-        yield from ends.source(place).tags()
-
-
-def _most_jobs(options: CopyOptions, *ends: Reference | LayoutReference) -> int:
-    """Give how much may go on at once at the ends of a copy, each repository being one.
-
-    The mirrors of the source are ends too.
-    """
-    source, *targets = ends
-    places = [source, *{target.name: target for target in targets}.values()]
-    registries = [place.registry for place in places if isinstance(place, Reference)]
-    if isinstance(source, Reference):
-        mirrors = options.network.of(source.registry).mirrors
-        registries += [urlsplit(url).netloc for url in mirrors]
-    return most_jobs(registries, options.network)
-
-
-def _workers(options: CopyOptions, most: int) -> Workers:
-    return Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline)
-
-
-def _pace(workers: Workers, ends: Ends, options: CopyOptions, most: int) -> None:
-    """Choose how much goes on at once, unless the user has."""
-    if options.jobs is None:
-        workers.widen(min(jobs_for(ends.round_trip), most))
-
-
-def _keychain(
-    source: Credential | None,
-    target: Credential | None,
-    options: CopyOptions,
-    reporter: Reporter,
-) -> Keychain:
-    given = {Side.SOURCE: source, Side.TARGET: target}
-    return Keychain(
-        given, lambda message: reporter.tell(Warned(message)), authfile=options.authfile
-    )
-
-
-def _chosen(
-    end: Source,
-    place: Reference | LayoutReference,
-    options: CopyOptions,
-    workers: Workers,
-    reporter: Reporter,
-) -> str:
-    """Give what the source is asked for: a tag or a digest, or the manifest of one platform."""
-    asked = _asked(place)
-    if not options.platforms:
-        return asked
-    patience = Patience(options.retry, workers, reporter)
-    (chosen,) = workers.map(lambda one: choose(end, one, options.platforms, patience), [asked])
-    return chosen.digest
-
-
-def _asked(reference: Reference | LayoutReference) -> str:
-    return reference.digest or reference.tag or ""
+    with running(options, reporter, [place], source=credential) as run:
+        yield from run.ends.source(place).tags()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regimport.cli import params
+from regimport.cli import params, settings
 from regimport.cli.printer import Printer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def explain(
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
     with reporter_for(printer) as reporter:
         place, sides = accounts.explain(
-            reference, options=params.read_options(None, authfile), reporter=reporter
+            reference, options=settings.read_options(None, authfile), reporter=reporter
         )
     if output is params.OutputKind.JSON:
         from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415 - pydantic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from regimport.cli import clocks, connections, params
+from regimport.cli import clocks, connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["copy"]
@@ -66,13 +66,13 @@ def copy(
     printer = Printer(quiet, verbose, progress)
     if format is not None:
         check_template(format)
-    options = params.copy_options(
-        limits=params.limits_of(max_manifests, max_layer_size),
+    options = settings.copy_options(
+        limits=settings.limits_of(max_manifests, max_layer_size),
         jobs=jobs,
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
-        platforms=params.platforms_of(platform),
+        platforms=settings.platforms_of(platform),
         plain_http=plain_http,
         authfile=authfile,
         create_repository=create_repository,
@@ -92,7 +92,7 @@ def copy(
     )
     if source_registry is not None:
         source = source_at(source_registry, source)
-    source_credential, target_credential = params.credentials_of(
+    source_credential, target_credential = settings.credentials_of(
         ("source-", source_username, source_password_stdin),
         ("target-", target_username, target_password_stdin),
     )

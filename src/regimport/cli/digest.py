@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["digest"]
@@ -51,13 +51,13 @@ def digest(
         resolve=resolve,
         registry_mirror=registry_mirror,
     )
-    (credential,) = params.credentials_of(("", username, password_stdin))
+    (credential,) = settings.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         found = api.digest(
             reference,
             options=replace(
-                params.read_options(plain_http, authfile, network),
-                platforms=params.platforms_of(platform),
+                settings.read_options(plain_http, authfile, network),
+                platforms=settings.platforms_of(platform),
             ),
             credential=credential,
             reporter=reporter,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["inspect"]
@@ -53,13 +53,13 @@ def inspect(
         resolve=resolve,
         registry_mirror=registry_mirror,
     )
-    limits = params.limits_of(max_manifests, max_layer_size)
+    limits = settings.limits_of(max_manifests, max_layer_size)
     options = replace(
-        params.read_options(plain_http, authfile, network),
+        settings.read_options(plain_http, authfile, network),
         limits=limits,
-        platforms=params.platforms_of(platform),
+        platforms=settings.platforms_of(platform),
     )
-    (credential,) = params.credentials_of(("", username, password_stdin))
+    (credential,) = settings.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         if raw:
             found = api.manifest(

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import connections, params, settings
 from regimport.cli.printer import Printer
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
@@ -70,7 +70,7 @@ def login(
         kept = accounts.login(
             host,
             credential,
-            options=params.read_options(plain_http, authfile, network),
+            options=settings.read_options(plain_http, authfile, network),
             reporter=reporter,
         )
     printer.note(f"logged in at {host} as {credential.username!r}; kept in {kept}")
@@ -91,13 +91,13 @@ def logout(
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
     host = registry_of(registry)
-    known = accounts.logout(host, options=params.read_options(None, authfile))
+    known = accounts.logout(host, options=settings.read_options(None, authfile))
     printer.note(f"logged out of {host}" if known else f"nobody was logged in at {host}")
 
 
 def _credential(username: str | None, *, from_stdin: bool) -> Credential:
     if from_stdin:
-        (found,) = params.credentials_of(("", username, True))
+        (found,) = settings.credentials_of(("", username, True))
         assert found is not None
         if not found.username:
             raise InvalidOptions("--username is missing", hint="--password-stdin wants it too")

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["ratelimit"]
@@ -46,16 +46,16 @@ def ratelimit(
     network = connections.network_of(
         printer, source=(ca_file, cert, key), insecure=insecure, resolve=resolve
     )
-    (credential,) = params.credentials_of(("", username, password_stdin))
+    (credential,) = settings.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         host, found = accounts.rate_limit(
             registry,
-            options=params.read_options(plain_http, authfile, network),
+            options=settings.read_options(plain_http, authfile, network),
             credential=credential,
             reporter=reporter,
         )
     if output is params.OutputKind.JSON:
-        from regimport.cli.documents import RateLimitAnswer  # noqa: PLC0415 - pydantic is slow
+        from regimport.cli.documents.ratelimit import RateLimitAnswer  # noqa: PLC0415 - pydantic is slow
 
         printer.document(RateLimitAnswer.of(host, found).model_dump_json(indent=2))
     elif found is None:

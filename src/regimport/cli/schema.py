@@ -40,13 +40,19 @@ def schema(document: DocumentArgument) -> None:
     """
     import json  # noqa: PLC0415 - --help needs none of it
 
-    from regimport.cli.documents import DOCUMENTS  # noqa: PLC0415
+    from regimport.cli.documents.inspection import InspectionDocument  # noqa: PLC0415
+    from regimport.cli.documents.ratelimit import RateLimitAnswer  # noqa: PLC0415
+    from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415
+    from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
     from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415
     from regimport.cli.printer import Printer  # noqa: PLC0415
     from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
 
     known: dict[str, type[BaseModel]] = {
-        **DOCUMENTS,
+        DocumentName.REPORT: ReportDocument,
+        DocumentName.INSPECTION: InspectionDocument,
+        DocumentName.VERIFICATION: VerificationDocument,
+        DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,
         DocumentName.CONFIG: ConfigDocument,
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import connections, params
+from regimport.cli import connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["tags"]
@@ -52,11 +52,11 @@ def tags(
         resolve=resolve,
         registry_mirror=registry_mirror,
     )
-    (credential,) = params.credentials_of(("", username, password_stdin))
+    (credential,) = settings.credentials_of(("", username, password_stdin))
     with reporter_for(printer) as reporter:
         found = api.tags(
             repository,
-            options=params.read_options(plain_http, authfile, network),
+            options=settings.read_options(plain_http, authfile, network),
             credential=credential,
             reporter=reporter,
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regimport.cli import clocks, connections, params
+from regimport.cli import clocks, connections, params, settings
 from regimport.cli.printer import Printer
 
 __all__ = ["verify"]
@@ -81,15 +81,15 @@ def verify(
         registry_mirror=registry_mirror,
     )
     options = replace(
-        params.read_options(plain_http, authfile, network),
+        settings.read_options(plain_http, authfile, network),
         jobs=jobs,
-        platforms=params.platforms_of(platform),
+        platforms=settings.platforms_of(platform),
         retry=RetryPolicy(max_wait=max_wait),
         limit_rate=clocks.rate_of(limit_rate),
         deadline=clocks.deadline_of(deadline),
         timeouts=clocks.timeouts_of(connect_timeout, idle_timeout, answer_timeout),
     )
-    source_credential, target_credential = params.credentials_of(
+    source_credential, target_credential = settings.credentials_of(
         ("source-", source_username, source_password_stdin),
         ("target-", target_username, target_password_stdin),
     )

@@ -1,0 +1,50 @@
+"""What every document has: a frozen model, a version, and what an error says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from regimport.errors import RegimportError, RegistryError
+
+__all__ = ["SCHEMA_VERSION", "Document", "ErrorDocument"]
+
+
+SCHEMA_VERSION: Literal["1"] = "1"
+
+
+class Document(BaseModel):
+    """A document that is what it says: no field more, and none that changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorDocument(Document):
+    """Why something failed."""
+
+    kind: str = Field(description="The error's class, e.g. NotFound.")
+    exit_code: int = Field(description="The exit code that this error alone leads to.")
+    message: str
+    hint: str | None = Field(description="What the user can do about it.")
+    side: Literal["source", "target"] | None
+    registry: str | None
+    repository: str | None
+    status: int | None = Field(description="The HTTP status that the registry answered.")
+    codes: list[str] = Field(description="The registry's own error codes.")
+
+    @classmethod
+    def of(cls, error: RegimportError) -> ErrorDocument:
+        """Put an error into its document."""
+        answered = error if isinstance(error, RegistryError) else None
+        return cls(
+            kind=type(error).__name__,
+            exit_code=error.exit_code,
+            message=error.message,
+            hint=error.hint,
+            side=None if error.side is None else error.side.value,
+            registry=error.registry,
+            repository=error.repository,
+            status=None if answered is None else answered.status,
+            codes=[] if answered is None else list(answered.codes),
+        )

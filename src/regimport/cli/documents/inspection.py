@@ -1,0 +1,83 @@
+"""What `inspect` gives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from regimport.cli.documents.base import SCHEMA_VERSION, Document
+from regimport.engine.examine import Inspection, Node
+from regimport.models.descriptor import Descriptor
+
+__all__ = ["InspectionDocument"]
+
+
+class BlobDocument(Document):
+    """A config or a layer."""
+
+    media_type: str
+    digest: str
+    size: int = Field(description="Bytes.")
+
+    @classmethod
+    def of(cls, blob: Descriptor) -> BlobDocument:
+        """Put a descriptor into its document."""
+        return cls(media_type=blob.media_type, digest=blob.digest, size=blob.size)
+
+
+class NodeDocument(Document):
+    """A manifest or an index of the tree, with what is under it."""
+
+    media_type: str
+    artifact_type: str | None
+    digest: str
+    size: int = Field(description="Bytes of the manifest itself.")
+    platform: str | None
+    annotations: dict[str, str] = Field(description="As its parent describes it.")
+    config: BlobDocument | None
+    layers: list[BlobDocument]
+    manifests: list[NodeDocument]
+
+    @classmethod
+    def of(cls, node: Node) -> NodeDocument:
+        """Put a node into its document."""
+        found = node.descriptor
+        return cls(
+            media_type=found.media_type,
+            artifact_type=node.artifact_type,
+            digest=found.digest,
+            size=found.size,
+            platform=None if found.platform is None else str(found.platform),
+            annotations=dict(found.annotations),
+            config=None if node.config is None else BlobDocument.of(node.config),
+            layers=[BlobDocument.of(layer) for layer in node.layers],
+            manifests=[cls.of(child) for child in node.children],
+        )
+
+
+class InspectionDocument(Document):
+    """What an image is made of."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    reference: str = Field(description="The image by digest.")
+    manifests: int = Field(description="The manifests that its index names; 1 without an index.")
+    blobs: int
+    total_bytes: int = Field(description="Shared content counted as often as it is named.")
+    unique_bytes: int = Field(description="Shared content counted once.")
+    violations: list[str] = Field(description="The limits it exceeds; empty if it keeps them.")
+    root: NodeDocument
+
+    @classmethod
+    def of(cls, inspection: Inspection) -> InspectionDocument:
+        """Put an inspection into its document."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            reference=inspection.reference,
+            manifests=inspection.manifests,
+            blobs=inspection.blobs,
+            total_bytes=inspection.total_bytes,
+            unique_bytes=inspection.unique_bytes,
+            violations=list(inspection.violations),
+            root=NodeDocument.of(inspection.root),
+        )

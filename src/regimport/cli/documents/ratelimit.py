@@ -1,0 +1,48 @@
+"""What `ratelimit` gives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from regimport.cli.documents.base import SCHEMA_VERSION, Document
+from regimport.models.ratelimit import RateLimit
+
+__all__ = ["RateLimitAnswer", "RateLimitDocument"]
+
+
+class RateLimitDocument(Document):
+    """How many pulls a registry still allows."""
+
+    limit: int | None = Field(description="Pulls in a window.")
+    remaining: int | None = Field(description="What is left of them.")
+    window_seconds: int | None
+    source: str | None = Field(description="Whom the limit is for: an address, or an account.")
+    source_kind: Literal["address", "account"] | None
+
+    @classmethod
+    def of(cls, found: RateLimit) -> RateLimitDocument:
+        """Put a limit into its document."""
+        kind: Literal["address", "account"] = "address" if found.by_address else "account"
+        return cls(
+            limit=found.limit,
+            remaining=found.remaining,
+            window_seconds=found.window,
+            source=found.source,
+            source_kind=None if found.source is None else kind,
+        )
+
+
+class RateLimitAnswer(Document):
+    """What `regimport ratelimit` found."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    registry: str
+    rate_limit: RateLimitDocument | None = Field(description="null if the registry tells none.")
+
+    @classmethod
+    def of(cls, registry: str, found: RateLimit | None) -> RateLimitAnswer:
+        """Put what was found into its document."""
+        told = None if found is None else RateLimitDocument.of(found)
+        return cls(schema_version=SCHEMA_VERSION, registry=registry, rate_limit=told)

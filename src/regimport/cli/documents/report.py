@@ -1,0 +1,162 @@
+"""What `copy` gives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
+from regimport.cli.documents.ratelimit import RateLimitDocument
+from regimport.cli.documents.verification import (
+    ReadBackDocument,
+)
+from regimport.engine.plan import Plan, Step
+from regimport.engine.report import Report, TargetReport
+from regimport.errors import RegimportError
+
+__all__ = ["ReportDocument"]
+
+
+class TallyDocument(Document):
+    """Counts at one target, or what they would be in a dry run; sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+    manifests_copied: int
+    manifests_present: int
+    blobs_copied: int
+    blobs_mounted: int = Field(description="Blobs taken over from another repository there.")
+    blobs_present: int
+    blobs_skipped: int = Field(description="Foreign layers that the source does not hold.")
+    bytes_copied: int
+    bytes_mounted: int
+    bytes_present: int
+
+
+class StepDocument(Document):
+    """One manifest or blob of a plan."""
+
+    kind: Literal["manifest", "blob"]
+    action: Literal["present", "mount", "copy", "skip"]
+    digest: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    platform: str | None
+
+
+class TargetDocument(Document):
+    """One target of a copy."""
+
+    reference: str = Field(description="The target as it was named, in full.")
+    tag: str | None = Field(description="The tag that was set; null if there is none.")
+    pinned: str = Field(description="The target by digest: registry/repository@digest.")
+    status: Literal["copied", "present", "planned", "failed"]
+    tally: TallyDocument
+    steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
+    error: ErrorDocument | None
+    verification: ReadBackDocument | None = Field(
+        description="What came of reading it back; null if it was not."
+    )
+
+
+class ReportDocument(Document):
+    """What a copy did."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    source: str | None = Field(description="The source by digest; null if it was not found.")
+    digest: str | None
+    media_type: str | None
+    dry_run: bool
+    bytes_read: int = Field(description="Bytes of blobs read from the source.")
+    duration_seconds: float
+    jobs: int = Field(description="How many blobs and manifests went on at once.")
+    round_trip_seconds: float | None = Field(
+        description="The shortest answer of the slower side; `jobs` is chosen for it."
+    )
+    pulls: int = Field(
+        description="Manifests got from the source's registry; Docker Hub counts each as a pull."
+    )
+    rate_limit: RateLimitDocument | None = Field(
+        description="What the source's registry says is left; null if it says nothing."
+    )
+    exit_code: int = Field(description="What the command exits with.")
+    targets: list[TargetDocument]
+    error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
+
+    @classmethod
+    def of(cls, report: Report) -> ReportDocument:
+        """Put a report into its document."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=report.source,
+            digest=report.root.digest,
+            media_type=report.root.media_type,
+            dry_run=report.dry_run,
+            bytes_read=report.bytes_read,
+            duration_seconds=round(report.duration, 3),
+            jobs=report.jobs,
+            round_trip_seconds=None if report.round_trip is None else round(report.round_trip, 4),
+            pulls=report.pulls,
+            rate_limit=(
+                None if report.rate_limit is None else RateLimitDocument.of(report.rate_limit)
+            ),
+            exit_code=report.exit_code,
+            targets=[_target(report, target) for target in report.targets],
+            error=None,
+        )
+
+    @classmethod
+    def failed(cls, error: RegimportError) -> ReportDocument:
+        """Give the document of a copy that ended before any target was tried."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=None,
+            digest=None,
+            media_type=None,
+            dry_run=False,
+            bytes_read=0,
+            duration_seconds=0.0,
+            jobs=0,
+            round_trip_seconds=None,
+            pulls=0,
+            rate_limit=None,
+            exit_code=error.exit_code,
+            targets=[],
+            error=ErrorDocument.of(error),
+        )
+
+
+def _target(report: Report, target: TargetReport) -> TargetDocument:
+    steps = None
+    if report.dry_run and report.plan is not None and target.number is not None:
+        steps = _steps(report.plan, target.number)
+    return TargetDocument(
+        reference=target.reference,
+        tag=target.tag,
+        pinned=target.pinned,
+        status=target.status.value,
+        tally=TallyDocument.model_validate(target.tally),
+        steps=steps,
+        error=None if target.error is None else ErrorDocument.of(target.error),
+        verification=(
+            None if target.verification is None else ReadBackDocument.of(target.verification)
+        ),
+    )
+
+
+def _steps(plan: Plan, number: int) -> list[StepDocument]:
+    blobs = [_step("blob", step) for step in plan.blobs[number]]
+    return blobs + [_step("manifest", step) for step in plan.manifests[number]]
+
+
+def _step(kind: Literal["manifest", "blob"], step: Step) -> StepDocument:
+    found = step.descriptor
+    return StepDocument(
+        kind=kind,
+        action=step.action.value,
+        digest=found.digest,
+        media_type=found.media_type,
+        size=found.size,
+        platform=None if found.platform is None else str(found.platform),
+    )

@@ -1,0 +1,111 @@
+"""What `verify` gives, and a copy that verifies."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
+from regimport.engine.differences import Difference, ReadBack, Verification
+from regimport.errors import RegimportError
+
+__all__ = ["DifferenceDocument", "ReadBackDocument", "VerificationDocument"]
+
+
+class DifferenceDocument(Document):
+    """A tag, manifest, config or layer that is not as it must be."""
+
+    side: Literal["source", "target"]
+    flaw: Literal["missing", "digest", "size", "tag"] = Field(
+        description="tag: it points to another image."
+    )
+    what: Literal["tag", "manifest", "config", "layer"]
+    name: str = Field(description="The tag, or the digest that was asked for.")
+    expected: str = Field(description="The digest or the size that it must have.")
+    got: str | None = Field(description="What it has; null if it is missing.")
+    manifest: str | None = Field(description="The digest of the manifest that names it.")
+    platform: str | None
+
+    @classmethod
+    def of(cls, found: Difference) -> DifferenceDocument:
+        """Put a difference into its document."""
+        return cls(
+            side=found.side.value,
+            flaw=found.flaw.value,
+            what=found.what.value,
+            name=found.name,
+            expected=found.expected,
+            got=found.got,
+            manifest=found.manifest,
+            platform=found.platform,
+        )
+
+
+class ReadBackDocument(Document):
+    """What came of reading an image at one end."""
+
+    side: Literal["source", "target"]
+    name: str = Field(description="The repository or the layout.")
+    manifests: int = Field(description="Manifests that were read, each once.")
+    blobs: int
+    skipped: int = Field(description="Foreign layers that it does not hold, and need not.")
+    bytes_read: int = Field(description="Bytes of blobs.")
+    differences: list[DifferenceDocument]
+
+    @classmethod
+    def of(cls, found: ReadBack) -> ReadBackDocument:
+        """Put what was read at one end into its document."""
+        return cls(
+            side=found.side.value,
+            name=found.name,
+            manifests=found.manifests,
+            blobs=found.blobs,
+            skipped=found.skipped,
+            bytes_read=found.bytes_read,
+            differences=[DifferenceDocument.of(one) for one in found.differences],
+        )
+
+
+class VerificationDocument(Document):
+    """What came of comparing two images by reading them."""
+
+    schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
+    source: str | None = Field(description="The source by digest; null if it was not found.")
+    target: str | None = Field(description="The target by the source's digest.")
+    digest: str | None
+    media_type: str | None
+    duration_seconds: float
+    exit_code: int = Field(description="What the command exits with.")
+    ends: list[ReadBackDocument] = Field(description="The ends that were read.")
+    error: ErrorDocument | None = Field(description="Why nothing was compared, if so.")
+
+    @classmethod
+    def of(cls, found: Verification) -> VerificationDocument:
+        """Put a verification into its document."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=found.source,
+            target=found.target,
+            digest=found.root.digest,
+            media_type=found.root.media_type,
+            duration_seconds=round(found.duration, 3),
+            exit_code=found.exit_code,
+            ends=[ReadBackDocument.of(end) for end in found.ends],
+            error=None,
+        )
+
+    @classmethod
+    def failed(cls, error: RegimportError) -> VerificationDocument:
+        """Give the document of a verification that came to no result."""
+        return cls(
+            schema_version=SCHEMA_VERSION,
+            source=None,
+            target=None,
+            digest=None,
+            media_type=None,
+            duration_seconds=0.0,
+            exit_code=error.exit_code,
+            ends=[],
+            error=ErrorDocument.of(error),
+        )
