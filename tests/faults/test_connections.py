@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from faults.actions import (
@@ -37,16 +38,31 @@ def once(what: str, side: str, kind: str, do: Action, row: Row) -> Row:
     )
 
 
-def everywhere(what: str, do: Action, row: Row) -> list[Row]:
-    """A fault once at each kind of request; each is made good."""
-    pairs = [("source", kind) for kind in AT_SOURCE] + [("target", kind) for kind in AT_TARGET]
-    return [once(what, side, kind, do, row) for side, kind in pairs]
+EVERYWHERE = (
+    *(("source", kind) for kind in AT_SOURCE),
+    *(("target", kind) for kind in AT_TARGET),
+)
+# Each of these costs the time that a registry may keep still.
+SOMEWHERE = (
+    ("source", "HEAD manifest"),
+    ("source", "GET blob"),
+    ("target", "GET token"),
+    ("target", "PUT upload"),
+    ("target", "PUT manifest"),
+)
+
+
+def at(places: Iterable[tuple[str, str]], what: str, do: Action, row: Row) -> list[Row]:
+    """A fault once at each of these kinds of requests; each is made good."""
+    return [once(what, side, kind, do, row) for side, kind in places]
 
 
 BROKEN = [
-    *everywhere("reset in the place of an answer", Reset(), Row(title="")),
-    *everywhere("an answer that is not begun in time", NoAnswer(), Row(title="", options=HASTY)),
-    *everywhere("the answer ends in the middle of its head", Raw(b"HTTP/1.1 20"), Row(title="")),
+    *at(EVERYWHERE, "reset in the place of an answer", Reset(), Row(title="")),
+    *at(SOMEWHERE, "an answer that is not begun in time", NoAnswer(), Row(title="", options=HASTY)),
+    *at(
+        EVERYWHERE, "the answer ends in the middle of its head", Raw(b"HTTP/1.1 20"), Row(title="")
+    ),
     *(
         Row(
             title=f"reset after {after} bytes of a body were read",
