@@ -68,6 +68,11 @@ def test_what_is_no_duration_is_refused_and_its_option_named(text: str) -> None:
     assert f"--deadline {text!r}" in caught.value.message
 
 
+@pytest.mark.parametrize(("text", "size"), [("0.0", 0), ("1.5", 1), ("1.5KiB", 1536)])
+def test_a_size_may_have_a_fraction(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
 @given(st.text() | st.text(alphabet="0123456789.hmsKMG "))
 def test_no_text_raises_anything_but_invalid_options(text: str) -> None:
     for parse in (parse_size, parse_rate, lambda one: parse_duration(one, "--x")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from regimport.errors import InvalidOptions
 
@@ -29,7 +30,8 @@ def parse_size(text: str) -> int:
         raise InvalidOptions(
             f"invalid size {text!r}", hint="write a number with a unit: 2GiB, 500MB, or bytes"
         )
-    return int(float(match[1]) * _SIZES[match[2].lower()]) if match[2] else int(match[1])
+    # Exact, so that a limit is the very byte that was meant.
+    return int(Decimal(match[1]) * _SIZES[match[2].lower()])
 
 
 def parse_rate(text: str) -> float:
