@@ -60,19 +60,7 @@ def _leave(code: int) -> NoReturn:
 def _program() -> None:
     import typer  # noqa: PLC0415
 
-    from regimport.cli import (  # noqa: PLC0415
-        auth,
-        config,
-        copy,
-        digest,
-        inspect,
-        login,
-        ratelimit,
-        schema,
-        serve,
-        tags,
-        verify,
-    )
+    from regimport.cli.commands import add_commands  # noqa: PLC0415
 
     app = typer.Typer(
         name="regimport",
@@ -96,32 +84,7 @@ def _program() -> None:
     ) -> None:
         """Take the options that stand before a command."""
 
-    for command in (
-        copy.copy,
-        verify.verify,
-        inspect.inspect,
-        tags.tags,
-        digest.digest,
-        login.login,
-        login.logout,
-        ratelimit.ratelimit,
-        serve.serve,
-        schema.schema,
-    ):
-        app.command()(command)
-    group = typer.Typer(
-        no_args_is_help=True,
-        help="Tell which credentials are used, and why."
-        "\n\nExample: regimport auth explain docker.io/library/hello-world",
-    )
-    # A command of a group that has only one is one of the group all the same.
-    group.callback()(lambda: None)
-    group.command()(auth.explain)
-    app.add_typer(group, name="auth")
-    group = typer.Typer(no_args_is_help=True, help="Check and find the configuration file.")
-    group.command()(config.check)
-    group.command()(config.path)
-    app.add_typer(group, name="config")
+    add_commands(app, sys.argv[1] if len(sys.argv) > 1 else "")
     app()
 
 
