@@ -139,6 +139,23 @@ def test_targets_that_fail_in_different_ways_end_with_code_1(
     assert program("copy", "-n", f"{name}:1", taken, pinned).code == 1
 
 
+def test_of_several_targets_those_in_the_sources_registry_take_blobs_over_and_no_others(
+    program: Program, source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    image = many_platforms()
+    name = put(source, repository, image)
+    target.clear()
+    ends = [f"{target.address}/{repository}", f"{source.address}/{repository}/other"]
+    assert program("copy", f"{name}:1", *ends).code == 0
+    near = [one for one in source.requests() if one.method in WRITES and "/uploads/" in one.path]
+    assert {(one.method, one.status) for one in near} == {("POST", 201)}
+    far = [one.path for one in target.requests() if one.method == "POST"]
+    assert all(f"from={repository.replace('/', '%2F')}" in path for path in far)
+    assert not any("other" in path for path in far)
+    for registry, place in ((target, repository), (source, f"{repository}/other")):
+        assert Client(registry.address).read_all(place, "1") == image.content()
+
+
 def test_in_one_registry_blobs_are_mounted_and_no_bytes_move(
     program: Program, source: DockerRegistry, repository: str
 ) -> None:

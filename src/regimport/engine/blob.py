@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 
 from regimport.engine.ends import Source, Target, Upload
 from regimport.engine.reading import BlobReader, Patience
@@ -58,21 +59,25 @@ class BlobMover:
         blob: Descriptor,
         targets: Sequence[Target],
         *,
-        mount_from: str | None = None,
+        mounts: Sequence[str | None] = (),
         anew: bool = False,
     ) -> Moved:
         """Bring a blob to all of `targets`, reading it once unless something breaks.
 
         Where it does, only the targets that lack something are sent more, from where the one
-        that has least of it stands. `anew` sends it even to those that claim to have it.
+        that has least of it stands. `mounts` are the repositories from which each may take it
+        over, if there are any; `anew` sends it even to those that claim to have it.
         """
         patience = Patience(self.retry, self.workers, self.reporter)
         reader = BlobReader(blob, self.source, patience)
-        shipments = [_Shipment(target) for target in targets]
+        shipments = [
+            _Shipment(target, mount_from)
+            for target, mount_from in zip_longest(targets, mounts[: len(targets)])
+        ]
         try:
             while waiting := [one for one in shipments if one.outcome is None]:
                 for shipment in waiting:
-                    shipment.open(blob, mount_from, anew=anew)
+                    shipment.open(blob, anew=anew)
                 if failed := self._send(reader, [one for one in waiting if one.upload]):
                     shipment, error = max(failed, key=lambda pair: pair[0].failures)
                     patience.wait(blob, max(1, shipment.failures), error)
@@ -113,6 +118,7 @@ class _Shipment:
     """
 
     target: Target
+    mount_from: str | None = None
     upload: Upload | None = None
     outcome: Outcome | None = None
     failures: int = 0
@@ -125,12 +131,12 @@ class _Shipment:
         assert self.upload is not None
         return self.upload.offset
 
-    def open(self, blob: Descriptor, mount_from: str | None, *, anew: bool) -> None:
+    def open(self, blob: Descriptor, *, anew: bool) -> None:
         """Start an upload, unless one is open; it may turn out that none is needed."""
         if self.upload is not None:
             return
         try:
-            self.upload = self.target.start_upload(blob, mount_from=mount_from, anew=anew)
+            self.upload = self.target.start_upload(blob, mount_from=self.mount_from, anew=anew)
         except Exception as error:  # belongs to this target alone
             self.outcome = Outcome(error=error)
             return

@@ -137,8 +137,8 @@ class _Courier:
         def move() -> None:
             alive = [number for number in numbers if not self._result.failed(number)]
             ends = [self._deliveries[number].end for number in alive]
-            mount_from = next((self._deliveries[number].mount_from for number in alive), None)
-            moved = self._mover.move(blob, ends, mount_from=mount_from)
+            mounts = [self._deliveries[number].mount_from for number in alive]
+            moved = self._mover.move(blob, ends, mounts=mounts)
             self._result.blob_read(moved.bytes_read)
             for number, end, outcome in zip(alive, ends, moved.outcomes, strict=True):
                 if outcome.error is not None:
