@@ -34,7 +34,7 @@ __all__ = ["Session"]
 # How long to wait for an answer that matters to nobody, in seconds: while the copy is being
 # stopped, and at other times.
 _FAREWELL = 0.7
-_COURTESY = 10.0
+_COURTESY = 2.0
 _TOKEN_BYTES = 256 * 1024
 
 _T = TypeVar("_T")
