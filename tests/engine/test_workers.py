@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -140,3 +141,19 @@ def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
     with Workers(2, 3600) as workers:
         assert workers.map(str, [1, 2]) == ["1", "2"]
     assert not any(isinstance(one, threading.Timer) for one in threading.enumerate())
+
+
+def test_an_error_ends_what_others_are_waiting_for() -> None:
+    def act(number: int) -> None:
+        if number == 0:
+            assert waiting.wait(10)
+            raise ValueError("mine")
+        waiting.set()
+        workers.pause(60)
+
+    waiting = threading.Event()
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="mine"), Workers(2) as workers:
+        workers.map(act, range(2))
+    assert workers.stop.is_set()
+    assert time.monotonic() - started < 30

@@ -74,7 +74,10 @@ class Workers:
             self._timer.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # What is still under way is for nothing: it need not come to its end.
+            self.stop.set()
         self.close()
 
     def map(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
