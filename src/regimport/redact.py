@@ -6,7 +6,6 @@ Secrets hide in URLs and headers; text that a server chose can hold terminal esc
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,8 +37,6 @@ _ESCAPES = re.compile(
     r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]"
 )
-# Control characters, and those that change the direction of text around them.
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 def safe_url(url: str) -> str:
@@ -68,8 +65,7 @@ def safe_text(text: str, limit: int = 300) -> str:
     At most `limit` characters of it.
     """
     plain = "".join(
-        character if unicodedata.category(character) not in _UNSAFE_CATEGORIES else " "
-        for character in _ESCAPES.sub(" ", text)
+        character if character.isprintable() else " " for character in _ESCAPES.sub(" ", text)
     ).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + _HIDDEN
 
