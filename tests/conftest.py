@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import trustme
 
@@ -27,6 +28,10 @@ _KEPT = "REGIMPORT_TRANSPORT"
 _CLEARED = ("REGIMPORT_", "DOCKER_", "XDG_", "SSL_CERT_")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _numbers = itertools.count()
+# Where the tests decide about a change they try the same examples each time; elsewhere new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+if os.environ.get("REGIMPORT_REQUIRE_REAL"):
+    hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
