@@ -30,10 +30,11 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
         (_INDEX, 100_000, 0.04, 32),
         (_INDEX, 2400, 0.001, 0),
         (_INDEX, 2400, None, 0),
-        (_MANIFEST, 2400, 0.04, 0),
+        (_INDEX, 300, 0.04, 2),
+        (_MANIFEST, 1000, 0.04, 5),
     ],
 )
-def test_connections_are_opened_ahead_for_an_index_at_the_end_of_a_long_line(
+def test_connections_are_opened_ahead_at_the_end_of_a_long_line(
     media_type: str, size: int, round_trip: float | None, connections: int
 ) -> None:
     root = Descriptor(media_type, _DIGEST, size)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from regimport.models.descriptor import Descriptor
-from regimport.models.mediatype import INDEX_TYPES
 from regimport.network import Network, host_name
 
 __all__ = ["FEWEST_JOBS", "MOST_JOBS", "connections_ahead", "jobs_for", "most_jobs"]
@@ -19,9 +18,11 @@ MOST_JOBS = 32
 _WORK = 0.001
 # A line on which a new connection is worth having before it is needed, in seconds.
 _LONG_LINE = 0.01
-# Bytes of an index for every connection: a descriptor has some 300 and names some three blobs,
-# but a TLS connection is not cheap enough to open one for each.
+# Bytes of a manifest for every connection: what names a blob has some 200, what names a platform
+# some 300, and stands for three blobs; but a TLS connection is not cheap enough for each of them.
 _BYTES_A_CONNECTION = 200
+# A configuration and a layer.
+_LEAST_BLOBS = 2
 
 
 def jobs_for(round_trip: float | None) -> int:
@@ -51,9 +52,9 @@ def most_jobs(registries: Iterable[str], network: Network) -> int:
 def connections_ahead(root: Descriptor, jobs: int, round_trip: float | None) -> int:
     """Give how many connections a side will want for the image under `root`, on a long line.
 
-    An index says by its size about how much it names. On a short line, or for a single image,
-    a connection is soon enough when it is needed.
+    A manifest says by its size about how much it names. On a short line a connection is soon
+    enough when it is needed.
     """
-    if round_trip is None or round_trip < _LONG_LINE or root.media_type not in INDEX_TYPES:
+    if round_trip is None or round_trip < _LONG_LINE:
         return 0
-    return min(jobs, root.size // _BYTES_A_CONNECTION)
+    return min(jobs, max(_LEAST_BLOBS, root.size // _BYTES_A_CONNECTION))
