@@ -47,8 +47,7 @@ def walk(
     """Read the graph under `root`, level by level, several manifests at once.
 
     A manifest that every delivery has already is not read for its own sake: registries count
-    that as a pull. Indexes are, since they say what there is; and as long as no delivery has
-    anything, neither a tag nor a manifest of the image, all is read while they are asked.
+    that as a pull. Indexes are, since they say what there is; without deliveries all is read.
     Raises `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for
     content that is not what its descriptor says. `ahead` is done while the root is read;
     `expect` is told how many manifests will be read next.
@@ -58,19 +57,16 @@ def walk(
     present: list[set[Digest]] = [set() for _ in deliveries]
     level = [root]
     for _ in range(MAX_DEPTH):
-        # What is read in any case does not wait for the targets' answers; nor does what a target
-        # that seems to be new will hardly have.
-        new = all(delivery.vacant for delivery in deliveries) and not any(present)
-        surely = [
-            child for child in level if new or child is root or child.media_type in INDEX_TYPES
-        ]
+        # What is read in any case does not wait for the targets' answers.
+        surely = [child for child in level if child is root or child.media_type in INDEX_TYPES]
         expect(len(surely))
         read = _read_and_ask(source, surely, level, deliveries, present, workers, ahead)
         ahead = ()
         others = [
             child
             for child in level
-            if child not in surely and any(child.digest not in held for held in present)
+            if child not in surely
+            and (not present or any(child.digest not in held for held in present))
         ]
         expect(len(others))
         read += workers.map(lambda child: _read(source, child), others)
