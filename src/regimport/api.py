@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from regimport.engine.differences import Verification
-from regimport.engine.examine import Inspection, examine
 from regimport.engine.limits import check_limits
 from regimport.engine.pace import connections_ahead
 from regimport.engine.plan import make_plan
@@ -17,7 +16,6 @@ from regimport.engine.platforms import only
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import deliveries, judge, resolve
 from regimport.engine.transfer import transfer
-from regimport.engine.verify import Place, read_back, verify_targets
 from regimport.engine.walk import walk
 from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
 from regimport.events import Reporter, Resolved, Silent
@@ -31,6 +29,10 @@ from regimport.models.reference import (
 )
 from regimport.options import CopyOptions
 from regimport.run import asked, running
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import Verification
+    from regimport.engine.examine import Inspection
 
 __all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags", "verify"]
 
@@ -117,6 +119,8 @@ def deliver(
                 result = transfer(plan, end, sent, workers, reporter, options.retry)
         reports = target_reports(wanted, goals, root, standings, sent, plan, result)
         if options.verify and not options.dry_run:
+            from regimport.engine.verify import verify_targets  # noqa: PLC0415 - where it is wanted
+
             written = [ends.source(target, Side.TARGET) for target in wanted]
             reports = verify_targets(reports, written, root, workers, reporter, options.retry)
     return Report(
@@ -150,6 +154,10 @@ def verify(
     tag must point to that image. What is missing or different is no error: the `differences` of
     the result name it. Raises what `copy` raises for its source, for both ends.
     """
+    # A copy needs none of this.
+    from regimport.engine.differences import Verification  # noqa: PLC0415
+    from regimport.engine.verify import Place, read_back  # noqa: PLC0415
+
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
@@ -190,6 +198,8 @@ def inspect(
 
     Raises what `copy` raises for its source.
     """
+    from regimport.engine.examine import examine  # noqa: PLC0415 - a copy needs none of it
+
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential) as run:
         workers, end = run.workers, run.ends.source(place)

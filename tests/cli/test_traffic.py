@@ -1,4 +1,4 @@
-"""What a copy costs in requests, connections and bytes, which no machine's speed changes."""
+"""What a copy costs in requests, connections, bytes and modules, on a machine of any speed."""
 
 from __future__ import annotations
 
@@ -137,3 +137,29 @@ def test_a_tag_that_moved_costs_one_question_a_blob_and_only_the_new_bytes(
     assert counts.target["HEAD blob"] == 5
     assert counts.target["POST upload"] == counts.target["PUT upload"] == 4
     assert sum(carried.sent for carried in counts.line) < 100_000
+
+
+def test_a_copy_loads_nothing_that_it_does_not_use(
+    program: Program, source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    """Each of these takes longer to load than a registry next door takes to answer."""
+    push(source, IMAGES["hello"](), repository)
+    names = (f"{source.address}/{repository}:{TAG}", f"{target.address}/{repository}")
+    ended = program("copy", *names, PYTHONPROFILEIMPORTTIME="1")
+    assert ended.code == 0, ended
+    loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if "|" in line}
+    assert "regimport.engine.transfer" in loaded
+    assert not loaded & {
+        "asyncio",
+        "encodings.idna",
+        "httpx",
+        "pydantic",
+        "regimport.clouds.names",
+        "regimport.engine.differences",
+        "regimport.engine.examine",
+        "regimport.engine.verify",
+        "regimport.server",
+        "regimport.state.uploads",
+        "rich",
+        "tomllib",
+    }

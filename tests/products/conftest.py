@@ -23,8 +23,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with ExitStack() as stack:
         found = World(stack)
 
-        def lookup(host: str, port: object, *rest: Any, **more: Any) -> Any:
-            place = found.places.get(host)
+        def lookup(host: str | bytes, port: object, *rest: Any, **more: Any) -> Any:
+            place = found.places.get(host if isinstance(host, str) else host.decode())
             if place is None:
                 return find(host, port, *rest, **more)
             return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)]

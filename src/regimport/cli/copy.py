@@ -60,7 +60,6 @@ def copy(
     from regimport import api  # noqa: PLC0415 - --help needs none of it
     from regimport.cli.progress import reporter_for  # noqa: PLC0415
     from regimport.cli.show import check_template, show_failure, show_report  # noqa: PLC0415
-    from regimport.clouds.names import source_at  # noqa: PLC0415
     from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, progress)
@@ -91,6 +90,8 @@ def copy(
         ),
     )
     if source_registry is not None:
+        from regimport.clouds.names import source_at  # noqa: PLC0415
+
         source = source_at(source_registry, source)
     source_credential, target_credential = settings.credentials_of(
         ("source-", source_username, source_password_stdin),

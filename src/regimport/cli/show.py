@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, human_size
-from regimport.engine.differences import ReadBack, Verification
-from regimport.engine.examine import Inspection, Node
 from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, Status, TargetReport
 from regimport.errors import InvalidOptions, RegimportError
 from regimport.models.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import ReadBack, Verification
+    from regimport.engine.examine import Inspection, Node
 
 __all__ = [
     "check_template",

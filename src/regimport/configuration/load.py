@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,6 +57,8 @@ def find(environ: Mapping[str, str]) -> Configuration:
 
 def load(path: Path) -> Configuration:
     """Read a file; raises `InvalidConfig` that names the file, the key, and what is wrong."""
+    import tomllib  # noqa: PLC0415
+
     text, warnings = _read(path)
     try:
         content = tomllib.loads(text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from regimport.engine.differences import ReadBack
 from regimport.engine.plan import Plan
 from regimport.engine.resolve import Delivery, Goal, Standing
 from regimport.engine.tally import Tally, planned_tally
@@ -15,6 +15,9 @@ from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.ratelimit import RateLimit
 from regimport.models.reference import LayoutReference, Reference
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import ReadBack
 
 __all__ = ["Report", "Status", "TargetReport", "target_reports"]
 

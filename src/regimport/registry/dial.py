@@ -46,7 +46,7 @@ class Dialer:
         self.contexts = contexts or Contexts(Network())
         self._proxies = proxies or Proxies(os.environ)
         self._pins = {(pin.host, pin.port): pin.addresses for pin in pins}
-        self._lookup = lookup or socket.getaddrinfo
+        self._lookup = lookup or _look_up
 
     def forwarder(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Give the proxy that requests without TLS are handed to whole, None if there is none."""
@@ -124,3 +124,12 @@ class Dialer:
             with connection, context.wrap_socket(connection, server_hostname=host) as wrapped:
                 return wrapped.getpeercert(binary_form=True)
         return None
+
+
+def _look_up(host: str, port: int, **wanted: int) -> Sequence[tuple[Any, ...]]:
+    """Ask name servers for a host as it is written.
+
+    As a string it would go through Python's codec for international names, which takes longer to
+    load than a registry next door takes to answer, and raises `UnicodeError` for odd names.
+    """
+    return socket.getaddrinfo(host.encode(), port, **wanted)
