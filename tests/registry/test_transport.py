@@ -361,7 +361,8 @@ def test_an_early_refusal_of_a_large_body_is_returned_and_costs_the_connection(
                 server.url,
                 _large(piece, count),
                 {"Content-Length": str(piece * count)},
-                write=_SOON,
+                # Whoever waits for this clock, instead of the answer, waits for an hour.
+                write=3600.0,
             )
             assert _read(transport, request) == (413, b"big")
             assert server.connections == number
@@ -453,10 +454,12 @@ def test_much_that_is_read_at_once_is_read_in_smaller_pieces(transport: Transpor
             response = transport.send(_request("GET", server.url))
             stack.callback(response.close)
             bodies.append(response.body.pieces())
+        lent = []
         for body in bodies:
+            with transport.buffer(4 * PIECE) as following:
+                lent.append(len(following))
             next(body)
-        with transport.buffer(4 * PIECE) as last:
-            assert len(last) == PIECE // 4
+        assert lent == [PIECE] + [PIECE // 4] * 7 + [PIECE // 16] * 12
         for body in bodies:
             assert sum(len(piece) for piece in body) < len(content)
         with transport.buffer(4 * PIECE) as first:
@@ -565,3 +568,25 @@ def test_an_early_refusal_over_tls_is_returned_too(
             write=_SOON,
         )
         assert _read(transport, request) == (413, b"big")
+
+
+def test_what_has_come_over_tls_is_given_at_once_however_many_records_it_is(
+    authority: trustme.CA, ca_file: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    content, sent = bytes(2 * 16 * 1024 + 100), threading.Event()
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n")
+        line.send(content)
+        sent.set()
+        line.linger()
+
+    with peer(treat, context) as server:
+        response = transport.send(_request("GET", server.url))
+        assert sent.wait(10)
+        assert [len(piece) for piece in response.body.pieces()] == [len(content)]
+        response.close()

@@ -48,6 +48,11 @@ class Connection:
         """Whether nothing has come while it was idle; what comes then is its end."""
         return not self._readable()
 
+    @property
+    def holds_more(self) -> bool:
+        """Whether another read would give more at once: with TLS each gives 16 KiB at most."""
+        return self._encrypted and self._readable()
+
     def close(self) -> None:
         """Close it, whatever it is at."""
         self._http.close()
@@ -101,25 +106,39 @@ class Connection:
         for piece in stream:
             if not piece:
                 continue
-            if not self._encrypted and self._readable():
-                # It answers before it has read all: it will not read the rest. (With TLS, what
-                # can be read need not be an answer; there the failing write has to tell.)
-                self.reusable = False
-                return
             try:
                 with mapped(WriteError, WriteTimeout):
-                    self._send_piece(piece)
+                    if not self._send_piece(piece):
+                        self.reusable = False
+                        return
             except (WriteError, WriteTimeout, ProtocolError):
                 self.reusable = False
                 if self._readable():
                     return
                 raise
 
-    def _send_piece(self, piece: bytes) -> None:
-        """Send a piece; not with sendall, whose clock runs on while the peer takes some of it."""
+    def _send_piece(self, piece: bytes) -> bool:
+        """Send a piece; gives False if the peer answers before, as it will not read the rest then.
+
+        Not with sendall, whose clock runs on while the peer takes some of it.
+        """
         rest = memoryview(piece)
         while rest:
+            # With TLS, what can be read need not be an answer; there a failing write has to tell.
+            if not self._encrypted and self._answers():
+                return False
             rest = rest[self._socket.send(rest) :]
+        return True
+
+    def _answers(self) -> bool:
+        """Wait until the peer takes more or says something, and tell whether it says something."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLOUT)
+        patience = self._socket.gettimeout()
+        events = poll.poll(None if patience is None else patience * 1000)
+        if not events:
+            raise TimeoutError("timed out")
+        return any(event != select.POLLOUT for _, event in events)
 
     def _raise_alert(self) -> None:
         """Raise the reason that the peer gave for closing, if it came in an alert of TLS.

@@ -29,10 +29,11 @@ from regimport.registry.wire import (
 
 __all__ = ["PIECE", "Transport"]
 
-# The most that is handed on at once, in bytes. Large pieces cost less CPU; where much is read at
-# once they are smaller, so that all of them together take no more memory.
-PIECE = 1024 * 1024
-_SMALL_PIECE = PIECE // 4
+# The most that is handed on at once, in bytes. Large pieces cost less CPU; where more bodies are
+# read at once they are smaller, so that all of them together take little memory.
+PIECE = 4 * 1024 * 1024
+_PIECE_OF_FEW = PIECE // 4
+_PIECE_OF_MANY = _PIECE_OF_FEW // 4
 _FEW_BODIES = 8
 
 
@@ -120,7 +121,8 @@ class Transport:
         """Lend what a body of `size` bytes is read into, piece by piece."""
         with self._lock:
             self._lent += 1
-            most = PIECE if self._lent <= _FEW_BODIES else _SMALL_PIECE
+            few = _PIECE_OF_FEW if self._lent <= _FEW_BODIES else _PIECE_OF_MANY
+            most = PIECE if self._lent == 1 else few
         try:
             yield memoryview(bytearray(min(most, size)))
         finally:
@@ -179,18 +181,23 @@ class _Body:
             return
         self._connection.moving = True
         if answer.length is None:
-            while piece := answer.read1(_SMALL_PIECE):
+            while piece := answer.read1(_PIECE_OF_MANY):
                 yield piece
             return
         left = answer.length
         with self._transport.buffer(left) as buffer:
+            filled = 0
             while left:
-                count = answer.fp.readinto1(buffer[: min(len(buffer), left)])
+                count = answer.fp.readinto1(buffer[filled : filled + left])
                 if not count:
                     raise http.client.IncompleteRead(b"", left)
                 left -= count
+                filled += count
+                if left and filled < len(buffer) and self._connection.holds_more:
+                    continue
                 # Typed as bytes: what reads it takes any buffer.
-                yield cast("bytes", buffer[:count])
+                yield cast("bytes", buffer[:filled])
+                filled = 0
 
 
 def _parts(url: str) -> tuple[Origin, str]:
