@@ -36,18 +36,36 @@ class Say:
 Script = Callable[[Heard], Say]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # With a shorter queue, one of many connections waits a second until it is tried again.
+    request_queue_size = 64
+
+
 class Scripted:
     """Runs a script on loopback."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.heard: list[Heard] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._connections = 0
+        self._connected = threading.Condition()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
         self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def connect(self) -> None:
+        """Note that a connection was made."""
+        with self._connected:
+            self._connections += 1
+            self._connected.notify_all()
+
+    def wait_for(self, connections: int, seconds: float) -> bool:
+        """Wait until so many connections have been made; False if they do not come in time."""
+        with self._connected:
+            return self._connected.wait_for(lambda: self._connections >= connections, seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -63,6 +81,10 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            server.connect()
 
         def _any(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
