@@ -167,6 +167,39 @@ def test_a_rate_limit_longer_than_max_wait_ends_with_code_8_at_once(
     assert "at the target" in ended.err
 
 
+@pytest.mark.parametrize("allowed", ["1m59s", "0"])
+def test_max_wait_is_a_duration(program: Program, allowed: str) -> None:
+    with answering(429, Retry_After="120") as address:
+        ended = program("copy", f"{address}/x:1", "localhost:1/y", "--max-wait", allowed)
+    assert ended.code == 8, ended
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["--version", "copy --help", "schema report"])
+def test_output_that_cannot_be_written_is_said_once_and_ends_with_code_1(
+    command: str, unbuffered: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "regimport", *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: the output could not be written: No space left on device\n"
+
+
+def test_an_error_that_nobody_can_read_keeps_its_code() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "regimport", "digest", "::"], stderr=full, check=False
+        )
+    assert done.returncode == 2
+
+
 def test_a_target_repository_that_does_not_exist_ends_with_code_5(
     program: Program, source: DockerRegistry, repository: str
 ) -> None:

@@ -68,6 +68,13 @@ def test_what_is_no_duration_is_refused_and_its_option_named(text: str) -> None:
     assert f"--deadline {text!r}" in caught.value.message
 
 
+@pytest.mark.parametrize("text", ["0", "0s", "0m0s"])
+def test_no_time_at_all_is_a_duration_only_where_it_may_be(text: str) -> None:
+    assert parse_duration(text, "--max-wait", zero=True) == 0
+    with pytest.raises(InvalidOptions):
+        parse_duration("", "--max-wait", zero=True)
+
+
 @pytest.mark.parametrize(("text", "size"), [("0.0", 0), ("1.5", 1), ("1.5KiB", 1536)])
 def test_a_size_may_have_a_fraction(text: str, size: int) -> None:
     assert parse_size(text) == size

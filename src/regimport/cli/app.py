@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
 
 from regimport._version import __version__
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from regimport.errors import RegimportError
+
 __all__ = ["main"]
+
+# What only a file gives that cannot be written; nothing that a registry does looks like it.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     if sys.argv[1:] == ["--version"]:
         # Answered before anything is imported: scripts ask this first.
-        print(f"regimport {__version__}")
-        sys.exit(0)
+        _leave(_run(lambda: print(f"regimport {__version__}")))
     # Loading modules makes objects by the ten thousand, none of them garbage: look less often.
     gc.set_threshold(50_000)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    _leave(_run())
+    _leave(_run(_program))
 
 
-def _run() -> int:
-    from regimport.errors import RegimportError  # noqa: PLC0415
-
+def _run(program: Callable[[], None]) -> int:
     try:
-        _program()
+        program()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except RegimportError as error:
-        return _fail(error)
     except BrokenPipeError:
         # Whoever read our output has enough of it.
         return 1
-    except Exception as error:  # a defect of ours: say so, and spare the user the traceback
-        return _fail(_defect(error))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            sys.stdout = None  # what it still holds has no place to go
+            return _unwritten(error)
+        return _fail(error)
     return 0
 
 
@@ -48,13 +56,19 @@ def _leave(code: int) -> NoReturn:
     """End the process at once: taking the interpreter apart costs 30 ms and gives nothing."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         except BrokenPipeError:
             code = code or 1
         except OSError as error:
-            code = code or 1
-            print(f"error: the output could not be written: {error}", file=sys.stderr)
+            code = code or _unwritten(error)
     os._exit(code)
+
+
+def _unwritten(error: OSError) -> int:
+    with suppress(OSError):
+        print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 def _program() -> None:
@@ -101,14 +115,17 @@ def _fail(error: Exception) -> int:
     from regimport.cli.printer import Printer  # noqa: PLC0415
     from regimport.errors import RegimportError  # noqa: PLC0415
 
-    assert isinstance(error, RegimportError)
-    if _wants_traceback():
-        Printer().trace(error)
-    Printer().error(error)
+    if not isinstance(error, RegimportError):
+        # A defect of ours: say so, and spare the user the traceback.
+        error = _defect(error)
+    with suppress(OSError):  # the code says it still, where nobody can read it
+        if _wants_traceback():
+            Printer().trace(error)
+        Printer().error(error)
     return error.exit_code
 
 
-def _defect(error: Exception) -> Exception:
+def _defect(error: Exception) -> RegimportError:
     from regimport.errors import RegimportError  # noqa: PLC0415
 
     defect = RegimportError(

@@ -15,7 +15,9 @@ __all__ = [
     "Deadline",
     "IdleTimeout",
     "LimitRate",
+    "MaxWait",
     "deadline_of",
+    "max_wait_of",
     "rate_of",
     "timeouts_of",
 ]
@@ -60,6 +62,14 @@ AnswerTimeout: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+MaxWait: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="Longest wait that a registry may ask for before the copy ends: exit code 8.",
+        rich_help_panel=_PANEL,
+    ),
+]
 
 
 def rate_of(limit_rate: str | None) -> float | None:
@@ -70,6 +80,11 @@ def rate_of(limit_rate: str | None) -> float | None:
 def deadline_of(deadline: str | None) -> float | None:
     """Read the flag; raises `InvalidOptions`."""
     return None if deadline is None else parse_duration(deadline, "--deadline")
+
+
+def max_wait_of(max_wait: str) -> float:
+    """Read the flag, 0 for no wait at all; raises `InvalidOptions`."""
+    return parse_duration(max_wait, "--max-wait", zero=True)
 
 
 def timeouts_of(connect: str, idle: str, answer: str) -> Timeouts:

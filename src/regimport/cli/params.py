@@ -15,7 +15,6 @@ __all__ = [
     "Jobs",
     "MaxLayerSize",
     "MaxManifests",
-    "MaxWait",
     "NoClobber",
     "Output",
     "OutputKind",
@@ -144,15 +143,6 @@ MaxLayerSize: TypeAlias = Annotated[
     typer.Option(
         metavar="SIZE|none",
         help="Most bytes a layer may have: 2GiB, 500MB, bytes.",
-        rich_help_panel=_LIMITS,
-    ),
-]
-MaxWait: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS",
-        min=0,
-        help="Longest wait that a registry may ask for before the copy ends: exit code 8.",
         rich_help_panel=_LIMITS,
     ),
 ]

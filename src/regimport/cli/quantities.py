@@ -49,20 +49,20 @@ def parse_rate(text: str) -> float:
     return rate
 
 
-def parse_duration(text: str, option: str) -> float:
+def parse_duration(text: str, option: str, *, zero: bool = False) -> float:
     """Read a duration, `90s`, `30m`, `1h30m` or seconds; raises `InvalidOptions` unless positive.
 
-    Gives seconds; `option` is what the message names.
+    Gives seconds; `option` is what the message names. With `zero`, 0 is one, too.
     """
     written = text.strip().lower()
-    seconds = 0.0
+    seconds = -1.0
     if re.fullmatch(_NUMBER, written):
         seconds = float(written)
-    elif (match := _DURATION.fullmatch(written)) is not None:
+    elif written and (match := _DURATION.fullmatch(written)) is not None:
         units = (3600.0, 60.0, 1.0, 0.001)
         seconds = sum(
             float(part) * unit for part, unit in zip(match.groups(), units, strict=True) if part
         )
-    if seconds <= 0:
+    if seconds < 0 or (seconds == 0 and not zero):
         raise InvalidOptions(f"invalid {option} {text!r}", hint="write 90s, 30m, 1h30m, or seconds")
     return seconds
