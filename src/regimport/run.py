@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from regimport.engine.platforms import choose
 from regimport.engine.reading import Patience
 from regimport.engine.workers import Workers
 from regimport.errors import Side
-from regimport.events import Reporter, Warned
+from regimport.events import Event, Reporter, Warned
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
@@ -54,6 +55,23 @@ class Run:
         return found.digest
 
 
+class _WarnedOnce:
+    """Hands events on, a warning once: both ends of a copy may have the same to say."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._lock = threading.Lock()
+        self._told: set[Warned] = set()
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            with self._lock:
+                if event in self._told:
+                    return
+                self._told.add(event)
+        self._reporter.tell(event)
+
+
 @contextmanager
 def running(
     options: CopyOptions,
@@ -64,6 +82,7 @@ def running(
     target: Credential | None = None,
 ) -> Iterator[Run]:
     """Open what it takes to work at `places`, the source first, with the credentials given."""
+    reporter = _WarnedOnce(reporter)
     keychain = Keychain(
         {Side.SOURCE: source, Side.TARGET: target},
         lambda message: reporter.tell(Warned(message)),

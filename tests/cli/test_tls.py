@@ -63,6 +63,19 @@ def test_a_certificate_that_is_not_checked_is_warned_of(
     )
     assert ended.code == 0, ended.err
     assert f"warning: the certificate of {tls_process.address} is not checked" in ended.err
+    within = program(
+        "copy",
+        "--insecure",
+        tls_process.address,
+        target,
+        f"{target}-again",
+        REGIMPORT_SOURCE_USERNAME="alice",
+        REGIMPORT_SOURCE_PASSWORD="wonder:land",
+        REGIMPORT_TARGET_USERNAME="alice",
+        REGIMPORT_TARGET_PASSWORD="wonder:land",
+    )
+    assert within.code == 0, within.err
+    assert within.err.count("is not checked") == 1
 
 
 def test_an_address_may_be_given_and_the_name_stays(
