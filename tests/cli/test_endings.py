@@ -145,6 +145,7 @@ def test_a_registry_that_is_not_there_ends_with_code_6(program: Program) -> None
         ended = program("copy", f"{address}/x:1", "localhost:1/y")
     assert ended.code == 6
     assert f"at the source: {address}/x" in ended.err
+    assert f"error: {address} could not be reached: Connection refused\n" in ended.err
     assert ended.err.count("warning: source: HEAD") == 4
 
 

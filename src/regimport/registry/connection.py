@@ -21,6 +21,7 @@ from regimport.registry.wire import (
     WireRequest,
     WriteError,
     WriteTimeout,
+    words_of,
 )
 
 __all__ = ["CLOSED", "Connection", "Origin", "mapped"]
@@ -179,10 +180,10 @@ def mapped(failed: type[TransportError], late: type[TransportError]) -> Iterator
         raise late(str(error) or "timed out") from error
     except (http.client.HTTPException, *CLOSED) as error:
         if failed is ConnectError:
-            raise failed(str(error)) from error
+            raise failed(words_of(error)) from error
         raise ProtocolError(_words(error)) from error
     except OSError as error:
-        raise failed(str(error)) from error
+        raise failed(words_of(error)) from error
 
 
 def _words(error: Exception) -> str:

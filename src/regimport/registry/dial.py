@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from regimport.network import Network, Pin
 from regimport.registry.proxy import Proxies, Proxy, ProxyError, open_tunnel
 from regimport.registry.tls import Contexts
-from regimport.registry.wire import ConnectError
+from regimport.registry.wire import ConnectError, words_of
 
 __all__ = ["Dialer", "UntrustedError"]
 
@@ -80,13 +80,15 @@ class Dialer:
         try:
             connection = self._connect(proxy.host, proxy.port, timeout)
         except OSError as error:
-            raise ProxyError(proxy, None, str(error) or "it did not answer in time") from error
+            raise ProxyError(proxy, None, words_of(error) or "it did not answer in time") from error
         if scheme == "https":
             try:
                 open_tunnel(connection, proxy, host, port)
             except OSError as error:
                 connection.close()
-                raise ProxyError(proxy, None, str(error) or "it did not answer in time") from error
+                raise ProxyError(
+                    proxy, None, words_of(error) or "it did not answer in time"
+                ) from error
             except BaseException:
                 connection.close()
                 raise

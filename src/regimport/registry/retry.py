@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.redact import safe_text
-from regimport.registry.wire import ProtocolError, TransportError, TransportTimeout
+from regimport.registry.wire import ProtocolError, TransportError, TransportTimeout, words_of
 
 if TYPE_CHECKING:
     import tenacity
@@ -106,7 +106,7 @@ def unreachable(error: TransportError, registry: str) -> RegimportError | Transi
     else:
         # What was said by a peer that does not speak HTTP, or by a proxy, may be among this.
         own_words = isinstance(error, (ProtocolError, ProxyError))
-        said = str(error if own_words else root_cause(error))
+        said = words_of(error if own_words else root_cause(error))
         reason = safe_text(said) or type(error).__name__
     return Transient(
         Unreachable(

@@ -22,6 +22,7 @@ __all__ = [
     "WireResponse",
     "WriteError",
     "WriteTimeout",
+    "words_of",
 ]
 
 
@@ -152,3 +153,9 @@ class ReadTimeout(TransportTimeout, ReadError):
 
 class ProtocolError(TransportError):
     """What came is no whole HTTP answer (RFC 9112)."""
+
+
+def words_of(error: BaseException) -> str:
+    """Say what went wrong, without the number that the system has for it."""
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or str(error)
