@@ -331,11 +331,12 @@ def test_nothing_is_sent_that_the_request_does_not_hold(transport: Transport) ->
         assert heads == [["GET /a%2Fb?c=%3A HTTP/1.1", f"Host: {server.address}", "X-Own: 1"]]
 
 
-def _refusing(*, close: bool) -> Callable[[Line], None]:
-    """Answers 413 as soon as it has the head, and reads nothing of the body."""
+def _refusing(*, close: bool, thinks: float = 0.0) -> Callable[[Line], None]:
+    """Answers 413 once it has the head and thought about it, and reads nothing of the body."""
 
     def treat(line: Line) -> None:
         line.head()
+        time.sleep(thinks)
         line.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
         if not close:
             line.linger()
@@ -349,12 +350,12 @@ def _large(piece: int, count: int) -> Iterator[bytes]:
         yield block
 
 
-@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize(("close", "thinks"), [(True, 0.0), (False, 0.0), (False, 0.3)])
 @pytest.mark.parametrize(("piece", "count"), [(PIECE, 400), (100 * 1024 * 1024, 1)])
 def test_an_early_refusal_of_a_large_body_is_returned_and_costs_the_connection(
-    piece: int, count: int, close: bool, transport: Transport
+    piece: int, count: int, close: bool, thinks: float, transport: Transport
 ) -> None:
-    with peer(_refusing(close=close)) as server:
+    with peer(_refusing(close=close, thinks=thinks)) as server:
         for number in (1, 2):
             request = _request(
                 "PUT",
