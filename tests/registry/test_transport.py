@@ -369,6 +369,47 @@ def test_an_early_refusal_of_a_large_body_is_returned_and_costs_the_connection(
             assert server.connections == number
 
 
+_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", ["HTTP/1.1 100 Continue\r\n\r\n", _HINTS, _HINTS * 5])
+def test_an_interim_answer_is_not_taken_for_the_answer(interim: str, transport: Transport) -> None:
+    with peer(_answering(f"{interim}{_OK}")) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url))[0] == 200
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("interim", ["HTTP/1.1 100 Continue\r\n\r\n", _HINTS])
+def test_an_interim_answer_in_the_midst_of_a_body_does_not_end_it(
+    interim: str, transport: Transport
+) -> None:
+    size = 3 * PIECE
+
+    def treat(line: Line) -> None:
+        while line.head():
+            line.send(interim)
+            line.read(size)
+            line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(PIECE)
+        yield bytes(2 * PIECE)
+
+    with peer(treat) as server:
+        headers = {"Content-Length": str(size)}
+        for _ in range(2):
+            request = _request("PUT", server.url, pieces(), headers)
+            assert _read(transport, request) == (201, b"")
+        assert server.connections == 1
+
+
+def test_interim_answers_without_end_are_an_error(transport: Transport) -> None:
+    with peer(_answering(_HINTS * 500)) as server:
+        with pytest.raises(ProtocolError, match="interim"):
+            _read(transport, _request("GET", server.url))
+
+
 def _silent(line: Line) -> None:
     """Reads nothing and says nothing until the client has gone."""
     line.head()

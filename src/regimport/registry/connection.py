@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import re
 import select
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import cast
 
 from regimport.redact import safe_text
 from regimport.registry.dial import Dialer
@@ -27,6 +29,11 @@ from regimport.registry.wire import (
 __all__ = ["CLOSED", "Connection", "Origin", "mapped"]
 
 Origin = tuple[str, str, int]
+# An answer that announces another; 101 does not (RFC 9110, section 15.2).
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}\b")
+_SWITCHED = http.HTTPStatus.SWITCHING_PROTOCOLS
+_MOST_INTERIM = 100
+_HEAD_BYTES = 8192
 CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -80,7 +87,7 @@ class Connection:
             self._send_stream(request.body)
         self._socket.settimeout(request.clocks.read)
         with mapped(ReadError, ReadTimeout):
-            answer = self._http.getresponse()
+            answer = _final(self._http.getresponse())
         try:
             _check_framing(answer)
             if self._forwarder is not None:
@@ -139,7 +146,17 @@ class Connection:
         events = poll.poll(None if patience is None else patience * 1000)
         if not events:
             raise TimeoutError("timed out")
-        return any(event != select.POLLOUT for _, event in events)
+        return any(event != select.POLLOUT for _, event in events) and not self._skip_interim()
+
+    def _skip_interim(self) -> bool:
+        """Take an interim answer off the connection; gives False if what has come is another."""
+        head = self._socket.recv(_HEAD_BYTES, socket.MSG_PEEK)
+        if _INTERIM.match(head) is None:
+            return False
+        end = head.find(b"\r\n\r\n")
+        if end >= 0:
+            self._socket.recv(end + 4)
+        return True
 
     def _raise_alert(self) -> None:
         """Raise the reason that the peer gave for closing, if it came in an alert of TLS.
@@ -154,6 +171,17 @@ class Connection:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
+
+
+def _final(answer: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    """Read on until the answer is no interim one; of these, http.client knows 100 alone."""
+    for _ in range(_MOST_INTERIM):
+        if answer.status >= http.HTTPStatus.OK or answer.status == _SWITCHED:
+            return answer
+        # What was read of it is forgotten, and its successor is read in its place.
+        answer.headers = cast("http.client.HTTPMessage", None)
+        answer.begin()
+    raise ProtocolError(f"more than {_MOST_INTERIM} interim answers came")
 
 
 def _check_framing(answer: http.client.HTTPResponse) -> None:
