@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from regimport import api
-from regimport.engine.pace import FEWEST_JOBS
+from regimport.engine.concurrency import FEWEST_JOBS
 from support.images import digest_of, many_platforms
 from support.miniature import Miniature
 from support.scripted import Heard, Say, Scripted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 
-from regimport.connect import Ends
+from regimport.auth.lookup import CredentialLookup
 from regimport.credentials.keychain import Explanation, Keychain
 from regimport.credentials.store import Store
 from regimport.errors import InvalidReference, RegimportError, Side
@@ -22,9 +23,10 @@ from regimport.models.reference import (
 )
 from regimport.options import CopyOptions
 from regimport.registry.request import Request
-from regimport.registry.responses import error_of
 from regimport.registry.session import Session
-from regimport.sessions import sign_in
+from regimport.registry.sessions import open_session
+from regimport.run import running
+from regimport.transport.answers import error_of
 
 __all__ = ["explain", "login", "logout", "rate_limit"]
 
@@ -64,7 +66,7 @@ def login(
     """
     host = registry_of(registry)
     store = Store(options.authfile)
-    if not sign_in(host, credential, options, reporter):
+    if not _sign_in(host, credential, options, reporter):
         reporter.tell(Warned(f"{host} asked for no credentials, so they could not be checked"))
     return store.save(host, credential)
 
@@ -94,15 +96,11 @@ def rate_limit(
     place = with_default_tag(parse_end(named)) if named else None
     if isinstance(place, LayoutReference):
         raise InvalidReference(f"{registry!r} is a folder, which has no limit")
-    keychain = Keychain(
-        {Side.SOURCE: credential},
-        lambda message: reporter.tell(Warned(message)),
-        authfile=options.authfile,
-    )
-    with Ends(options, keychain, reporter, threading.Event()) as ends:
+    with running(options, reporter, source=credential) as run:
         if place is None:
-            return host, RateLimit.of(_ask(ends.session(Side.SOURCE, host), Request("GET", "")))
-        session = ends.session(Side.SOURCE, place.registry)
+            session = run.sessions.session(Side.SOURCE, host)
+            return host, RateLimit.of(_ask(session, Request("GET", "")))
+        session = run.sessions.session(Side.SOURCE, place.registry)
         path = f"{place.repository}/manifests/{place.digest or place.tag}"
         scopes = (f"repository:{place.repository}:pull",)
         headers = {"Accept": ACCEPT_MANIFESTS}
@@ -112,6 +110,29 @@ def rate_limit(
             )
         except RegimportError as error:
             raise error.located(Side.SOURCE, place.name) from error
+
+
+def _sign_in(
+    registry: str, credential: Credential, options: CopyOptions, reporter: Reporter
+) -> bool:
+    """Ask a registry whether it lets a user in, with the one request that every registry has.
+
+    Return whether it wanted to know who asks. Raise `AccessDenied`, and what any request may.
+    The rule is the distribution specification's "Determining Support" (end-1).
+    """
+    wanted = threading.Event()
+
+    def find(_repository: str) -> Credential:
+        wanted.set()
+        return credential
+
+    lookup, stop = CredentialLookup(find), threading.Event()
+    with closing(open_session(registry, Side.TARGET, options, lookup, reporter, stop)) as session:
+        try:
+            _ask(session, Request("GET", ""))
+        except RegimportError as error:
+            raise error.located(None, registry) from error
+    return wanted.is_set()
 
 
 def _ask(session: Session, request: Request) -> Mapping[str, str]:

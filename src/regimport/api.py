@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from regimport.engine.concurrency import connections_ahead
 from regimport.engine.limits import check_limits
-from regimport.engine.pace import connections_ahead
 from regimport.engine.plan import make_plan
 from regimport.engine.platforms import only
 from regimport.engine.report import Report, target_reports
@@ -28,7 +28,7 @@ from regimport.models.reference import (
     with_default_tag,
 )
 from regimport.options import CopyOptions
-from regimport.run import asked, running
+from regimport.run import running, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import Verification
@@ -90,9 +90,9 @@ def deliver(
     places = [origin, *wanted]
     given = {"source": source_credential, "target": target_credential}
     with running(options, reporter, places, **given) as run:
-        workers, ends = run.workers, run.ends
-        end = ends.source(origin)
-        goals = [ends.goal(target, origin) for target in wanted]
+        workers = run.workers
+        end = run.source(origin)
+        goals = [run.goal(target, origin) for target in wanted]
         root, current = resolve(end, run.chosen(end, origin), goals, workers)
         run.pace()
         reporter.tell(Resolved(str(origin), root))
@@ -103,7 +103,7 @@ def deliver(
         sent = deliveries(goals, standings, current)
         plan, result = None, None
         if sent:
-            ahead = ends.ahead(connections_ahead(root, workers.jobs, ends.round_trip))
+            ahead = run.sessions.ahead(connections_ahead(root, workers.jobs, run.round_trip))
             plan = make_plan(
                 end,
                 root,
@@ -111,7 +111,7 @@ def deliver(
                 workers,
                 exact=options.dry_run,
                 ahead=ahead,
-                expect=ends.foresee(origin),
+                expect=run.foresee(origin),
             )
             check_limits(plan.graph, options.limits)
             run.pace()
@@ -121,7 +121,7 @@ def deliver(
         if options.verify and not options.dry_run:
             from regimport.engine.verify import verify_targets  # noqa: PLC0415 - where it is wanted
 
-            written = [ends.source(target, Side.TARGET) for target in wanted]
+            written = [run.source(target, Side.TARGET) for target in wanted]
             reports = verify_targets(reports, written, root, workers, reporter, options.retry)
     return Report(
         source=str(origin.pinned(root.digest)),
@@ -132,9 +132,9 @@ def deliver(
         dry_run=options.dry_run,
         plan=plan,
         jobs=workers.jobs,
-        round_trip=ends.round_trip,
-        pulls=ends.quota(origin).pulls,
-        rate_limit=ends.quota(origin).limit,
+        round_trip=run.round_trip,
+        pulls=run.quota(origin).pulls,
+        rate_limit=run.quota(origin).limit,
     )
 
 
@@ -163,8 +163,8 @@ def verify(
     wanted = target_of(target, origin)
     given = {"source": source_credential, "target": target_credential}
     with running(options, reporter, [origin, wanted], **given) as run:
-        workers, ends = run.workers, run.ends
-        end = ends.source(origin)
+        workers = run.workers
+        end = run.source(origin)
         root, _ = resolve(end, run.chosen(end, origin), (), workers)
         if wanted.digest not in {None, root.digest}:
             raise ContentMismatch(
@@ -174,7 +174,7 @@ def verify(
             ).located(Side.TARGET, wanted.name)
         run.pace()
         tags = () if wanted.tag is None else (wanted.tag,)
-        places = [Place(ends.source(wanted, Side.TARGET), Side.TARGET, tags)]
+        places = [Place(run.source(wanted, Side.TARGET), Side.TARGET, tags)]
         if not target_only:
             places.insert(0, Place(end, Side.SOURCE))
         found = read_back(places, root, workers, reporter, options.retry)
@@ -202,8 +202,8 @@ def inspect(
 
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential) as run:
-        workers, end = run.workers, run.ends.source(place)
-        root, _ = resolve(end, asked(place), (), workers)
+        workers, end = run.workers, run.source(place)
+        root, _ = resolve(end, selector(place), (), workers)
         run.pace()
         graph = walk(end, root, (), workers)
         if options.platforms:
@@ -223,7 +223,7 @@ def manifest(
     """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential) as run:
-        end = run.ends.source(place)
+        end = run.source(place)
         return end.get_manifest(run.chosen(end, place))
 
 
@@ -237,7 +237,7 @@ def digest(
     """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential) as run:
-        end = run.ends.source(place)
+        end = run.source(place)
         root, _ = resolve(end, run.chosen(end, place), (), run.workers)
     return root.digest
 
@@ -260,4 +260,4 @@ def tags(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
     with running(options, reporter, [place], source=credential) as run:
-        yield from run.ends.source(place).tags()
+        yield from run.source(place).tags()

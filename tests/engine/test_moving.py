@@ -16,7 +16,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.repository import Repository
 from registry.conftest import IMPATIENT, Sessions
-from registry.shaky import Ranges, Shaky, Ways, shaky
+from support.shaky import Ranges, Shaky, Ways, shaky
 
 SIZE = 3_000_000
 CONTENT = random.Random(4).randbytes(SIZE)

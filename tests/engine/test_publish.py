@@ -8,8 +8,8 @@ from regimport import ContentMismatch, CopyOptions, RegimportError, RegistryErro
 from regimport.engine import publish
 from regimport.events import Event, Retrying
 from registry.conftest import IMPATIENT
-from registry.shaky import Shaky, Ways, shaky
 from support.images import OCI_CONFIG, OCI_INDEX, Image, digest_of, single
+from support.shaky import Shaky, Ways, shaky
 
 
 class Told:

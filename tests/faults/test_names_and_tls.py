@@ -17,7 +17,7 @@ from faults.message import CHUNKED, UNTIL_CLOSE, WITH_LENGTH, Framing
 from faults.proxy import Fault, FaultyRegistry
 from faults.table import IMAGE, LAYER, OLD, OPTIONS, Result, Stage, run_copy
 from regimport.errors import Unreachable
-from regimport.registry.dial import Dialer
+from regimport.transport.dial import Dialer
 
 HOST = "registry.test"
 _resolve = socket.getaddrinfo

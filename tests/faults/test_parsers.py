@@ -18,6 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from regimport.auth import tokens
+from regimport.auth.challenge import parse_challenges
 from regimport.credentials.dockerconfig import DockerConfig
 from regimport.errors import (
     AccessDenied,
@@ -32,9 +34,12 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.reference import parse_end
 from regimport.redact import safe_headers, safe_text, safe_url
-from regimport.registry import blobs, listing, tokens
-from regimport.registry.challenge import parse_challenges
-from regimport.registry.locations import (
+from regimport.registry import blobs
+from regimport.registry import tags as tag_lists
+from regimport.registry.upload_session import kept_bytes
+from regimport.server.ranges import Unsatisfiable, chunk_range, wanted_range
+from regimport.transport.answers import Answer, error_of, retry_after
+from regimport.transport.origins import (
     Origin,
     check_realm,
     next_page,
@@ -42,10 +47,7 @@ from regimport.registry.locations import (
     upload_location,
     with_digest,
 )
-from regimport.registry.responses import Answer, error_of, retry_after
-from regimport.registry.sending import kept_bytes
-from regimport.registry.wire import Headers
-from regimport.server.ranges import Unsatisfiable, chunk_range, wanted_range
+from regimport.transport.wire import Headers
 
 CORPUS: list[str] = json.loads(
     (Path(__file__).parent.parent / "data" / "hostile.json").read_text("utf-8")
@@ -203,7 +205,7 @@ def token(body: bytes) -> None:
 
 
 def tags(body: bytes) -> None:
-    assert all(tag.isascii() and tag.isprintable() for tag in listing._tags(body, HERE))
+    assert all(tag.isascii() and tag.isprintable() for tag in tag_lists._tags(body, HERE))
 
 
 def manifest(body: bytes) -> None:

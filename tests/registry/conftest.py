@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from regimport.auth.lookup import CredentialLookup
 from regimport.errors import Side
 from regimport.events import Event
 from regimport.models.credential import Credential
@@ -37,7 +38,9 @@ class Sessions:
         policy: RetryPolicy = IMPATIENT,
     ) -> Session:
         options = CopyOptions(retry=policy)
-        session = Session(address, side, options, lambda _: credential, self, self.stop)
+        session = Session(
+            address, side, options, CredentialLookup(lambda _: credential), self, self.stop
+        )
         self._stack.callback(session.close)
         return session
 

@@ -9,7 +9,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob, read_blob
 from registry.conftest import Sessions
-from registry.peers import Reply, web
+from support.peers import Reply, web
 
 _CONTENT = b"a layer"
 _BLOB = Descriptor("application/octet-stream", Digest.of(_CONTENT), len(_CONTENT))

@@ -16,7 +16,7 @@ from regimport.registry import chunks
 from regimport.registry.chunks import CHUNK, LARGE, Chunking
 from regimport.registry.repository import Repository
 from registry.conftest import IMPATIENT, Sessions
-from registry.shaky import Shaky, Ways, shaky
+from support.shaky import Shaky, Ways, shaky
 
 SIZE = 900_000
 CONTENT = random.Random(5).randbytes(SIZE)

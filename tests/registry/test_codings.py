@@ -11,8 +11,8 @@ from regimport.errors import BrokenTransfer, RegistryError
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.codings import decoded, is_encoded
-from regimport.registry.responses import Answer
-from regimport.registry.wire import Headers
+from regimport.transport.answers import Answer
+from regimport.transport.wire import Headers
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(100_000))
 BLOB = Descriptor("application/octet-stream", Digest.of(CONTENT), len(CONTENT))

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from registry.shaky import Ways, shaky
 from support.images import single
 from support.program import Program
+from support.shaky import Ways, shaky
 
 SIZE = 3_000_000
 

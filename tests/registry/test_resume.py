@@ -22,10 +22,10 @@ from regimport.registry.repository import Repository
 from regimport.server.run import serving
 from regimport.state.uploads import SavedUploads
 from registry.conftest import Sessions
-from registry.shaky import Shaky, Ways, shaky
 from support.client import Client
 from support.images import OCI_CONFIG, Image
 from support.registries import DockerRegistry
+from support.shaky import Shaky, Ways, shaky
 
 SIZE = 10_000_000
 CHUNK = 1_000_000

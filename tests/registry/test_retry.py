@@ -10,7 +10,7 @@ import pytest
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.registry.retry import Transient, repeat, unreachable
-from regimport.registry.wire import ConnectError
+from regimport.transport.wire import ConnectError
 
 
 def _failing(policy: RetryPolicy, failure: Exception) -> tuple[list[float], list[int]]:

@@ -21,10 +21,10 @@ from regimport.events import Retrying
 from regimport.models.credential import Credential
 from regimport.options import RetryPolicy
 from regimport.registry.request import Request
-from regimport.registry.responses import error_of
 from regimport.registry.retry import RETRYABLE
+from regimport.transport.answers import error_of
 from registry.conftest import IMPATIENT, Sessions
-from registry.peers import Asked, Line, Reply, peer, web
+from support.peers import Asked, Line, Reply, peer, web
 
 _USER = Credential("user", "secret")
 _PULL = ("repository:app:pull",)
@@ -61,7 +61,7 @@ def test_a_status_that_does_not_pass_is_asked_as_often_as_allowed(
 def test_a_refusal_is_asked_once(status: int, sessions: Sessions) -> None:
     with web(_statuses(status)) as server:
         session = sessions.open(server.address)
-        session._exchange._may_speak_tls = False  # a 400 would be asked again to look for TLS
+        session._client._may_speak_tls = False  # a 400 would be asked again to look for TLS
         assert session.ask(_GET).status == status
         assert len(server.asked) == 1
 

@@ -11,10 +11,10 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.blobs import has_blob
 from regimport.registry.chunks import Chunking
-from regimport.registry.sending import BlobUpload
-from regimport.registry.uploads import Desk, start_upload
+from regimport.registry.upload_session import BlobUpload
+from regimport.registry.uploads import UploadContext, start_upload
 from registry.conftest import Sessions
-from registry.peers import Asked, Reply, web
+from support.peers import Asked, Reply, web
 
 _CONTENT = b"a layer"
 _BLOB = Descriptor("application/octet-stream", Digest.of(_CONTENT), len(_CONTENT))
@@ -42,7 +42,7 @@ def _registry(
 
 
 def _start(sessions: Sessions, address: str, mount_from: str | None = None) -> BlobUpload | None:
-    desk = Desk(sessions.access(address), Chunking(address))
+    desk = UploadContext(sessions.access(address), Chunking(address))
     return start_upload(desk, _BLOB, mount_from)
 
 

@@ -10,6 +10,7 @@ from email.utils import formatdate
 
 import pytest
 
+from regimport.auth.lookup import CredentialLookup
 from regimport.errors import (
     BrokenTransfer,
     ContentMismatch,
@@ -60,7 +61,9 @@ def repository(
     policy = RetryPolicy(**{"first_delay": 0, "longest_delay": 0, **retry})  # type: ignore[arg-type]
     options = CopyOptions(retry=policy)
     reporter = told or Told()
-    session = Session(server.address, side, options, lambda _: None, reporter, threading.Event())
+    session = Session(
+        server.address, side, options, CredentialLookup(lambda _: None), reporter, threading.Event()
+    )
     try:
         yield Repository(session, "team/app")
     finally:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, RegimportError, RegistryError, Side
 from regimport.events import Silent
 from regimport.models.credential import Credential
@@ -26,7 +27,9 @@ OPTIONS = CopyOptions(retry=RetryPolicy(first_delay=0, longest_delay=0))
 
 @contextmanager
 def repository(address: str, side: Side = Side.SOURCE) -> Iterator[Repository]:
-    session = Session(address, side, OPTIONS, lambda _: SECRET, Silent(), threading.Event())
+    session = Session(
+        address, side, OPTIONS, CredentialLookup(lambda _: SECRET), Silent(), threading.Event()
+    )
     try:
         yield Repository(session, "team/app")
     finally:

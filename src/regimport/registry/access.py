@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from regimport.auth.tokens import Scopes
 from regimport.errors import AccessDenied, RegimportError
 from regimport.registry.request import SMALL, Request
-from regimport.registry.responses import Answer
 from regimport.registry.session import Session
-from regimport.registry.tokens import Scopes
+from regimport.transport.answers import Answer
 
 __all__ = ["Access"]
 
@@ -39,7 +39,7 @@ class Access:
             Request(method, url, self.scopes, headers or {}, body=body, limit=limit)
         )
 
-    def insist(
+    def retry_once_if_forbidden(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, *, body: bytes = b""
     ) -> Answer:
         """Write something small, again after a pause if that was forbidden.

@@ -13,7 +13,7 @@ from regimport.redact import safe_text
 from regimport.registry.access import Access
 from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.request import Request
-from regimport.registry.responses import Answer, error_of
+from regimport.transport.answers import Answer, error_of
 
 __all__ = ["has_blob", "is_other", "read_blob"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from regimport.errors import BrokenTransfer, RegistryError
 from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
-from regimport.registry.responses import Answer
+from regimport.transport.answers import Answer
 
 __all__ = ["decoded", "is_encoded"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from regimport.errors import Interrupted
-from regimport.registry.pace import Pace
+from regimport.registry.rate import RequestRate
 
 __all__ = ["Gate"]
 
@@ -28,7 +28,7 @@ class Gate:
     requests, where the user wants that.
     """
 
-    def __init__(self, stop: threading.Event, pace: Pace | None = None) -> None:
+    def __init__(self, stop: threading.Event, pace: RequestRate | None = None) -> None:
         self._stop = stop
         self._pace = pace
         self._lock = threading.Condition()

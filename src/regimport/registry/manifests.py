@@ -20,7 +20,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
 from regimport.registry.access import Access
-from regimport.registry.responses import Answer, error_of
+from regimport.transport.answers import Answer, error_of
 
 __all__ = ["get_manifest", "head_manifest", "put_manifest", "shows"]
 
@@ -92,7 +92,9 @@ def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
     """
     headers = {"Content-Type": manifest.media_type}
     try:
-        answer = access.insist("PUT", f"manifests/{reference}", headers, body=manifest.raw)
+        answer = access.retry_once_if_forbidden(
+            "PUT", f"manifests/{reference}", headers, body=manifest.raw
+        )
     except Unreachable:
         if _is_stored(access, manifest, reference):
             return

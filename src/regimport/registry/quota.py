@@ -6,7 +6,7 @@ import threading
 from http import HTTPStatus
 
 from regimport.models.ratelimit import RateLimit
-from regimport.registry.wire import WireResponse
+from regimport.transport.wire import WireResponse
 
 __all__ = ["Quota"]
 

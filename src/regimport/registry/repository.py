@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
-from regimport.registry import blobs, listing, manifests, uploads
+from regimport.registry import blobs, manifests, tags, uploads
 from regimport.registry.access import Access
 from regimport.registry.chunks import Chunking
-from regimport.registry.sending import BlobUpload, Ledger
 from regimport.registry.session import Session
+from regimport.registry.upload_session import BlobUpload, UploadStore
 
 __all__ = ["Repository"]
 
@@ -32,13 +32,13 @@ class Repository:
         session: Session,
         repository: str,
         create: Callable[[], object] | None = None,
-        ledger: Callable[[], Ledger] | None = None,
+        ledger: Callable[[], UploadStore] | None = None,
         *,
         only_read: bool = False,
     ) -> None:
         actions = "pull" if only_read or session.side is Side.SOURCE else "pull,push"
         self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
-        self._desk = uploads.Desk(self._access, Chunking(session.registry), ledger)
+        self._desk = uploads.UploadContext(self._access, Chunking(session.registry), ledger)
         self._create = create
 
     def __repr__(self) -> str:
@@ -102,4 +102,4 @@ class Repository:
     def tags(self) -> Iterator[str]:
         """List the tags, page by page."""
         with self._access.located():
-            yield from listing.list_tags(self._access)
+            yield from tags.list_tags(self._access)

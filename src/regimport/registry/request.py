@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from regimport._version import __version__
+from regimport.auth.tokens import Scopes
 from regimport.options import Timeouts
-from regimport.registry.tokens import Scopes
-from regimport.registry.wire import Clocks, WireRequest
+from regimport.transport.wire import Clocks, WireRequest
 
 __all__ = ["SMALL", "Request", "on_the_wire"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.redact import safe_text
-from regimport.registry.wire import ProtocolError, TransportError, TransportTimeout, words_of
+from regimport.transport.wire import ProtocolError, TransportError, TransportTimeout, words_of
 
 if TYPE_CHECKING:
     import tenacity
@@ -95,8 +95,8 @@ def _again(
 def unreachable(error: TransportError, registry: str) -> RegimportError | Transient:
     """Say what a transport error means: an error that stays, or one that may pass."""
     # Imported where something failed: most copies meet nothing of the kind.
-    from regimport.registry.diagnosis import diagnose, root_cause  # noqa: PLC0415
-    from regimport.registry.proxy import ProxyError  # noqa: PLC0415
+    from regimport.transport.diagnosis import diagnose, root_cause  # noqa: PLC0415
+    from regimport.transport.proxy import ProxyError  # noqa: PLC0415
 
     lasting = diagnose(error, registry)
     if lasting is not None:

@@ -14,20 +14,20 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 
+from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
 from regimport.events import Reporter, Retrying
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
-from regimport.registry.exchange import Exchange
+from regimport.registry.client import AuthenticatedClient
 from regimport.registry.gate import Gate
-from regimport.registry.keys import FindCredential, Keys
-from regimport.registry.pace import Pace
 from regimport.registry.quota import Quota
+from regimport.registry.rate import RequestRate
 from regimport.registry.request import Request
-from regimport.registry.responses import Answer, error_of, read_answer, retry_after
 from regimport.registry.retry import RETRYABLE, Transient, final_error, repeat, unreachable
-from regimport.registry.transport import Transport
-from regimport.registry.wire import Carrier, TransportError, WireResponse
+from regimport.transport.answers import Answer, error_of, read_answer, retry_after
+from regimport.transport.pool import PooledTransport
+from regimport.transport.wire import Carrier, TransportError, WireResponse
 
 __all__ = ["Session"]
 
@@ -52,11 +52,11 @@ class Session:
         registry: str,
         side: Side,
         options: CopyOptions,
-        keys: Keys | FindCredential,
+        lookup: CredentialLookup,
         reporter: Reporter,
         stop: threading.Event,
         transport: Carrier | None = None,
-        pace: Pace | None = None,
+        pace: RequestRate | None = None,
     ) -> None:
         self.registry = registry
         self.side = side
@@ -64,26 +64,26 @@ class Session:
         self._reporter = reporter
         self.round_trip: float | None = None
         self.quota = Quota()
-        self._keys = keys if isinstance(keys, Keys) else Keys(keys)
+        self._lookup = lookup
         self._gate = Gate(stop, pace)
-        carrier = transport or Transport()
-        self._exchange = Exchange(registry, options, self._keys, self._fetch, carrier)
+        carrier = transport or PooledTransport()
+        self._client = AuthenticatedClient(registry, options, self._lookup, self._fetch, carrier)
 
     def __repr__(self) -> str:
-        return f"<Session as {self.side}: {self._gate!r}, {self._exchange!r}>"
+        return f"<Session as {self.side}: {self._gate!r}, {self._client!r}>"
 
     @property
     def refused(self) -> AccessDenied | None:
         """The error, if the registry has refused the credentials for good."""
-        return self._exchange.refused
+        return self._client.refused
 
     def remark(self, repository: str) -> str | None:
         """Say what stood in the way of a credential for a repository, None if nothing did."""
-        return self._keys.remark(repository)
+        return self._lookup.remark(repository)
 
     def warm(self) -> None:
         """Open a connection ahead of need."""
-        self._exchange.warm()
+        self._client.warm()
 
     def pause(self) -> None:
         """Wait as long as before a first repetition; raises `Interrupted` if stopped meanwhile."""
@@ -91,16 +91,16 @@ class Session:
 
     def place_of(self, url: str) -> str | None:
         """Give what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
-        base = self._exchange.url_of(Request("GET", ""))
+        base = self._client.url_of(Request("GET", ""))
         return url.removeprefix(base) if url.startswith(base) else None
 
     def close(self) -> None:
         """Close the connections."""
-        self._exchange.close()
+        self._client.close()
 
     def abort(self) -> None:
         """Break off the large bodies that are on their way; `dismiss` goes on working."""
-        self._exchange.abort()
+        self._client.abort()
 
     def dismiss(self, request: Request) -> None:
         """Make a request whose answer matters to nobody, also when the copy is being stopped.
@@ -112,7 +112,7 @@ class Session:
         patience = _FAREWELL if self._gate.stopped else _COURTESY
         for _ in range(2):  # once more, should its connection just have been broken off
             try:
-                self._exchange.open(replace(request, patience=patience)).close()
+                self._client.open(replace(request, patience=patience)).close()
             except (RegimportError, TransportError, Transient):
                 continue
             return
@@ -167,7 +167,7 @@ class Session:
 
     def _open(self, request: Request) -> WireResponse:
         started = time.monotonic()
-        response = self._exchange.open(request)
+        response = self._client.open(request)
         self.quota.note(request.method, request.url, response)
         if request.content is None:
             took = time.monotonic() - started
@@ -233,7 +233,7 @@ class Session:
 
         def attempt() -> Answer:
             self._gate.wait()
-            return self._read(request, self._exchange.send_elsewhere(request, url))
+            return self._read(request, self._client.send_elsewhere(request, url))
 
         return self._repeat(attempt, request)
 
@@ -241,7 +241,7 @@ class Session:
         policy = self._policy
 
         def tell(failure: Transient, number: int, delay: float) -> None:
-            what = f"{request.method} {safe_url(self._exchange.url_of(request))}"
+            what = f"{request.method} {safe_url(self._client.url_of(request))}"
             self._reporter.tell(
                 Retrying(self.side, what, str(failure), number, policy.attempts, delay)
             )

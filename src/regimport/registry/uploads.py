@@ -13,18 +13,18 @@ from regimport.models.descriptor import Descriptor
 from regimport.registry.access import Access
 from regimport.registry.blobs import has_blob
 from regimport.registry.chunks import Chunking
-from regimport.registry.locations import upload_location
 from regimport.registry.request import Request
-from regimport.registry.responses import Answer, error_of
-from regimport.registry.sending import BlobUpload, Ledger, Ticket, kept_bytes
+from regimport.registry.upload_session import BlobUpload, SavedUpload, UploadStore, kept_bytes
+from regimport.transport.answers import Answer, error_of
+from regimport.transport.origins import upload_location
 
-__all__ = ["Desk", "start_upload"]
+__all__ = ["UploadContext", "start_upload"]
 
 _UPLOADS = "blobs/uploads/"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UploadContext:
     """What uploads to one repository have in common.
 
     `ledger` gives the record of the uploads that were begun; only large blobs ask for it.
@@ -32,16 +32,18 @@ class Desk:
 
     access: Access
     chunking: Chunking
-    ledger: Callable[[], Ledger] | None = None
+    ledger: Callable[[], UploadStore] | None = None
 
-    def ticket(self, blob: Descriptor) -> Ticket | None:
+    def ticket(self, blob: Descriptor) -> SavedUpload | None:
         """Take hold of what is known of a blob's upload, if one of its size is worth that."""
         if self.ledger is None or self.chunking.chunk(blob, 0) is None:
             return None
         return self.ledger().open(self.access.name, blob.digest)
 
 
-def start_upload(desk: Desk, blob: Descriptor, mount_from: str | None = None) -> BlobUpload | None:
+def start_upload(
+    desk: UploadContext, blob: Descriptor, mount_from: str | None = None
+) -> BlobUpload | None:
     """Open an upload session, or take the blob over from `mount_from`; None if it is there now.
 
     A session that an earlier run has left is gone on with. A registry that will not mount opens a
@@ -61,7 +63,7 @@ def start_upload(desk: Desk, blob: Descriptor, mount_from: str | None = None) ->
 
 
 def _opened(
-    desk: Desk, blob: Descriptor, ticket: Ticket | None, mount_from: str | None
+    desk: UploadContext, blob: Descriptor, ticket: SavedUpload | None, mount_from: str | None
 ) -> BlobUpload | None:
     access = desk.access
     own = mount_from == access.repository
@@ -81,7 +83,7 @@ def _opened(
         placed = answer is not None and answer.headers.get("location", "").strip()
         if answer is not None and answer.status == HTTPStatus.ACCEPTED and placed:
             return _begun(desk, blob, ticket, answer)
-    answer = access.insist("POST", _UPLOADS)
+    answer = access.retry_once_if_forbidden("POST", _UPLOADS)
     if answer.status == HTTPStatus.ACCEPTED:
         return _begun(desk, blob, ticket, answer)
     if not answer.ok:
@@ -95,7 +97,9 @@ def _opened(
     )
 
 
-def _found_again(desk: Desk, blob: Descriptor, ticket: Ticket, place: str) -> BlobUpload | None:
+def _found_again(
+    desk: UploadContext, blob: Descriptor, ticket: SavedUpload, place: str
+) -> BlobUpload | None:
     """Ask for the session of an earlier run; None if it is gone, or what it says makes no sense."""
     access = desk.access
     if not place.startswith(f"{access.repository}/{_UPLOADS}"):
@@ -126,7 +130,9 @@ def _ask_mount(access: Access, blob: Descriptor, mount_from: str) -> Answer | No
         return None
 
 
-def _begun(desk: Desk, blob: Descriptor, ticket: Ticket | None, answer: Answer) -> BlobUpload:
+def _begun(
+    desk: UploadContext, blob: Descriptor, ticket: SavedUpload | None, answer: Answer
+) -> BlobUpload:
     location = upload_location(answer.url, answer.headers.get("location", ""))
     said = answer.headers.get("oci-chunk-min-length", "")
     least = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else 0

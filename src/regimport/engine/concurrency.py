@@ -1,0 +1,60 @@
+"""How many things to do at once, chosen from what the run has measured."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
+from regimport.models.descriptor import Descriptor
+from regimport.network import Network, host_name
+
+__all__ = ["FEWEST_JOBS", "MOST_JOBS", "choose_jobs", "connections_ahead", "most_jobs"]
+
+# On a short line more than this is no faster; on a long one more than that is not polite.
+FEWEST_JOBS = 8
+MOST_JOBS = 32
+# What a small request costs both ends in work, in seconds; the rest of its time is the line's.
+_WORK = 0.001
+# A line on which a new connection is worth having before it is needed, in seconds.
+_LONG_LINE = 0.01
+# Bytes of a manifest for every connection: what names a blob has some 200, what names a platform
+# some 300, and stands for three blobs; but a TLS connection is not cheap enough for each of them.
+_BYTES_A_CONNECTION = 200
+# A configuration and a layer.
+_LEAST_BLOBS = 2
+
+
+def choose_jobs(round_trip: float | None) -> int:
+    """Give how many requests keep a line busy whose answers take `round_trip` seconds.
+
+    One for every millisecond of waiting, within bounds; None is not known yet.
+    """
+    if round_trip is None:
+        return FEWEST_JOBS
+    return max(FEWEST_JOBS, min(MOST_JOBS, round(round_trip / _WORK)))
+
+
+def most_jobs(registries: Iterable[str], network: Network) -> int:
+    """Give how many jobs the settings of the registries allow at once.
+
+    `registries` has one entry for each end of the copy: a job may be at all of them together, so
+    a registry with two ends is allowed half as many.
+    """
+    most = sys.maxsize
+    for registry, ends in Counter(map(host_name, registries)).items():
+        allowed = network.of(registry).concurrency
+        if allowed is not None:
+            most = min(most, max(1, allowed // ends))
+    return most
+
+
+def connections_ahead(root: Descriptor, jobs: int, round_trip: float | None) -> int:
+    """Give how many connections a side will want for the image under `root`, on a long line.
+
+    A manifest says by its size about how much it names. On a short line a connection is soon
+    enough when it is needed.
+    """
+    if round_trip is None or round_trip < _LONG_LINE:
+        return 0
+    return min(jobs, max(_LEAST_BLOBS, root.size // _BYTES_A_CONNECTION))

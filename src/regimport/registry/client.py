@@ -1,0 +1,201 @@
+"""One attempt at a request: the authorization that the registry wants, and its redirects."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+
+from regimport.auth.challenge import Challenge, parse_challenges
+from regimport.auth.lookup import CredentialLookup
+from regimport.auth.tokens import Authorizer, Fetch
+from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, RegistryError
+from regimport.options import CopyOptions
+from regimport.redact import safe_headers, safe_url
+from regimport.registry.endpoint import Endpoint, endpoint_of
+from regimport.registry.request import SMALL, Request, on_the_wire
+from regimport.registry.retry import unreachable
+from regimport.transport.answers import read_answer
+from regimport.transport.origins import Origin, redirect_target
+from regimport.transport.wire import Carrier, Clocks, TransportError, WireRequest, WireResponse
+
+__all__ = ["AuthenticatedClient"]
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class AuthenticatedClient:
+    """Sends requests to one registry and gives what is answered, once each."""
+
+    def __init__(
+        self,
+        registry: str,
+        options: CopyOptions,
+        lookup: CredentialLookup,
+        fetch: Fetch,
+        transport: Carrier,
+    ) -> None:
+        self.registry = registry
+        self._timeouts = options.timeouts
+        self._lookup = lookup
+        self._fetch = fetch
+        self._transport = transport
+        self._endpoint = endpoint_of(registry, options)
+        # A registry on this machine may speak TLS all the same; its first answer tells.
+        self._may_speak_tls = self._endpoint.guessed
+        self._settling = threading.Lock()
+        self._speak(self._endpoint)
+
+    def __repr__(self) -> str:
+        return f"<AuthenticatedClient {self._base}: {self._authorizer!r}>"
+
+    @property
+    def refused(self) -> AccessDenied | None:
+        """The error, if the registry has refused the credentials for good."""
+        return self._authorizer.refused
+
+    def warm(self) -> None:
+        """Open a connection ahead of need."""
+        with suppress(TransportError):
+            # Whoever needs it will be told.
+            self._transport.warm(self._base, Clocks(connect=self._timeouts.connect))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close the connections, and break those off on which a large body is on its way."""
+        self._transport.abort()
+
+    def url_of(self, request: Request) -> str:
+        """Give the absolute URL of a request."""
+        absolute = request.url.startswith(("http://", "https://"))
+        return request.url if absolute else f"{self._base}/v2/{request.url}"
+
+    def open(self, request: Request) -> WireResponse:
+        """Make one attempt, with the authorization that the registry turns out to want.
+
+        Raises `Transient` or `Unreachable` where no answer came, `AccessDenied` where there is
+        no credential that would do, `BrokenTransfer` where a body would have to be sent again.
+        """
+        url = self.url_of(request)
+        own = Origin.of(url) == self._origin
+        sent = self._authorizer.header(request.scopes) if own else None
+        response = self._follow(request, url, sent)
+        if own and url.startswith("http:") and self._wants_tls(response):
+            return self.open(request)
+        challenges = self._challenges(response)
+        if not challenges:
+            return response
+        try:
+            fresh = self._authorizer.renew(challenges, request.scopes, sent)
+        except BaseException:
+            response.close()
+            raise
+        if fresh is None or fresh == sent:
+            return response
+        _drain(response)
+        if request.content is not None:
+            raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
+        response = self._follow(request, url, fresh)
+        refused = response.status == HTTPStatus.UNAUTHORIZED or sent is not None
+        if refused and self._challenges(response):
+            self._authorizer.settle(request.scopes)
+        return response
+
+    def send_elsewhere(self, request: Request, url: str) -> WireResponse:
+        """Send a request to a token service, with all the headers it has."""
+        return self._carry(on_the_wire(request, url, None, self._timeouts, own=True))
+
+    def _carry(self, built: WireRequest) -> WireResponse:
+        try:
+            response = self._transport.send(built)
+        except TransportError as error:
+            there = Origin.of(built.url)
+            host = self.registry if there == self._origin else there.name
+            raise unreachable(error, host) from error
+        if _LOG.isEnabledFor(logging.DEBUG):
+            shown, headers = safe_url(built.url), safe_headers(response.headers)
+            _LOG.debug("%s %s: %d %s", built.method, shown, response.status, headers)
+        return response
+
+    def _speak(self, endpoint: Endpoint) -> None:
+        self._base = endpoint.url
+        self._origin = Origin.of(self._base)
+        self._authorizer = Authorizer(self._origin, self._lookup, self._fetch)
+
+    def _wants_tls(self, response: WireResponse) -> bool:
+        """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
+        if response.status != HTTPStatus.BAD_REQUEST:
+            self._may_speak_tls = False
+            return False
+        try:
+            with self._settling:
+                if self._may_speak_tls and self._complains_of_http():
+                    self._speak(self._endpoint.with_tls())
+                self._may_speak_tls = False
+        except BaseException:
+            response.close()
+            raise
+        if self._base.startswith("http:"):
+            return False
+        _drain(response)
+        return True
+
+    def _complains_of_http(self) -> bool:
+        """Ask again, for a body: a complaint stands there, which the answer to a HEAD has not."""
+        probe = Request("GET", f"{self._base}/v2/")
+        answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
+        try:
+            return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
+        except TransportError:
+            return False
+        finally:
+            answered.close()
+
+    def _challenges(self, response: WireResponse) -> tuple[Challenge, ...]:
+        """Give what the registry asks for; nothing where it is not the registry that asks."""
+        status = response.status
+        if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            return ()
+        if Origin.of(response.request.url) != self._origin:
+            return ()
+        values = response.headers.get_list("www-authenticate")
+        challenges = parse_challenges(", ".join(values))
+        if status == HTTPStatus.FORBIDDEN:
+            # A token that is good, but not for this: worth one with more scopes, once.
+            return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
+        return challenges
+
+    def _follow(self, request: Request, url: str, authorization: str | None) -> WireResponse:
+        """Send a request, and follow the redirects of what has no body, each built anew."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            own = Origin.of(url) == self._origin
+            built = on_the_wire(request, url, authorization, self._timeouts, own=own)
+            response = self._carry(built)
+            if response.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+                return response
+            location = response.headers.get("location", "")
+            _drain(response)
+            url = redirect_target(url, location)
+        raise RegistryError(
+            f"{request.method} {safe_url(self.url_of(request))} was redirected more than "
+            f"{_MAX_REDIRECTS} times",
+            method=request.method,
+            url=safe_url(url),
+        )
+
+
+def _drain(response: WireResponse) -> None:
+    """Read the little that is left of an answer, so that its connection can serve again."""
+    try:
+        read_answer("GET", response.request.url, response, SMALL)
+    except (TransportError, RegimportError):
+        pass
+    finally:
+        response.close()

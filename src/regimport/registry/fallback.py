@@ -1,0 +1,166 @@
+"""A repository that has mirrors: they are asked first, but only for what they cannot get wrong.
+
+Manifests and blobs are asked for by digest, and their bytes are checked, so it does not matter who
+serves them. What a tag points to is for the registry alone to say: a mirror may be behind. Only
+when the registry cannot be asked does a mirror's word count, and then a warning says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from regimport.errors import (
+    BrokenTransfer,
+    Interrupted,
+    NotFound,
+    RateLimited,
+    RegimportError,
+    Unreachable,
+)
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+from regimport.models.manifest import Manifest
+from regimport.registry.repository import Repository
+
+__all__ = ["MirroredRepository"]
+
+_T = TypeVar("_T")
+
+
+class MirroredRepository:
+    """A repository to read from, as `Repository`, with its mirrors before it; shared by threads.
+
+    A mirror that lacks something is passed over for it; one that fails otherwise is left alone
+    from then on, and `warn` is told why.
+    """
+
+    def __init__(
+        self, repository: Repository, mirrors: Sequence[Repository], warn: Callable[[str], None]
+    ) -> None:
+        self._repository = repository
+        self._mirrors = [_Mirror(mirror) for mirror in mirrors]
+        self._warn = warn
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        good = sum(mirror.good for mirror in self._mirrors)
+        return f"<MirroredRepository {self.name}: {good} of {len(self._mirrors)} mirrors>"
+
+    @property
+    def name(self) -> str:
+        """`registry/repository`, of the registry itself."""
+        return self._repository.name
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a tag or a digest points to; None if nothing."""
+        if ":" not in reference:
+            return self._of_tag(
+                reference,
+                lambda repository: repository.head_manifest(reference),
+                lambda found: None if found is None else found.digest,
+            )
+        for mirror in self._usable():
+            found = self._try(mirror, lambda one: one.repository.head_manifest(reference))
+            if found is not None:
+                return found
+        return self._repository.head_manifest(reference)
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest; asked for by digest, its bytes are checked against it."""
+        if ":" not in reference:
+            return self._of_tag(
+                reference,
+                lambda repository: repository.get_manifest(reference),
+                lambda found: found.digest,
+            )
+        for mirror in self._usable():
+            found = self._try(mirror, lambda one: one.repository.get_manifest(reference))
+            if found is not None:
+                return found
+        return self._repository.get_manifest(reference)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Ask whether a blob is there, whole."""
+        for mirror in self._usable():
+            if self._try(mirror, lambda one: one.repository.has_blob(blob)):
+                return True
+        return self._repository.has_blob(blob)
+
+    @contextmanager
+    def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
+        """Open a blob; a mirror is asked for it once: where that was no good, others are."""
+        with ExitStack() as stack:
+            yield self._open(stack, blob, start)
+
+    def tags(self) -> Iterator[str]:
+        """List the tags, page by page, as the registry has them."""
+        yield from self._repository.tags()
+
+    def _open(self, stack: ExitStack, blob: Descriptor, start: int) -> Iterator[bytes]:
+        for mirror in self._usable():
+            with self._lock:
+                if blob.digest in mirror.asked:
+                    continue
+                mirror.asked.add(blob.digest)
+            pieces = self._try(
+                mirror, lambda one: stack.enter_context(one.repository.read_blob(blob, start))
+            )
+            if pieces is not None:
+                return pieces
+        return stack.enter_context(self._repository.read_blob(blob, start))
+
+    def _of_tag(
+        self,
+        tag: str,
+        ask: Callable[[Repository], _T],
+        digest_of: Callable[[_T], Digest | None],
+    ) -> _T:
+        """Ask the registry, and the mirrors only where it cannot be asked."""
+        try:
+            return ask(self._repository)
+        except BrokenTransfer:
+            raise
+        except (Unreachable, RateLimited) as error:
+            for mirror in self._usable():
+                found = self._try(mirror, lambda one: ask(one.repository))
+                digest = None if found is None else digest_of(found)
+                if found is not None and digest is not None:
+                    self._warn(
+                        f"{self.name} could not be asked ({error.message}); its mirror "
+                        f"{mirror.repository.name} says that {tag} is {digest}, which may be old"
+                    )
+                    return found
+            raise
+
+    def _usable(self) -> list[_Mirror]:
+        return [mirror for mirror in self._mirrors if mirror.good]
+
+    def _try(self, mirror: _Mirror, ask: Callable[[_Mirror], _T]) -> _T | None:
+        """Ask a mirror; None if it does not have it, or cannot be asked any more."""
+        try:
+            return ask(mirror)
+        except Interrupted:
+            raise
+        except NotFound:
+            return None
+        except RegimportError as error:
+            with self._lock:
+                first, mirror.good = mirror.good, False
+            if first:
+                self._warn(
+                    f"the mirror {mirror.repository.name} is left alone from now on: "
+                    f"{error.message}"
+                )
+            return None
+
+
+class _Mirror:
+    """A mirror, whether it is still asked, and the blobs that it was asked for."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.good = True
+        self.asked: set[Digest] = set()

@@ -1,0 +1,1 @@
+"""HTTP over pooled connections, and nothing of registries."""

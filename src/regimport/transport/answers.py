@@ -1,0 +1,156 @@
+"""Answers of a registry: read within bounds, and turned into errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from regimport.errors import (
+    AccessDenied,
+    InvalidManifest,
+    NotFound,
+    RateLimited,
+    RegimportError,
+    RegistryError,
+    Unreachable,
+)
+from regimport.redact import safe_text, safe_url
+from regimport.transport.wire import Headers, WireResponse
+
+__all__ = ["Answer", "error_of", "read_answer", "retry_after"]
+
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
+# What is kept of an error's body: enough for any message, too little to hurt.
+_ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; `url` is the one that answered, after redirects."""
+
+    method: str
+    url: str
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says that the request was fulfilled."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def read_answer(method: str, url: str, response: WireResponse, limit: int) -> Answer:
+    """Read a response whole; raises `InvalidManifest` if a good one is longer than `limit` bytes.
+
+    What is too long of an error is cut off.
+    """
+    ok = response.status < HTTPStatus.BAD_REQUEST
+    most = limit if ok else _ERROR_BYTES
+    pieces: list[bytes] = []
+    size = 0
+    if method != "HEAD":
+        for piece in response.body.pieces():
+            pieces.append(bytes(piece))
+            size += len(piece)
+            if size > most:
+                break
+    if size > most and ok:
+        raise InvalidManifest(
+            f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
+            hint="no registry serves that; a proxy may have answered in its place",
+        )
+    return Answer(method, url, response.status, response.headers, b"".join(pieces)[:most])
+
+
+def error_of(answer: Answer) -> RegimportError:
+    """Turn an answer that refuses into the error to raise."""
+    codes, text = _complaint(answer)
+    path = safe_url(answer.url)
+    said = f"{answer.method} {path} answered {answer.status}{_phrase(answer.status)}"
+    message = f"{said}: {text}" if text else said
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        later = "the registry is failing; try again later"
+        return Unreachable(message, status=answer.status, hint=later)
+    kind, hint = _KINDS.get(answer.status, (RegistryError, None))
+    if "NAME_UNKNOWN" in codes and answer.method not in {"GET", "HEAD"}:
+        hint = "create the repository (or project) at the target first; ECR and Harbor need that"
+    return kind(
+        message,
+        method=answer.method,
+        url=path,
+        status=answer.status,
+        codes=codes,
+        digests=_DIGEST.findall(answer.body.decode("utf-8", "replace")) if codes else (),
+        hint=hint,
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, section 10.2.3), as seconds from `now`."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+_KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
+    401: (
+        AccessDenied,
+        "check the credentials and their rights; `regimport auth explain` tells whose they are",
+    ),
+    403: (AccessDenied, "this account may not do that here; ask for the right to pull or push"),
+    404: (NotFound, "check the spelling of the repository, and the tag or digest"),
+    413: (
+        RegistryError,
+        "a proxy in front of the registry limits the size of a request; raise its limit",
+    ),
+    429: (
+        RateLimited,
+        "the registry limits how much it serves: `regimport ratelimit` shows it; log in, or wait",
+    ),
+}
+
+
+def _complaint(answer: Answer) -> tuple[tuple[str, ...], str]:
+    """Give the registry's error codes, and what it says in words, safe to show."""
+    try:
+        document = json.loads(answer.body)
+        errors = [error for error in document["errors"] if isinstance(error, dict)]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return (), _words(answer.body)
+    codes = tuple(
+        safe_text(error["code"], 64) for error in errors if isinstance(error.get("code"), str)
+    )
+    texts = (
+        ": ".join(
+            part for part in (error.get("code"), error.get("message")) if isinstance(part, str)
+        )
+        for error in errors
+    )
+    return codes, safe_text("; ".join(dict.fromkeys(text for text in texts if text)))
+
+
+def _words(body: bytes) -> str:
+    """Give what a body that is no JSON says: a page's title, or its text."""
+    text = body.decode("utf-8", "replace")
+    title = re.search(r"<title[^>]*>([^<]{0,300})", text, re.IGNORECASE)
+    if title:
+        return safe_text(title[1].strip())
+    if "<html" in text[:512].lower():
+        return "a web page"
+    return safe_text(" ".join(text.split()))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""

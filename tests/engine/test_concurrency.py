@@ -1,0 +1,41 @@
+"""How many jobs there are for a round trip."""
+
+from __future__ import annotations
+
+import pytest
+
+from regimport.engine.concurrency import FEWEST_JOBS, MOST_JOBS, choose_jobs, connections_ahead
+from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
+
+
+@pytest.mark.parametrize(
+    ("round_trip", "jobs"),
+    [(None, FEWEST_JOBS), (0.0, FEWEST_JOBS), (0.0005, 8), (0.012, 12), (0.02, 20), (9.0, 32)],
+)
+def test_a_longer_line_has_more_jobs_within_bounds(round_trip: float | None, jobs: int) -> None:
+    assert choose_jobs(round_trip) == jobs
+    assert FEWEST_JOBS <= jobs <= MOST_JOBS
+
+
+_DIGEST = Digest.of(b"")
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "size", "round_trip", "connections"),
+    [
+        (_INDEX, 2400, 0.04, 12),
+        (_INDEX, 100_000, 0.04, 32),
+        (_INDEX, 2400, 0.001, 0),
+        (_INDEX, 2400, None, 0),
+        (_INDEX, 300, 0.04, 2),
+        (_MANIFEST, 1000, 0.04, 5),
+    ],
+)
+def test_connections_are_opened_ahead_at_the_end_of_a_long_line(
+    media_type: str, size: int, round_trip: float | None, connections: int
+) -> None:
+    root = Descriptor(media_type, _DIGEST, size)
+    assert connections_ahead(root, 32, round_trip) == connections

@@ -1,0 +1,138 @@
+"""Redirects: where they are followed, and what goes along."""
+
+from __future__ import annotations
+
+import pytest
+
+from regimport.errors import RegistryError
+from regimport.models.credential import Credential
+from regimport.registry.request import Request
+from registry.conftest import Sessions
+from support.peers import Asked, Line, Reply, peer, web
+
+_USER = Credential("user", "secret")
+_SCOPES = ("repository:app:pull",)
+_GET = Request("GET", "app/thing", _SCOPES, {"X-Own": "1", "Cookie": "a=b", "Accept": "x/y"})
+
+
+def _guarded(location: str, status: int = 307) -> Reply:
+    return Reply(status, {"Location": location, "Set-Cookie": "stolen=1"})
+
+
+def _refuses(asked: Asked) -> Reply | None:
+    if "authorization" in asked.headers:
+        return None
+    return Reply(401, {"WWW-Authenticate": "Basic realm=r"})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_origin_keeps_the_authorization(
+    status: int, sessions: Sessions
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        there = asked.url == "/there"
+        return _refuses(asked) or (Reply(200) if there else _guarded("/there", status))
+
+    with web(answer) as server:
+        assert sessions.open(server.address, credential=_USER).ask(_GET).ok
+        assert server.asked[-1].url == "/there"
+        assert server.asked[-1].headers["authorization"] == _USER.basic()
+        assert server.asked[-1].headers["x-own"] == "1"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_another_origin_hears_nothing_of_the_user(method: str, sessions: Sessions) -> None:
+    with web(lambda _: Reply(200, {"X-There": "1"})) as other:
+        with web(lambda asked: _refuses(asked) or _guarded(f"{other.url}/signed?a=b")) as server:
+            session = sessions.open(server.address, credential=_USER)
+            request = Request(method, "app/thing", _SCOPES, _GET.headers)
+            answer = session.ask(request)
+            assert answer.headers["x-there"] == "1"
+            assert answer.url == f"{other.url}/signed?a=b"
+        (asked,) = other.asked
+    assert asked.url == "/signed?a=b"
+    assert set(asked.headers) == {"host", "user-agent", "accept-encoding", "accept"}
+    assert asked.headers["host"] == other.address
+
+
+def test_the_user_is_not_forgotten_on_the_way_back(sessions: Sessions) -> None:
+    """A detour over another host neither loses nor leaks the credentials."""
+    with web(lambda _: Reply(302, {"Location": f"{server.url}/end"})) as other:
+
+        def answer(asked: Asked) -> Reply:
+            end = asked.url == "/end"
+            return _refuses(asked) or (Reply(200) if end else _guarded(f"{other.url}/"))
+
+        with web(answer) as server:
+            assert sessions.open(server.address, credential=_USER).ask(_GET).ok
+        assert all("authorization" not in asked.headers for asked in other.asked)
+
+
+def test_cookies_are_not_kept(sessions: Sessions) -> None:
+    with web(lambda _: Reply(200, {"Set-Cookie": "a=b"})) as server:
+        session = sessions.open(server.address)
+        for _ in range(2):
+            session.ask(Request("GET", "app/thing"))
+        assert all("cookie" not in asked.headers for asked in server.asked)
+
+
+def test_a_challenge_of_another_origin_is_not_answered(sessions: Sessions) -> None:
+    with web(lambda _: Reply(401, {"WWW-Authenticate": "Basic realm=r"})) as other:
+        with web(lambda _: _guarded(f"{other.url}/")) as server:
+            session = sessions.open(server.address, credential=_USER)
+            assert session.ask(_GET).status == 401
+        assert ["authorization" in asked.headers for asked in other.asked] == [False]
+
+
+def test_a_redirect_loop_ends_after_five(sessions: Sessions) -> None:
+    with web(lambda _: _guarded("/again")) as server:
+        with pytest.raises(RegistryError, match="more than 5 times"):
+            sessions.open(server.address).ask(_GET)
+        assert len(server.asked) == 6
+
+
+def test_five_redirects_are_followed(sessions: Sessions) -> None:
+    def answer(asked: Asked) -> Reply:
+        number = int(asked.url[1:]) if asked.url[1:].isdecimal() else 0
+        return Reply(200) if number == 5 else _guarded(f"/{number + 1}")
+
+    with web(answer) as server:
+        assert sessions.open(server.address).ask(_GET).ok
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_redirect_of_what_changes_something_is_not_followed(
+    method: str, sessions: Sessions
+) -> None:
+    with web(lambda _: _guarded("/there")) as server:
+        answer = sessions.open(server.address).ask(Request(method, "app/thing", body=b"x"))
+        assert answer.status == 307
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("location", ["", "ftp://127.0.0.1/", "http://user:secret@127.0.0.1/"])
+def test_a_redirect_to_nowhere_good_is_refused_without_a_secret(
+    location: str, sessions: Sessions
+) -> None:
+    with web(lambda _: Reply(302, {"Location": location})) as server:
+        with pytest.raises(RegistryError) as raised:
+            sessions.open(server.address).ask(_GET)
+        assert "secret" not in str(raised.value)
+        assert len(server.asked) == 1
+
+
+def test_a_look_for_tls_that_breaks_is_tried_again_and_leaves_nothing_open(
+    sessions: Sessions,
+) -> None:
+    def treat(line: Line) -> None:
+        line.head()
+        if line.number == 0:
+            line.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nwords")
+            assert line.head() == []
+        elif line.number > 1:
+            line.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with peer(treat) as server:
+        assert sessions.open(server.address).ask(_GET).body == b"ok"
+        for _ in range(3):
+            assert server.closed.acquire(timeout=10)

@@ -1,0 +1,656 @@
+"""The transport on real connections: kept, replaced, broken, refused and late."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import trustme
+
+from regimport.transport.pool import PIECE, PooledTransport
+from regimport.transport.wire import (
+    Clocks,
+    ConnectError,
+    ProtocolError,
+    ReadTimeout,
+    TransportError,
+    WireRequest,
+    WriteTimeout,
+)
+from support.peers import Line, Peer, peer
+
+_OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_SOON = 0.2
+
+
+@pytest.fixture
+def transport() -> Iterator[PooledTransport]:
+    opened = PooledTransport()
+    yield opened
+    opened.close()
+
+
+def _request(
+    method: str,
+    url: str,
+    content: bytes | Iterator[bytes] = b"",
+    headers: dict[str, str] | None = None,
+    **clocks: float,
+) -> WireRequest:
+    sent = {"Host": urlsplit(url).netloc, **(headers or {})}
+    if isinstance(content, bytes) and content:
+        sent["Content-Length"] = str(len(content))
+    times = {"connect": 10.0, "read": 10.0, "write": 10.0, **clocks}
+    return WireRequest(method, url, sent, content, Clocks(**times))
+
+
+def _read(transport: PooledTransport, request: WireRequest) -> tuple[int, bytes]:
+    response = transport.send(request)
+    try:
+        return response.status, b"".join(bytes(piece) for piece in response.body.pieces())
+    finally:
+        response.close()
+
+
+def _answering(answer: str | bytes) -> Callable[[Line], None]:
+    def treat(line: Line) -> None:
+        while line.head():
+            line.send(answer)
+
+    return treat
+
+
+def _once(answer: str | bytes) -> Callable[[Line], None]:
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(answer)
+
+    return treat
+
+
+def test_requests_one_after_another_share_a_connection(transport: PooledTransport) -> None:
+    with peer(_answering(_OK)) as server:
+        for _ in range(5):
+            assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        assert server.connections == 1
+
+
+def test_a_connection_that_was_opened_ahead_serves_the_next_request(
+    transport: PooledTransport,
+) -> None:
+    with peer(_answering(_OK)) as server:
+        transport.warm(server.url, Clocks(connect=10))
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        assert server.connections == 1
+
+
+def test_requests_at_once_have_a_connection_each(transport: PooledTransport) -> None:
+    with peer(_answering(_OK)) as server:
+        first = transport.send(_request("GET", server.url))
+        second = transport.send(_request("GET", server.url))
+        first.close()
+        second.close()
+        assert server.connections == 2
+
+
+def test_a_chunked_answer_read_to_its_end_leaves_the_connection_usable(
+    transport: PooledTransport,
+) -> None:
+    chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    with peer(_answering(chunked)) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url)) == (200, b"abc")
+        assert server.connections == 1
+
+
+def test_the_answer_to_a_head_with_a_length_leaves_the_connection_usable(
+    transport: PooledTransport,
+) -> None:
+    with peer(_answering("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")) as server:
+        for _ in range(3):
+            assert _read(transport, _request("HEAD", server.url)) == (200, b"")
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_answer_without_a_body_leaves_the_connection_usable(
+    status: str, transport: PooledTransport
+) -> None:
+    with peer(_answering(f"HTTP/1.1 {status}\r\n\r\n")) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url))[1] == b""
+        assert server.connections == 1
+
+
+def test_an_answer_that_is_not_read_to_its_end_costs_its_connection(
+    transport: PooledTransport,
+) -> None:
+    with peer(_answering("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst")) as server:
+        for _ in range(2):
+            response = transport.send(_request("GET", server.url))
+            assert bytes(next(response.body.pieces())) == b"first"
+            response.close()
+        assert server.connections == 2
+
+
+def test_an_answer_that_says_close_is_the_last_on_its_connection(
+    transport: PooledTransport,
+) -> None:
+    answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+    with peer(_answering(answer)) as server:
+        for _ in range(2):
+            assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        assert server.connections == 2
+
+
+def test_an_answer_without_a_length_ends_with_its_connection(transport: PooledTransport) -> None:
+    with peer(_once("HTTP/1.1 200 OK\r\n\r\nall of it")) as server:
+        for _ in range(2):
+            assert _read(transport, _request("GET", server.url)) == (200, b"all of it")
+        assert server.connections == 2
+
+
+def test_a_connection_that_the_server_closed_while_idle_is_replaced(
+    transport: PooledTransport,
+) -> None:
+    with peer(_once(_OK)) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+            assert server.closed.acquire(timeout=10)
+        assert server.connections == 3
+
+
+def test_a_stream_does_not_go_to_a_connection_that_was_closed_while_idle(
+    transport: PooledTransport,
+) -> None:
+    with peer(_once(_OK)) as server:
+        for _ in range(2):
+            request = _request("PUT", server.url, iter([b"a"]), {"Content-Length": "1"})
+            assert _read(transport, request) == (200, b"ok")
+            assert server.closed.acquire(timeout=10)
+
+
+def test_what_comes_while_a_connection_is_idle_is_no_answer(transport: PooledTransport) -> None:
+    read, sent = threading.Event(), threading.Event()
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(_OK)
+        assert read.wait(10)
+        if line.number == 0:
+            line.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            sent.set()
+            line.linger()
+
+    with peer(treat) as server:
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        read.set()
+        assert sent.wait(10)
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+
+
+def _closes_at_the_second(line: Line) -> None:
+    line.head()
+    line.send(_OK)
+    if line.number == 0:
+        line.head()
+    else:
+        _answering(_OK)(line)
+
+
+@pytest.mark.parametrize("content", [b"", b"small"])
+def test_a_connection_that_closes_under_a_request_without_a_stream_is_replaced(
+    content: bytes, transport: PooledTransport
+) -> None:
+    with peer(_closes_at_the_second) as server:
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        assert _read(transport, _request("PUT", server.url, content)) == (200, b"ok")
+        assert server.connections == 2
+
+
+def test_a_stream_is_never_sent_again_by_the_transport(transport: PooledTransport) -> None:
+    given: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        given.append(b"once")
+        yield b"once"
+
+    with peer(_closes_at_the_second) as server:
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+        request = _request("PUT", server.url, pieces(), {"Content-Length": "4"})
+        with pytest.raises(TransportError):
+            _read(transport, request)
+        assert given == [b"once"]
+        assert server.connections == 1
+
+
+def test_a_new_connection_that_closes_without_an_answer_is_an_error(
+    transport: PooledTransport,
+) -> None:
+    with peer(_once("")) as server:
+        with pytest.raises(ProtocolError):
+            _read(transport, _request("GET", server.url))
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nshort\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nshort\r\n0\r\n\r\n",
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+            "5\r\nshort\r\n0\r\n\r\n"
+        ),
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 4\r\n\r\nshort",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5, 4\r\n\r\nshort",
+        "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nshort",
+        "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nshort",
+        "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nshort",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 two hundred\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"\x00" * 100_000,
+        "HTTP/1.1 200 OK\r\n" + "X-More: 1\r\n" * 5000 + "\r\n",
+        "HTTP/1.1 200 OK\r\nX-Long: " + "x" * 200_000 + "\r\n\r\n",
+    ],
+    ids=[
+        "short",
+        "chunks that stop",
+        "a chunk that stops",
+        "a chunk of no size",
+        "a chunk of negative size",
+        "chunks and a length",
+        "two lengths",
+        "two lengths in one",
+        "a negative length",
+        "a length in words",
+        "a length with a sign",
+        "another protocol",
+        "a status in words",
+        "a TLS alert",
+        "zeros",
+        "endless headers",
+        "an endless header",
+    ],
+)
+def test_an_answer_that_is_no_whole_http_is_a_protocol_error(
+    answer: str | bytes, transport: PooledTransport
+) -> None:
+    with peer(_once(answer)) as server:
+        with pytest.raises(ProtocolError):
+            _read(transport, _request("GET", server.url))
+        with pytest.raises(ProtocolError):
+            _read(transport, _request("GET", server.url))
+        assert server.connections == 2
+
+
+def test_the_same_length_twice_is_one_length(transport: PooledTransport) -> None:
+    answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"
+    with peer(_answering(answer)) as server:
+        assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+
+
+def test_what_comes_after_an_answer_is_not_taken_for_the_next(transport: PooledTransport) -> None:
+    smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    with peer(_answering(_OK + smuggled)) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url)) == (200, b"ok")
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\r\n\r\nGET /evil HTTP/1.1"])
+def test_a_header_with_a_line_break_is_refused_and_nothing_is_injected(
+    value: str, transport: PooledTransport
+) -> None:
+    heads: list[list[str]] = []
+
+    def treat(line: Line) -> None:
+        while head := line.head():
+            heads.append(head)
+            line.send(_OK)
+
+    with peer(treat) as server:
+        request = _request("GET", server.url, headers={"X-Name": value})
+        with pytest.raises((ValueError, TransportError)):
+            _read(transport, request)
+        _read(transport, _request("GET", server.url))
+        assert "Evil" not in str(heads)
+        assert "evil" not in str(heads)
+
+
+def test_nothing_is_sent_that_the_request_does_not_hold(transport: PooledTransport) -> None:
+    heads: list[list[str]] = []
+
+    def treat(line: Line) -> None:
+        heads.append(line.head())
+        line.send(_OK)
+
+    with peer(treat) as server:
+        _read(transport, _request("GET", f"{server.url}a%2Fb?c=%3A", headers={"X-Own": "1"}))
+        assert heads == [["GET /a%2Fb?c=%3A HTTP/1.1", f"Host: {server.address}", "X-Own: 1"]]
+
+
+def _refusing(*, close: bool, thinks: float = 0.0) -> Callable[[Line], None]:
+    """Answers 413 once it has the head and thought about it, and reads nothing of the body."""
+
+    def treat(line: Line) -> None:
+        line.head()
+        time.sleep(thinks)
+        line.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        if not close:
+            line.linger()
+
+    return treat
+
+
+def _large(piece: int, count: int) -> Iterator[bytes]:
+    block = bytes(piece)
+    for _ in range(count):
+        yield block
+
+
+@pytest.mark.parametrize(("close", "thinks"), [(True, 0.0), (False, 0.0), (False, 0.3)])
+@pytest.mark.parametrize(("piece", "count"), [(PIECE, 400), (100 * 1024 * 1024, 1)])
+def test_an_early_refusal_of_a_large_body_is_returned_and_costs_the_connection(
+    piece: int, count: int, close: bool, thinks: float, transport: PooledTransport
+) -> None:
+    with peer(_refusing(close=close, thinks=thinks)) as server:
+        for number in (1, 2):
+            request = _request(
+                "PUT",
+                server.url,
+                _large(piece, count),
+                {"Content-Length": str(piece * count)},
+                # Whoever waits for this clock, instead of the answer, waits for an hour.
+                write=3600.0,
+            )
+            assert _read(transport, request) == (413, b"big")
+            assert server.connections == number
+
+
+_HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", ["HTTP/1.1 100 Continue\r\n\r\n", _HINTS, _HINTS * 5])
+def test_an_interim_answer_is_not_taken_for_the_answer(
+    interim: str, transport: PooledTransport
+) -> None:
+    with peer(_answering(f"{interim}{_OK}")) as server:
+        for _ in range(3):
+            assert _read(transport, _request("GET", server.url))[0] == 200
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("interim", ["HTTP/1.1 100 Continue\r\n\r\n", _HINTS])
+def test_an_interim_answer_in_the_midst_of_a_body_does_not_end_it(
+    interim: str, transport: PooledTransport
+) -> None:
+    size = 3 * PIECE
+
+    def treat(line: Line) -> None:
+        while line.head():
+            line.send(interim)
+            line.read(size)
+            line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    def pieces() -> Iterator[bytes]:
+        yield bytes(PIECE)
+        yield bytes(2 * PIECE)
+
+    with peer(treat) as server:
+        headers = {"Content-Length": str(size)}
+        for _ in range(2):
+            request = _request("PUT", server.url, pieces(), headers)
+            assert _read(transport, request) == (201, b"")
+        assert server.connections == 1
+
+
+def test_interim_answers_without_end_are_an_error(transport: PooledTransport) -> None:
+    with peer(_answering(_HINTS * 500)) as server:
+        with pytest.raises(ProtocolError, match="interim"):
+            _read(transport, _request("GET", server.url))
+
+
+def _silent(line: Line) -> None:
+    """Reads nothing and says nothing until the client has gone."""
+    line.head()
+    line.linger()
+
+
+def test_a_server_that_stops_reading_is_a_write_timeout(transport: PooledTransport) -> None:
+    with peer(_silent) as server:
+        request = _request(
+            "PUT",
+            server.url,
+            _large(PIECE, 400),
+            {"Content-Length": str(PIECE * 400)},
+            write=_SOON,
+        )
+        with pytest.raises(WriteTimeout):
+            _read(transport, request)
+
+
+def test_a_server_that_reads_slowly_gets_all_of_a_large_piece(transport: PooledTransport) -> None:
+    """The whole takes longer than the clock allows without progress."""
+    size = 24 * PIECE
+
+    def treat(line: Line) -> None:
+        line.head()
+        left = size
+        while left:
+            left -= len(line.read(min(left, PIECE)))
+            time.sleep(0.04)
+        line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with peer(treat) as server:
+        headers = {"Content-Length": str(size)}
+        request = _request("PUT", server.url, iter([bytes(size)]), headers, write=0.4)
+        assert _read(transport, request) == (201, b"")
+
+
+def test_a_server_that_never_answers_is_a_read_timeout(transport: PooledTransport) -> None:
+    with peer(_silent) as server:
+        with pytest.raises(ReadTimeout):
+            _read(transport, _request("GET", server.url, read=_SOON))
+
+
+def test_an_answer_that_stops_in_its_middle_is_a_read_timeout(transport: PooledTransport) -> None:
+    def treat(line: Line) -> None:
+        line.head()
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        line.linger()
+
+    with peer(treat) as server:
+        with pytest.raises(ReadTimeout):
+            _read(transport, _request("GET", server.url, read=_SOON))
+
+
+def test_a_port_where_nobody_listens_is_a_connect_error(transport: PooledTransport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ConnectError):
+        _read(transport, _request("GET", f"http://127.0.0.1:{port}/"))
+
+
+def test_a_large_body_comes_whole_though_each_piece_lives_only_until_the_next(
+    transport: PooledTransport,
+) -> None:
+    content = b"".join(number.to_bytes(4, "big") for number in range(2_000_003))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with peer(_once(head + content)) as server:
+        response = transport.send(_request("GET", server.url))
+        hasher, largest = hashlib.sha256(), 0
+        for piece in response.body.pieces():
+            hasher.update(piece)
+            largest = max(largest, len(piece))
+        response.close()
+    assert hasher.digest() == hashlib.sha256(content).digest()
+    assert largest <= PIECE
+
+
+def test_much_that_is_read_at_once_is_read_in_smaller_pieces(transport: PooledTransport) -> None:
+    content = bytes(4 * PIECE)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with peer(_answering(head + content)) as server, ExitStack() as stack:
+        bodies = []
+        for _ in range(20):
+            response = transport.send(_request("GET", server.url))
+            stack.callback(response.close)
+            bodies.append(response.body.pieces())
+        lent = []
+        for body in bodies:
+            with transport.buffer(4 * PIECE) as following:
+                lent.append(len(following))
+            next(body)
+        assert lent == [PIECE] + [PIECE // 4] * 7 + [PIECE // 16] * 12
+        for body in bodies:
+            assert sum(len(piece) for piece in body) < len(content)
+        with transport.buffer(4 * PIECE) as first:
+            assert len(first) == PIECE
+
+
+def test_a_large_body_arrives_whole(transport: PooledTransport) -> None:
+    content = b"".join(number.to_bytes(4, "big") for number in range(1_000_003))
+    arrived: list[bytes] = []
+
+    def treat(line: Line) -> None:
+        line.head()
+        arrived.append(line.read(len(content)))
+        line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    pieces = (content[at : at + PIECE] for at in range(0, len(content), PIECE))
+    with peer(treat) as server:
+        request = _request("PUT", server.url, pieces, {"Content-Length": str(len(content))})
+        assert _read(transport, request) == (201, b"")
+    assert arrived == [content]
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), OSError("mine"), TimeoutError("mine")])
+def test_what_a_body_raises_comes_through_as_it_is(
+    error: Exception, transport: PooledTransport
+) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise error
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.read(8)
+
+    with peer(treat) as server:
+        with pytest.raises(type(error)) as raised:
+            _read(transport, _request("PUT", server.url, pieces(), {"Content-Length": "8"}))
+        assert raised.value is error
+        assert server.closed.acquire(timeout=10), "its connection was not closed"
+
+
+def test_close_ends_the_connections_that_are_idle(transport: PooledTransport) -> None:
+    with peer(_answering(_OK)) as server:
+        _read(transport, _request("GET", server.url))
+        transport.close()
+        assert server.closed.acquire(timeout=10)
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> Iterator[Peer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with peer(_answering(_OK), context) as server:
+        yield server
+
+
+def test_a_certificate_of_an_authority_in_ssl_cert_file_is_trusted(
+    tls: Peer, ca_file: Path, transport: PooledTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    for _ in range(3):
+        assert _read(transport, _request("GET", tls.url)) == (200, b"ok")
+    assert tls.connections == 1
+
+
+def test_an_unknown_authority_is_an_error_that_says_so(
+    tls: Peer, transport: PooledTransport
+) -> None:
+    with pytest.raises(ConnectError) as raised:
+        _read(transport, _request("GET", tls.url))
+    assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
+
+
+def test_a_certificate_for_another_name_is_an_error_that_says_so(
+    authority: trustme.CA,
+    ca_file: Path,
+    transport: PooledTransport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example").configure_cert(context)
+    with peer(_answering(_OK), context) as server:
+        with pytest.raises(ConnectError) as raised:
+            _read(transport, _request("GET", server.url))
+    assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
+
+
+def test_https_at_a_plain_port_is_a_connect_error(transport: PooledTransport) -> None:
+    with peer(lambda line: line.send("HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+        with pytest.raises(ConnectError) as raised:
+            _read(transport, _request("GET", f"https://{server.address}/"))
+    assert isinstance(raised.value.__cause__, ssl.SSLError)
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_an_early_refusal_over_tls_is_returned_too(
+    close: bool,
+    authority: trustme.CA,
+    ca_file: Path,
+    transport: PooledTransport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with peer(_refusing(close=close), context) as server:
+        request = _request(
+            "PUT",
+            server.url,
+            _large(PIECE, 400),
+            {"Content-Length": str(PIECE * 400)},
+            write=_SOON,
+        )
+        assert _read(transport, request) == (413, b"big")
+
+
+def test_what_has_come_over_tls_is_given_at_once_however_many_records_it_is(
+    authority: trustme.CA,
+    ca_file: Path,
+    transport: PooledTransport,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    content, sent = bytes(2 * 16 * 1024 + 100), threading.Event()
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n")
+        line.send(content)
+        sent.set()
+        line.linger()
+
+    with peer(treat, context) as server:
+        response = transport.send(_request("GET", server.url))
+        assert sent.wait(10)
+        assert [len(piece) for piece in response.body.pieces()] == [len(content)]
+        response.close()
