@@ -11,10 +11,14 @@ first used, so that importing the package costs nothing.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from regimport._version import __version__
+
+# Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, tags, verify

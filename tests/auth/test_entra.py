@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
 from regimport.auth import entra
@@ -16,7 +17,6 @@ from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential
 from regimport.transport.answers import Answer
 from regimport.transport.origins import Origin
-from regimport.transport.wire import Headers
 
 _ORIGIN = "https://my.azurecr.io"
 _CHALLENGE = f'Bearer realm="{_ORIGIN}/oauth2/token",service="my.azurecr.io"'
@@ -37,7 +37,7 @@ class Azure:
         status, answer = 200, b'{"access_token":"A"}'
         if path == "/oauth2/exchange":
             status, answer = self.exchange()
-        return Answer(method, url, status, Headers(), answer)
+        return Answer(method, url, status, httpx.Headers(), answer)
 
     @property
     def lines(self) -> list[str]:

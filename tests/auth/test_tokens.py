@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from regimport.auth.challenge import parse_challenges
@@ -17,7 +18,6 @@ from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential
 from regimport.transport.answers import Answer
 from regimport.transport.origins import Origin
-from regimport.transport.wire import Headers
 
 _USER = Credential("user", "secret")
 _PULL = ("repository:app:pull",)
@@ -41,7 +41,7 @@ class _Service:
 
 
 def _answer(status: int, body: bytes = b"") -> Answer:
-    return Answer("GET", "https://auth.example/token", status, Headers(), body)
+    return Answer("GET", "https://auth.example/token", status, httpx.Headers(), body)
 
 
 def _enter(service: _Service, credential: Credential | None = None) -> Authorizer:

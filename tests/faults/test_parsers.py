@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,7 +48,6 @@ from regimport.transport.origins import (
     upload_location,
     with_digest,
 )
-from regimport.transport.wire import Headers
 
 CORPUS: list[str] = json.loads(
     (Path(__file__).parent.parent / "data" / "hostile.json").read_text("utf-8")
@@ -105,7 +105,7 @@ bodies = st.one_of(
 
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Answer("GET", HERE, status, Headers(named), body)
+    return Answer("GET", HERE, status, httpx.Headers(named), body)
 
 
 def plain(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
+import httpx
 import pytest
 
 from regimport.errors import BrokenTransfer, RegistryError
@@ -12,7 +13,6 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.registry.codings import decoded, is_encoded
 from regimport.transport.answers import Answer
-from regimport.transport.wire import Headers
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(100_000))
 BLOB = Descriptor("application/octet-stream", Digest.of(CONTENT), len(CONTENT))
@@ -21,7 +21,7 @@ BLOB = Descriptor("application/octet-stream", Digest.of(CONTENT), len(CONTENT))
 def _head(coding: str | None, length: int | None) -> Answer:
     fields = {"Content-Encoding": coding, "Content-Length": None if length is None else str(length)}
     given = [(name, value) for name, value in fields.items() if value is not None]
-    return Answer("GET", "https://r.example/v2/a/blobs/x", 200, Headers(given))
+    return Answer("GET", "https://r.example/v2/a/blobs/x", 200, httpx.Headers(given))
 
 
 @pytest.mark.parametrize(

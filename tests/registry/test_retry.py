@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 
+import httpx
 import pytest
 
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.registry.retry import Transient, repeat, unreachable
-from regimport.transport.wire import ConnectError
 
 
 def _failing(policy: RetryPolicy, failure: Exception) -> tuple[list[float], list[int]]:
@@ -44,7 +44,7 @@ def test_any_other_error_comes_through_at_once() -> None:
 
 
 def _caused(cause: Exception) -> RegimportError | Transient:
-    error = ConnectError("failed")
+    error = httpx.ConnectError("failed")
     error.__cause__ = cause
     return unreachable(error, "r.example:5000")
 

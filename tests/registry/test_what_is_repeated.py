@@ -96,10 +96,9 @@ def test_what_stays_is_asked_once(status: int) -> None:
 
 def test_a_registry_that_keeps_failing_is_asked_five_times() -> None:
     with Scripted(lambda _: Say(502)) as server, repository(server) as end:
-        with pytest.raises(Unreachable) as caught:
+        with pytest.raises(Unreachable):
             end.get_manifest("1")
         assert len(server.heard) == 5
-    assert caught.value.attempts == 5
 
 
 def test_the_wait_is_at_least_what_the_registry_asks_for() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+import httpx
 import pytest
 
 from regimport.errors import (
@@ -16,13 +17,12 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.transport.answers import Answer, error_of, read_answer, retry_after
-from regimport.transport.wire import Headers, WireRequest, WireResponse
 
 _URL = "https://r.example/v2/app/manifests/v1?secret=hush"
 
 
 def _error(status: int, body: bytes = b"", method: str = "GET") -> RegistryError | Unreachable:
-    error = error_of(Answer(method, _URL, status, Headers(), body))
+    error = error_of(Answer(method, _URL, status, httpx.Headers(), body))
     assert isinstance(error, (RegistryError, Unreachable))
     assert "hush" not in str(error)
     return error
@@ -82,18 +82,8 @@ def test_a_strange_body_is_no_second_error(body: bytes) -> None:
     assert _error(400, body).message
 
 
-class _Body:
-    def __init__(self, content: Sequence[bytes]) -> None:
-        self._content = content
-
-    def pieces(self) -> Iterator[bytes]:
-        yield from self._content
-
-    def close(self) -> None: ...
-
-
-def _response(status: int, content: Sequence[bytes]) -> WireResponse:
-    return WireResponse(WireRequest("GET", _URL, {}), status, Headers(), _Body(content))
+def _response(status: int, content: Sequence[bytes]) -> httpx.Response:
+    return httpx.Response(status, content=iter(content))
 
 
 def test_at_most_64_kib_of_an_error_are_kept() -> None:

@@ -110,9 +110,9 @@ def test_all_addresses_of_a_name_are_tried(server: WebServer) -> None:
 
 def test_an_address_that_is_given_counts_for_its_host_and_port(server: WebServer) -> None:
     port = int(server.address.partition(":")[2])
-    pins = (Pin("a.example", port, ("127.0.0.1",)), Pin("b.example", 1, ("127.0.0.1",)))
+    places = {("a.example", port): ("127.0.0.1",), ("b.example", 1): ("127.0.0.1",)}
     names = _Names()
-    dialer = Dialer(pins=pins, lookup=names)
+    dialer = Dialer(addresses=places, lookup=names)
     assert _ask(f"A.example:{port}", dialer) == f"A.example:{port}".encode()
     _ask(f"b.example:{port}", dialer)
     assert names.asked == ["127.0.0.1", "b.example"]

@@ -95,17 +95,17 @@ def test_no_proxy_names_hosts_domains_addresses_and_networks(
 
 
 @pytest.mark.parametrize(
-    "url", ["socks5://p.example:1080", "https://p.example:3128", "http://", "http://p:x", "ftp://p"]
+    "url", ["socks4://p.example:1080", "http://", "https://", "http://p:x", "ftp://p", "http://é"]
 )
 def test_what_is_no_proxy_is_an_error_that_shows_no_password(url: str) -> None:
     url = url.replace("://", "://carol:s3cret@", 1)
-    with pytest.raises(InvalidOptions, match="HTTPS_PROXY names no proxy") as caught:
+    with pytest.raises(InvalidOptions, match="HTTPS_PROXY is not the URL of a proxy") as caught:
         Proxies({"HTTPS_PROXY": url}).proxy_for("https", "a.example", 443)
     assert "s3cret" not in str(caught.value) + str(caught.value.hint)
 
 
 def test_a_bad_proxy_that_is_not_needed_is_no_error() -> None:
-    proxies = Proxies({"HTTP_PROXY": "socks5://p.example", "NO_PROXY": "a.example"})
+    proxies = Proxies({"HTTP_PROXY": "ftp://p.example", "NO_PROXY": "a.example"})
     assert proxies.proxy_for("https", "b.example", 443) is None
     assert proxies.proxy_for("http", "a.example", 80) is None
 
@@ -114,7 +114,8 @@ def test_credentials_are_decoded_and_not_shown() -> None:
     proxy = Proxies({"HTTPS_PROXY": "http://carol:p%40ss:w0rd@p.example"}).proxy_for(
         "https", "a.example", 443
     )
-    assert proxy == Proxy("p.example", 80, _PAIR)
+    assert proxy == Proxy("p.example", 80, "http", ("carol", "p@ss:w0rd"))
+    assert proxy.authorization == _PAIR
     assert "carol" not in repr(proxy) + str(proxy)
     assert _PAIR not in repr(proxy) + str(proxy)
 
@@ -223,7 +224,7 @@ def test_a_proxy_that_lets_nobody_in_ends_it_at_once(
         with pytest.raises(AccessDenied) as caught:
             _ask("a.example", plain=scheme == "http", transport=transport)
         assert len(proxy.passed) == 1
-    assert f"the proxy {proxy.address} wants a user name and a password" in caught.value.message
+    assert "wants a user name and a password" in caught.value.message
     assert "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT" in str(caught.value.hint)
     assert "wr0ng" not in _all_that_is_said(caught.value)
 
@@ -245,7 +246,7 @@ def test_a_proxy_that_does_not_connect_there_ends_it_at_once(
         with pytest.raises(Unreachable) as caught:
             _ask("a.example", transport=transport)
         assert len(proxy.passed) == 1
-    assert f"the proxy {proxy.address} does not connect to a.example: 403" in caught.value.message
+    assert "does not connect to a.example: 403" in caught.value.message
     assert "NO_PROXY=a.example" in str(caught.value.hint)
 
 
@@ -304,5 +305,5 @@ def test_a_certificate_behind_a_proxy_is_told_of_too(
     with _answering(authority, "a.example") as server:
         with RecorderProxy({"a.example:443": server}) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-            with pytest.raises(RegimportError, match="by trustme"):
+            with pytest.raises(RegimportError, match="authority that is not trusted here"):
                 _ask("a.example")

@@ -31,7 +31,7 @@ def check(
     from regimport.configuration.load import find, load  # noqa: PLC0415 - --help needs none of it
     from regimport.errors import InvalidConfig  # noqa: PLC0415
     from regimport.network import Network  # noqa: PLC0415
-    from regimport.transport.tls import check_files  # noqa: PLC0415
+    from regimport.registry.trust import check_files  # noqa: PLC0415
 
     printer = Printer(quiet, verbose, params.ProgressKind.NONE)
     found = find(os.environ) if file is None else load(file)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
+
+import httpx
 
 from regimport.auth.challenge import Challenge, parse_challenges
 from regimport.auth.lookup import CredentialLookup
@@ -14,11 +17,11 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
-from regimport.registry.request import SMALL, Request, on_the_wire
+from regimport.registry.request import SMALL, Request, to_httpx, url_of
 from regimport.registry.retry import unreachable
 from regimport.transport.answers import read_answer
 from regimport.transport.origins import Origin, redirect_target
-from regimport.transport.wire import Carrier, Clocks, TransportError, WireRequest, WireResponse
+from regimport.transport.pool import PooledTransport
 
 __all__ = ["AuthenticatedClient"]
 
@@ -29,7 +32,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class AuthenticatedClient:
-    """Sends requests to one registry and gives what is answered, once each."""
+    """Sends requests to one registry and returns what is answered, once each."""
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class AuthenticatedClient:
         options: CopyOptions,
         lookup: CredentialLookup,
         fetch: Fetch,
-        transport: Carrier,
+        transport: httpx.BaseTransport,
     ) -> None:
         self.registry = registry
         self._timeouts = options.timeouts
@@ -59,28 +62,21 @@ class AuthenticatedClient:
         return self._authorizer.refused
 
     def warm(self) -> None:
-        """Open a connection ahead of need."""
-        with suppress(TransportError):
-            # Whoever needs it will be told.
-            self._transport.warm(self._base, Clocks(connect=self._timeouts.connect))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close the connections, and break those off on which a large body is on its way."""
-        self._transport.abort()
+        """Open a connection ahead of need, where the transport can."""
+        if isinstance(self._transport, PooledTransport):
+            with suppress(httpx.TransportError):
+                # Whoever needs it will be told.
+                self._transport.warm(self._base, self._timeouts.connect)
 
     def url_of(self, request: Request) -> str:
-        """Give the absolute URL of a request."""
+        """Return the absolute URL of a request."""
         absolute = request.url.startswith(("http://", "https://"))
         return request.url if absolute else f"{self._base}/v2/{request.url}"
 
-    def open(self, request: Request) -> WireResponse:
+    def open(self, request: Request) -> httpx.Response:
         """Make one attempt, with the authorization that the registry turns out to want.
 
-        Raises `Transient` or `Unreachable` where no answer came, `AccessDenied` where there is
+        Raise `Transient` or `Unreachable` where no answer came, `AccessDenied` where there is
         no credential that would do, `BrokenTransfer` where a body would have to be sent again.
         """
         url = self.url_of(request)
@@ -103,25 +99,32 @@ class AuthenticatedClient:
         if request.content is not None:
             raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
         response = self._follow(request, url, fresh)
-        refused = response.status == HTTPStatus.UNAUTHORIZED or sent is not None
+        refused = response.status_code == HTTPStatus.UNAUTHORIZED or sent is not None
         if refused and self._challenges(response):
             self._authorizer.settle(request.scopes)
         return response
 
-    def send_elsewhere(self, request: Request, url: str) -> WireResponse:
+    def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""
-        return self._carry(on_the_wire(request, url, None, self._timeouts, own=True))
+        return self._carry(request, url, None, own=True)
 
-    def _carry(self, built: WireRequest) -> WireResponse:
+    def _carry(
+        self, request: Request, url: str, authorization: str | None, *, own: bool
+    ) -> httpx.Response:
+        started = time.monotonic()
         try:
-            response = self._transport.send(built)
-        except TransportError as error:
-            there = Origin.of(built.url)
+            built = to_httpx(request, url, authorization, self._timeouts, own=own)
+            response = self._transport.handle_request(built)
+        except httpx.TransportError as error:
+            there = Origin.of(url)
             host = self.registry if there == self._origin else there.name
             raise unreachable(error, host) from error
+        response.request = built
+        # Of a transport that does not measure by itself, the handshake counts, too.
+        response.extensions.setdefault("round_trip", time.monotonic() - started)
         if _LOG.isEnabledFor(logging.DEBUG):
-            shown, headers = safe_url(built.url), safe_headers(response.headers)
-            _LOG.debug("%s %s: %d %s", built.method, shown, response.status, headers)
+            shown, headers = safe_url(url), safe_headers(response.headers)
+            _LOG.debug("%s %s: %d %s", built.method, shown, response.status_code, headers)
         return response
 
     def _speak(self, endpoint: Endpoint) -> None:
@@ -129,9 +132,9 @@ class AuthenticatedClient:
         self._origin = Origin.of(self._base)
         self._authorizer = Authorizer(self._origin, self._lookup, self._fetch)
 
-    def _wants_tls(self, response: WireResponse) -> bool:
-        """Tell whether plain http was answered with "speak TLS"; then it is spoken from now on."""
-        if response.status != HTTPStatus.BAD_REQUEST:
+    def _wants_tls(self, response: httpx.Response) -> bool:
+        """Return whether plain http was answered with "speak TLS", which is spoken from now on."""
+        if response.status_code != HTTPStatus.BAD_REQUEST:
             self._may_speak_tls = False
             return False
         try:
@@ -150,20 +153,20 @@ class AuthenticatedClient:
     def _complains_of_http(self) -> bool:
         """Ask again, for a body: a complaint stands there, which the answer to a HEAD has not."""
         probe = Request("GET", f"{self._base}/v2/")
-        answered = self._carry(on_the_wire(probe, probe.url, None, self._timeouts, own=True))
+        answered = self._carry(probe, probe.url, None, own=True)
         try:
             return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
-        except TransportError:
+        except httpx.TransportError:
             return False
         finally:
             answered.close()
 
-    def _challenges(self, response: WireResponse) -> tuple[Challenge, ...]:
-        """Give what the registry asks for; nothing where it is not the registry that asks."""
-        status = response.status
+    def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
+        """Return what the registry asks for; nothing where it is not the registry that asks."""
+        status = response.status_code
         if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return ()
-        if Origin.of(response.request.url) != self._origin:
+        if Origin.of(url_of(response)) != self._origin:
             return ()
         values = response.headers.get_list("www-authenticate")
         challenges = parse_challenges(", ".join(values))
@@ -172,13 +175,12 @@ class AuthenticatedClient:
             return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
         return challenges
 
-    def _follow(self, request: Request, url: str, authorization: str | None) -> WireResponse:
+    def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
         """Send a request, and follow the redirects of what has no body, each built anew."""
         for _ in range(_MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
-            built = on_the_wire(request, url, authorization, self._timeouts, own=own)
-            response = self._carry(built)
-            if response.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+            response = self._carry(request, url, authorization, own=own)
+            if response.status_code not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
                 return response
             location = response.headers.get("location", "")
             _drain(response)
@@ -191,11 +193,11 @@ class AuthenticatedClient:
         )
 
 
-def _drain(response: WireResponse) -> None:
+def _drain(response: httpx.Response) -> None:
     """Read the little that is left of an answer, so that its connection can serve again."""
     try:
-        read_answer("GET", response.request.url, response, SMALL)
-    except (TransportError, RegimportError):
+        read_answer("GET", url_of(response), response, SMALL)
+    except (httpx.TransportError, RegimportError):
         pass
     finally:
         response.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 
+import httpx
+
 from regimport.models.ratelimit import RateLimit
-from regimport.transport.wire import WireResponse
 
 __all__ = ["Quota"]
 
@@ -26,11 +27,11 @@ class Quota:
     def __repr__(self) -> str:
         return f"<Quota: {self.pulls} spent, {self.limit}>"
 
-    def note(self, method: str, path: str, response: WireResponse) -> None:
+    def note(self, method: str, path: str, response: httpx.Response) -> None:
         """Take notice of an answer."""
         if "/manifests/" not in path:
             return
-        spent = method == "GET" and response.status == HTTPStatus.OK
+        spent = method == "GET" and response.status_code == HTTPStatus.OK
         told = RateLimit.of(response.headers)
         with self._lock:
             self.pulls += spent

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
+
+import httpx
 
 from regimport._version import __version__
 from regimport.auth.tokens import Scopes
 from regimport.options import Timeouts
-from regimport.transport.wire import Clocks, WireRequest
 
-__all__ = ["SMALL", "Request", "on_the_wire"]
+__all__ = ["SMALL", "Request", "to_httpx", "url_of"]
 
 # The most that is read of an answer, in bytes, where the request does not say otherwise.
 SMALL = 1024 * 1024
@@ -22,7 +23,9 @@ _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 # Methods whose requests say how long their body is, be it empty (RFC 9110, section 8.6).
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be said to a host that a registry sends us to; never who the user is.
-_HEADERS_FOR_ANYONE = frozenset({"accept", "content-length", "content-type", "range"})
+_HEADERS_FOR_ANYONE = frozenset(
+    {"accept", "content-length", "content-range", "content-type", "range"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Request:
     """A request to a registry: `url` is a path under /v2/ or an absolute URL.
 
     `content` streams a body, whose Content-Length stands in `headers`; such a request is never
-    repeated by itself. `limit` bounds the answer's body, in bytes; `patience`, where it is given,
+    repeated by itself. `limit` bounds the answer's body, in bytes; `timeout`, where it is given,
     every wait, in seconds.
     """
 
@@ -41,13 +44,13 @@ class Request:
     body: bytes = b""
     content: Iterable[bytes] | None = None
     limit: int = SMALL
-    patience: float | None = None
+    timeout: float | None = None
 
 
-def on_the_wire(
+def to_httpx(
     request: Request, url: str, authorization: str | None, timeouts: Timeouts, *, own: bool
-) -> WireRequest:
-    """Give the request for `url`; off the registry's `own` origin it says nothing of the user."""
+) -> httpx.Request:
+    """Return the request for `url`; off the registry's `own` origin it says nothing of the user."""
     headers = {"Host": _host(url), "User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}
     headers |= {
         name: value
@@ -58,18 +61,66 @@ def on_the_wire(
         headers["Authorization"] = authorization
     if request.content is None and (request.body or request.method in _WITH_BODY):
         headers["Content-Length"] = str(len(request.body))
-    body = request.body if request.content is None else request.content
-    if request.patience is not None:
-        seconds = request.patience
-        timeouts = Timeouts(connect=seconds, idle=seconds, answer=seconds)
-    read = timeouts.idle if request.content is None else timeouts.answer
-    clocks = Clocks(connect=timeouts.connect, read=read, write=timeouts.idle)
     # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.
-    return WireRequest(request.method, quote(url, safe=_URL_CHARACTERS), headers, body, clocks)
+    escaped = quote(url, safe=_URL_CHARACTERS)
+    return httpx.Request(
+        request.method,
+        escaped,
+        headers=_encoded(headers),
+        stream=httpx.ByteStream(request.body)
+        if request.content is None
+        else _Body(request.content),
+        extensions={
+            "timeout": _clocks(request, timeouts),
+            "target": _target(escaped),
+            "url": escaped,
+        },
+    )
+
+
+def url_of(response: httpx.Response) -> str:
+    """Return the URL that was asked for, byte for byte, where httpx would normalise it."""
+    url: str = response.request.extensions["url"]
+    return url
+
+
+class _Body(httpx.SyncByteStream):
+    """A body that is sent piece by piece, once."""
+
+    def __init__(self, content: Iterable[bytes]) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._content)
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    try:
+        return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    except UnicodeEncodeError:
+        # Its own words quote what it refuses, and that may be a secret.
+        raise httpx.LocalProtocolError(
+            "the request holds characters that HTTP cannot carry"
+        ) from None
+
+
+def _clocks(request: Request, timeouts: Timeouts) -> Mapping[str, float | None]:
+    """Return how long to wait, in seconds, by httpx's names."""
+    if request.timeout is not None:
+        return dict.fromkeys(("connect", "read", "write"), request.timeout) | {"pool": None}
+    read = timeouts.idle if request.content is None else timeouts.answer
+    return {"connect": timeouts.connect, "read": read, "write": timeouts.idle, "pool": None}
+
+
+def _target(url: str) -> bytes:
+    """Return the request target of a URL (RFC 9112, section 3.2.1)."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return (f"{path}?{parts.query}" if parts.query else path).encode("ascii")
 
 
 def _host(url: str) -> str:
-    """Give the Host of a URL, without the port that its scheme has anyway."""
+    """Return the Host of a URL, without the port that its scheme has anyway."""
     parts = urlsplit(url)
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return parts.netloc.removesuffix(default)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import httpx
+import tenacity
 
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.redact import safe_text
-from regimport.transport.wire import ProtocolError, TransportError, TransportTimeout, words_of
-
-if TYPE_CHECKING:
-    import tenacity
+from regimport.transport.connection import explain
+from regimport.transport.diagnosis import diagnose, root_cause
 
 __all__ = ["RETRYABLE", "Transient", "final_error", "repeat", "unreachable"]
 
@@ -39,33 +40,10 @@ def repeat(
 ) -> _T:
     """Call `attempt` until it succeeds, at most `policy.attempts` times.
 
-    Before each repetition `on_retry` gets the failure, the number of the failed attempt and the
-    delay in seconds. Raises the last failure's error, or `RateLimited` at once where the registry
-    asks for more patience than `policy.max_wait`.
+    Before each repetition `on_retry` is told the failure, the number of the failed attempt and the
+    delay in seconds. Raise the last failure's error, or `RateLimited` at once where the registry
+    asks to wait for longer than `policy.max_wait`.
     """
-    try:
-        return attempt()
-    except Transient as failure:
-        first = failure
-    return _again(first, attempt, policy, sleep, on_retry)
-
-
-def _again(
-    first: Transient,
-    attempt: Callable[[], _T],
-    policy: RetryPolicy,
-    sleep: Callable[[float], None],
-    on_retry: Callable[[Transient, int, float], None],
-) -> _T:
-    """Go on after the first attempt, which ended with `first`."""
-    import tenacity  # noqa: PLC0415 - takes 7 ms to load, and most copies need no retry
-
-    failures = [first]
-
-    def next_attempt() -> _T:
-        if failures:
-            raise failures.pop()
-        return attempt()
 
     def delay(state: tenacity.RetryCallState) -> float:
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
@@ -87,47 +65,42 @@ def _again(
         reraise=True,
     )
     try:
-        return retrying(next_attempt)
+        return retrying(attempt)
     except Transient as last:
-        raise final_error(last, policy.attempts) from last
+        raise final_error(last) from last
 
 
-def unreachable(error: TransportError, registry: str) -> RegimportError | Transient:
-    """Say what a transport error means: an error that stays, or one that may pass."""
-    # Imported where something failed: most copies meet nothing of the kind.
-    from regimport.transport.diagnosis import diagnose, root_cause  # noqa: PLC0415
-    from regimport.transport.proxy import ProxyError  # noqa: PLC0415
-
+def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | Transient:
+    """Return what a transport error means: an error that stays, or one that may pass."""
+    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
+        return RegimportError(f"a request to {registry} could not be sent: {error}")
     lasting = diagnose(error, registry)
     if lasting is not None:
         return lasting
-    if isinstance(error, TransportTimeout):
+    if isinstance(error, httpx.TimeoutException):
         reason = "it did not answer in time"
     else:
         # What was said by a peer that does not speak HTTP, or by a proxy, may be among this.
-        own_words = isinstance(error, (ProtocolError, ProxyError))
-        said = words_of(error if own_words else root_cause(error))
-        reason = safe_text(said) or type(error).__name__
+        own_words = isinstance(error, (httpx.RemoteProtocolError, httpx.ProxyError))
+        reason = safe_text(explain(error if own_words else root_cause(error)))
     return Transient(
         Unreachable(
-            f"{registry} could not be reached: {reason}",
+            f"{registry} could not be reached: {reason or type(error).__name__}",
             hint="check the name, the port and the network",
         )
     )
 
 
-def _failure(state: tenacity.RetryCallState) -> Transient:
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    assert isinstance(error, Transient)
+def final_error(last: Transient) -> RegimportError:
+    """Return the error to raise once a request is not to be made again."""
+    error = last.error
+    if isinstance(error, RateLimited):
+        error.retry_after = last.retry_after
     return error
 
 
-def final_error(last: Transient, attempts: int) -> RegimportError:
-    """Give the error to raise once a request is not to be made again, after `attempts`."""
-    error = last.error
-    if isinstance(error, Unreachable):
-        error.attempts = attempts
-    if isinstance(error, RateLimited):
-        error.retry_after = last.retry_after
+def _failure(state: tenacity.RetryCallState) -> Transient:
+    error = None if state.outcome is None else state.outcome.exception()
+    if not isinstance(error, Transient):
+        raise TypeError("only failures that may pass are repeated")
     return error

@@ -1,7 +1,7 @@
 """One registry, as one side of a copy speaks with it.
 
-Every attempt at a request goes through the gate, then through the exchange; around the attempts
-stand the retries.
+Every attempt at a request goes through the gate, then through the authenticated client; around the
+attempts stand the retries.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 
+import httpx
+
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
 from regimport.events import Reporter, Retrying
@@ -23,18 +25,17 @@ from regimport.registry.client import AuthenticatedClient
 from regimport.registry.gate import Gate
 from regimport.registry.quota import Quota
 from regimport.registry.rate import RequestRate
-from regimport.registry.request import Request
+from regimport.registry.request import Request, url_of
 from regimport.registry.retry import RETRYABLE, Transient, final_error, repeat, unreachable
-from regimport.transport.answers import Answer, error_of, read_answer, retry_after
+from regimport.transport.answers import Answer, body_of, error_of, read_answer, retry_after
 from regimport.transport.pool import PooledTransport
-from regimport.transport.wire import Carrier, TransportError, WireResponse
 
 __all__ = ["Session"]
 
 # How long to wait for an answer that matters to nobody, in seconds: while the copy is being
 # stopped, and at other times.
-_FAREWELL = 0.7
-_COURTESY = 2.0
+_STOPPING_SECONDS = 0.7
+_DISMISS_SECONDS = 2.0
 _TOKEN_BYTES = 256 * 1024
 
 _T = TypeVar("_T")
@@ -43,8 +44,9 @@ _T = TypeVar("_T")
 class Session:
     """Speaks with one registry for one side of a copy; its threads share it.
 
-    `round_trip` is the shortest time in which it answered so far, in seconds. `quota` is what was
-    spent of the pulls that it allows.
+    `round_trip` is the shortest time in which it answered so far, in seconds, without handshakes
+    and tokens. `quota` is what was spent of the pulls that it allows. A `transport` that is not
+    `owned` is never closed.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Session:
         lookup: CredentialLookup,
         reporter: Reporter,
         stop: threading.Event,
-        transport: Carrier | None = None,
-        pace: RequestRate | None = None,
+        transport: httpx.BaseTransport | None = None,
+        rate: RequestRate | None = None,
+        *,
+        owned: bool = True,
     ) -> None:
         self.registry = registry
         self.side = side
@@ -65,9 +69,10 @@ class Session:
         self.round_trip: float | None = None
         self.quota = Quota()
         self._lookup = lookup
-        self._gate = Gate(stop, pace)
-        carrier = transport or PooledTransport()
-        self._client = AuthenticatedClient(registry, options, self._lookup, self._fetch, carrier)
+        self._gate = Gate(stop, rate)
+        self._transport = PooledTransport() if transport is None else transport
+        self._owned = owned
+        self._client = AuthenticatedClient(registry, options, lookup, self._fetch, self._transport)
 
     def __repr__(self) -> str:
         return f"<Session as {self.side}: {self._gate!r}, {self._client!r}>"
@@ -86,21 +91,23 @@ class Session:
         self._client.warm()
 
     def pause(self) -> None:
-        """Wait as long as before a first repetition; raises `Interrupted` if stopped meanwhile."""
+        """Wait as long as before a first repetition; raise `Interrupted` if stopped meanwhile."""
         self._gate.sleep(self._policy.delay(1))
 
     def place_of(self, url: str) -> str | None:
-        """Give what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
+        """Return what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
         base = self._client.url_of(Request("GET", ""))
         return url.removeprefix(base) if url.startswith(base) else None
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections, unless they belong to somebody else."""
+        if self._owned:
+            self._transport.close()
 
     def abort(self) -> None:
         """Break off the large bodies that are on their way; `dismiss` goes on working."""
-        self._client.abort()
+        if self._owned and isinstance(self._transport, PooledTransport):
+            self._transport.abort()
 
     def dismiss(self, request: Request) -> None:
         """Make a request whose answer matters to nobody, also when the copy is being stopped.
@@ -109,16 +116,16 @@ class Session:
         """
         if self._gate.held:
             return
-        patience = _FAREWELL if self._gate.stopped else _COURTESY
+        timeout = _STOPPING_SECONDS if self._gate.stopped else _DISMISS_SECONDS
         for _ in range(2):  # once more, should its connection just have been broken off
             try:
-                self._client.open(replace(request, patience=patience)).close()
-            except (RegimportError, TransportError, Transient):
+                self._client.open(replace(request, timeout=timeout)).close()
+            except (RegimportError, httpx.TransportError, Transient):
                 continue
             return
 
     def ask(self, request: Request) -> Answer:
-        """Make a small request, again if need be, and give the answer, whatever its status."""
+        """Make a small request, again if need be, and return the answer, whatever its status."""
 
         def attempt() -> Answer:
             with self._gate.passage() as mark:
@@ -133,7 +140,7 @@ class Session:
         What breaks while its pieces are read is raised as `BrokenTransfer`.
         """
 
-        def attempt() -> tuple[WireResponse, ExitStack]:
+        def attempt() -> tuple[httpx.Response, ExitStack]:
             with ExitStack() as stack:
                 mark = stack.enter_context(self._gate.passage())
                 response = self._open(request)
@@ -143,55 +150,54 @@ class Session:
 
         response, stack = self._repeat(attempt, request)
         with stack:
-            url = response.request.url
-            head = Answer(request.method, url, response.status, response.headers)
+            url = url_of(response)
+            head = Answer(request.method, url, response.status_code, response.headers)
             yield head, self._pieces(response)
 
     def send(self, request: Request) -> Answer:
-        """Make a request with a streaming body, once, and give the answer, whatever its status.
+        """Make a request with a streaming body, once, and return the answer, whatever its status.
 
-        Raises `BrokenTransfer` where the connection breaks, the answer's error where it asks for
-        more patience than there is, and whatever the body raises.
+        Raise `BrokenTransfer` where the connection breaks, the answer's error where it asks to
+        wait for longer than is allowed, and whatever the body raises.
         """
         with self._gate.passage(room=False) as mark:
             try:
                 response = self._open(request)
                 with _closing(response):
-                    url = response.request.url
+                    url = url_of(response)
                     answer = read_answer(request.method, url, response, request.limit)
-            except (TransportError, Transient) as error:
+            except (httpx.TransportError, Transient) as error:
                 raise self._broken(error) from error
             if answer.status in RETRYABLE:
-                self._patience(answer, mark)
+                self._wait_as_asked(answer, mark)
             return answer
 
-    def _open(self, request: Request) -> WireResponse:
-        started = time.monotonic()
+    def _open(self, request: Request) -> httpx.Response:
         response = self._client.open(request)
         self.quota.note(request.method, request.url, response)
         if request.content is None:
-            took = time.monotonic() - started
+            took: float = response.extensions["round_trip"]
             self.round_trip = took if self.round_trip is None else min(self.round_trip, took)
         return response
 
-    def _check_large(self, request: Request, response: WireResponse, mark: int) -> None:
+    def _check_large(self, request: Request, response: httpx.Response, mark: int) -> None:
         """Raise the error of an answer that is not what was asked for."""
-        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             # Not read: some say that its body is as long as the blob, and it is not.
             response.close()
-            url = response.request.url
-            raise error_of(Answer(request.method, url, response.status, response.headers))
-        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            url = url_of(response)
+            raise error_of(Answer(request.method, url, response.status_code, response.headers))
+        if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             raise error_of(self._read(request, response, mark))
         self._gate.good()
 
-    def _read(self, request: Request, response: WireResponse, mark: int | None = None) -> Answer:
-        """Read an answer whole; raises `Transient` where another try may go better."""
+    def _read(self, request: Request, response: httpx.Response, mark: int | None = None) -> Answer:
+        """Read an answer whole; raise `Transient` where another try may go better."""
         try:
             with _closing(response):
-                url = response.request.url
+                url = url_of(response)
                 answer = read_answer(request.method, url, response, request.limit)
-        except TransportError as error:
+        except httpx.TransportError as error:
             raise unreachable(error, self.registry) from error
         if answer.status in RETRYABLE:
             raise self._not_now(answer, mark)
@@ -206,16 +212,16 @@ class Session:
             self._gate.crowded(mark)
         return Transient(error_of(answer), wait)
 
-    def _patience(self, answer: Answer, mark: int) -> None:
-        """Let the registry have the pause it asks for; raises its error if that is too long."""
+    def _wait_as_asked(self, answer: Answer, mark: int) -> None:
+        """Let the registry have the pause it asks for; raise its error if that is too long."""
         failure = self._not_now(answer, mark)
         if failure.retry_after is not None and failure.retry_after > self._policy.max_wait:
-            raise final_error(failure, attempts=1)
+            raise final_error(failure)
 
-    def _pieces(self, response: WireResponse) -> Iterator[bytes]:
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
         try:
-            yield from response.body.pieces()
-        except TransportError as error:
+            yield from body_of(response)
+        except httpx.TransportError as error:
             raise self._broken(error) from error
 
     def _broken(self, error: Exception) -> BrokenTransfer:
@@ -250,7 +256,7 @@ class Session:
 
 
 @contextmanager
-def _closing(response: WireResponse) -> Iterator[None]:
+def _closing(response: httpx.Response) -> Iterator[None]:
     try:
         yield
     finally:

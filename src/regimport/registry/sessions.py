@@ -8,20 +8,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import httpx
+
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Warned
-from regimport.network import Tls, host_name
+from regimport.network import Network, Tls, host_name
 from regimport.options import CopyOptions
 from regimport.registry.endpoint import endpoint_of
 from regimport.registry.quota import Quota
 from regimport.registry.rate import RequestRate
 from regimport.registry.session import Session
+from regimport.registry.trust import Contexts
 from regimport.transport.dial import Dialer
 from regimport.transport.pool import PooledTransport
 from regimport.transport.proxy import Proxies
-from regimport.transport.tls import Contexts
-from regimport.transport.wire import Carrier
 
 __all__ = ["Sessions", "open_session"]
 
@@ -34,7 +35,8 @@ class Sessions:
     """The sessions of a run, by side and registry, and by the URL of a mirror.
 
     `lookup` returns how the credentials for a side and a registry are found; `mirror_lookup` the
-    same for the host of a mirror, which is never told those of the registry.
+    same for the host of a mirror, which is never told those of the registry. A `transport` that is
+    given carries all requests, and is not closed.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Sessions:
         mirror_lookup: Callable[[str], CredentialLookup],
         reporter: Reporter,
         stop: threading.Event,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._options = options
+        self._transport = transport
         self._lookup = lookup
         self._mirror_lookup = mirror_lookup
         self._reporter = reporter
@@ -91,6 +95,7 @@ class Sessions:
                 self._reporter,
                 self._stop,
                 self._rate(registry, self._options),
+                self._transport,
             )
         return session
 
@@ -111,6 +116,7 @@ class Sessions:
                 self._reporter,
                 self._stop,
                 self._rate(host, options),
+                self._transport,
             )
         return session
 
@@ -130,10 +136,12 @@ def open_session(
     reporter: Reporter,
     stop: threading.Event,
     rate: RequestRate | None = None,
+    transport: httpx.BaseTransport | None = None,
 ) -> Session:
     """Open a session with a registry, reached as the options and the environment say.
 
-    Raises `InvalidConfig` for a certificate or a key that cannot be used.
+    A `transport` that is given carries all its requests, and is not closed. Raise `InvalidConfig`
+    for a certificate or a key that cannot be used.
     """
     network = options.network
     contexts = Contexts(network, registry, side, endpoint_of(registry, options).origin)
@@ -142,22 +150,27 @@ def open_session(
         reporter.tell(
             Warned(f"the certificate of {registry} is not checked: anybody could be there")
         )
-    carrier = _carrier(Dialer(contexts, Proxies(os.environ), network.resolve), options)
-    return Session(registry, side, options, lookup, reporter, stop, carrier, rate)
+    if transport is not None:
+        return Session(
+            registry, side, options, lookup, reporter, stop, transport, rate, owned=False
+        )
+    addresses = {(pin.host, pin.port): pin.addresses for pin in network.resolve}
+    dialer = Dialer(contexts.context, Proxies(os.environ), addresses)
+    made = PooledTransport(dialer) if options.transport == "pooled" else _stock(dialer, network)
+    return Session(registry, side, options, lookup, reporter, stop, made, rate)
 
 
-def _carrier(dialer: Dialer, options: CopyOptions) -> Carrier:
-    if options.transport != "httpx":
-        return PooledTransport(dialer)
-    if options.network.resolve:
+def _stock(dialer: Dialer, network: Network) -> httpx.BaseTransport:
+    """Return httpx's own transport, to tell a fault of ours from one of the registry."""
+    if network.resolve:
         raise InvalidOptions(
             "httpx's transport cannot be told where a host is",
-            hint="leave --resolve out, or --transport",
+            hint="leave --resolve out, or unset REGIMPORT_TRANSPORT",
         )
-    # Imported where it is asked for: httpx takes as long to load as all the rest.
-    from regimport.transport.stock import StockTransport  # noqa: PLC0415
+    # Imported where it is asked for: httpcore takes time to load.
+    from regimport.transport.by_origin import TransportByOrigin  # noqa: PLC0415
 
-    return StockTransport(dialer=dialer)
+    return TransportByOrigin(dialer)
 
 
 def _for_mirror(url: str, options: CopyOptions) -> CopyOptions:

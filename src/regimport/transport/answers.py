@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+
+import httpx
 
 from regimport.errors import (
     AccessDenied,
@@ -19,9 +21,8 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
-from regimport.transport.wire import Headers, WireResponse
 
-__all__ = ["Answer", "error_of", "read_answer", "retry_after"]
+__all__ = ["Answer", "body_of", "error_of", "read_answer", "retry_after"]
 
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 # What is kept of an error's body: enough for any message, too little to hurt.
@@ -35,7 +36,7 @@ class Answer:
     method: str
     url: str
     status: int
-    headers: Headers
+    headers: Mapping[str, str]
     body: bytes = b""
 
     @property
@@ -44,17 +45,28 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def read_answer(method: str, url: str, response: WireResponse, limit: int) -> Answer:
-    """Read a response whole; raises `InvalidManifest` if a good one is longer than `limit` bytes.
+def body_of(response: httpx.Response) -> Iterator[bytes]:
+    """Return the pieces of a body as they come, each good until the next; nothing is decoded.
+
+    Unlike `Response.iter_raw` it takes answers that a test or a cache has made whole, too.
+    """
+    stream = response.stream
+    if not isinstance(stream, httpx.SyncByteStream):
+        raise httpx.LocalProtocolError("the transport is not a synchronous one")
+    return iter(stream)
+
+
+def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> Answer:
+    """Read a response whole; raise `InvalidManifest` if a good one is longer than `limit` bytes.
 
     What is too long of an error is cut off.
     """
-    ok = response.status < HTTPStatus.BAD_REQUEST
+    ok = response.status_code < HTTPStatus.BAD_REQUEST
     most = limit if ok else _ERROR_BYTES
     pieces: list[bytes] = []
     size = 0
     if method != "HEAD":
-        for piece in response.body.pieces():
+        for piece in body_of(response):
             pieces.append(bytes(piece))
             size += len(piece)
             if size > most:
@@ -64,7 +76,7 @@ def read_answer(method: str, url: str, response: WireResponse, limit: int) -> An
             f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
             hint="no registry serves that; a proxy may have answered in its place",
         )
-    return Answer(method, url, response.status, response.headers, b"".join(pieces)[:most])
+    return Answer(method, url, response.status_code, response.headers, b"".join(pieces)[:most])
 
 
 def error_of(answer: Answer) -> RegimportError:

@@ -7,11 +7,11 @@ import socket
 import ssl
 from http import HTTPStatus
 
+import httpx
+
 from regimport.errors import AccessDenied, RegimportError, Unreachable
-from regimport.transport.certificate import Certificate, read_certificate
-from regimport.transport.dial import UntrustedError
+from regimport.redact import safe_text
 from regimport.transport.proxy import ProxyError
-from regimport.transport.wire import TransportError
 
 __all__ = ["diagnose", "root_cause"]
 
@@ -44,44 +44,56 @@ _WANTS_CERTIFICATE = frozenset(
 )
 
 
-def diagnose(error: TransportError, host: str) -> RegimportError | None:
-    """Give the error that no waiting mends, None if another try may go better."""
+def diagnose(error: httpx.TransportError, host: str) -> RegimportError | None:
+    """Return the error that no waiting mends, None if another try may go better."""
     cause = root_cause(error)
-    if isinstance(error, ProxyError) and error.status is not None:
-        return _refused_by_proxy(error, host)
+    if isinstance(error, httpx.ProxyError) and (status := _proxy_status(error)) is not None:
+        return _refused_by_proxy(error, status, host)
     if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-        if isinstance(error, ProxyError):
-            return _without_name(error.proxy, "the proxy, in HTTPS_PROXY or HTTP_PROXY")
+        if isinstance(error, httpx.ProxyError):
+            return _without_name(_proxy_name(error), "the proxy, in HTTPS_PROXY or HTTP_PROXY")
         return _without_name(host, "the registry")
     if isinstance(cause, ssl.SSLCertVerificationError):
-        shown = error.certificate if isinstance(error, UntrustedError) else None
-        return _untrusted(cause, None if shown is None else read_certificate(shown), host)
+        return _untrusted(cause, host)
     if isinstance(cause, ssl.SSLError):
         return _no_handshake(cause.reason or "", host)
     return None
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Give what happened at the bottom of a chain of errors."""
+    """Return what happened at the bottom of a chain of errors."""
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
     return error
 
 
-def _refused_by_proxy(error: ProxyError, host: str) -> RegimportError | None:
-    if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+def _proxy_status(error: httpx.ProxyError) -> int | None:
+    """Return what a proxy answered; httpx's own transport says it at the start of its words."""
+    if isinstance(error, ProxyError):
+        return error.status
+    said = str(error)[:3]
+    return int(said) if said.isascii() and said.isdecimal() else None
+
+
+def _proxy_name(error: httpx.ProxyError) -> str:
+    return error.proxy if isinstance(error, ProxyError) else "the proxy"
+
+
+def _refused_by_proxy(error: httpx.ProxyError, status: int, host: str) -> RegimportError | None:
+    named = f"the proxy {error.proxy}" if isinstance(error, ProxyError) else "the proxy"
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return AccessDenied(
-            f"the proxy {error.proxy} wants a user name and a password, or refuses those it got",
-            status=error.status,
+            f"{named} wants a user name and a password, or refuses those it got",
+            status=status,
             hint="set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with characters such as @ in "
             f"them as %40; or go to {host} directly with NO_PROXY",
         )
-    if error.status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS} or (
-        error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    ):
+    passing = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+    if status in passing or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
+    reason = error.reason if isinstance(error, ProxyError) else safe_text(str(error), 100)
     return Unreachable(
-        f"the proxy {error.proxy} does not connect to {host}: {error.reason}",
+        f"{named} does not connect to {host}: {reason}",
         hint=f"ask who runs the proxy to allow it, or go there directly: NO_PROXY={host}",
     )
 
@@ -95,15 +107,7 @@ def _without_name(host: str, what: str) -> Unreachable:
     )
 
 
-def _untrusted(
-    error: ssl.SSLCertVerificationError, shown: Certificate | None, host: str
-) -> Unreachable:
-    facts = ""
-    if shown is not None:
-        facts = (
-            f" (issued to {shown.subject} by {shown.issuer}, "
-            f"good from {_day(shown.not_before)} to {_day(shown.not_after)})"
-        )
+def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     # What did not come from OpenSSL says less.
     code = getattr(error, "verify_code", 0)
     insecure = f"--insecure {host} goes on without looking at any certificate"
@@ -114,32 +118,31 @@ def _untrusted(
     )
     if code in {_EXPIRED, _NOT_YET_VALID}:
         what = "has expired" if code == _EXPIRED else "is not valid yet"
-        today = _day(dt.datetime.now(dt.UTC))
+        today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
         return Unreachable(
-            f"the certificate of {host} {what}{facts}",
-            hint="it takes a new one; or is this machine's clock wrong? It says "
+            f"the certificate of {host} {what}",
+            hint="the registry needs a new one; or is this machine's clock wrong? It says "
             f"{today}. {insecure}",
         )
+    reason = safe_text(getattr(error, "verify_message", "") or str(error), 200)
     if code in _OTHER_NAME:
-        names = f"is for {', '.join(shown.names)}, not" if shown and shown.names else "is not"
         return Unreachable(
-            f"the certificate of {host} {names} for that host{facts}",
+            f"the certificate of {host} is for another host: {reason}",
             hint="call the registry by a name that its certificate has; --resolve "
             f"NAME:PORT:ADDRESS says where that is. {insecure}",
         )
     if code in _SELF_SIGNED:
         return Unreachable(
-            f"the certificate of {host} is signed by nobody but itself{facts}",
+            f"{host} uses a self-signed certificate that this machine does not trust",
             hint=f"if that is as it should be, {trust}",
         )
     if code in _UNKNOWN_AUTHORITY:
         return Unreachable(
-            f"the certificate of {host} is signed by an authority that is not trusted here{facts}",
+            f"the certificate of {host} is signed by an authority that is not trusted here",
             hint=f"if it is a company's own, {trust}",
         )
-    reason = getattr(error, "verify_message", str(error))
     return Unreachable(
-        f"the certificate of {host} is not trusted: {reason}{facts}",
+        f"the certificate of {host} is not trusted: {reason}",
         hint=f"if that is as it should be, {trust}",
     )
 
@@ -162,7 +165,3 @@ def _no_handshake(reason: str, host: str) -> Unreachable | None:
             f"--target-cert, …), or /etc/docker/certs.d/{host}/client.cert and client.key",
         )
     return None
-
-
-def _day(time: dt.datetime) -> str:
-    return f"{time:%Y-%m-%d}"

@@ -5,127 +5,140 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from regimport.network import Network, Pin
+from regimport.transport.eyeballs import Address, connect_first
+from regimport.transport.nested import NestedTls
 from regimport.transport.proxy import Proxies, Proxy, ProxyError, open_tunnel
-from regimport.transport.tls import Contexts
-from regimport.transport.wire import ConnectError, words_of
+from regimport.transport.stream import Stream
 
-__all__ = ["Dialer", "UntrustedError"]
-
-# How long to wait for a certificate that is only wanted for a message, in seconds.
-_PATIENCE = 5.0
+__all__ = ["Dialer"]
 
 Lookup: TypeAlias = Callable[..., Sequence[tuple[Any, ...]]]
-
-
-class UntrustedError(ConnectError):
-    """A certificate is not trusted; `certificate` is what was shown, in DER, if it is known."""
-
-    def __init__(self, message: str, certificate: bytes | None) -> None:
-        super().__init__(message)
-        self.certificate = certificate
+ContextOf: TypeAlias = Callable[[str, int], ssl.SSLContext]
 
 
 class Dialer:
-    """Opens connections for one side and one registry; shared by threads.
+    """Opens connections; shared by threads.
 
-    `lookup` asks name servers, as `socket.getaddrinfo` does, which is what does it otherwise.
+    `context` returns the TLS context for a host and a port, by default one that trusts what the
+    system trusts. `addresses` says where some hosts and ports are, in the place of name servers,
+    which `lookup` asks as `socket.getaddrinfo` does. Of several addresses, the one that answered
+    is tried first from then on.
     """
 
     def __init__(
         self,
-        contexts: Contexts | None = None,
+        context: ContextOf | None = None,
         proxies: Proxies | None = None,
-        pins: Sequence[Pin] = (),
+        addresses: Mapping[tuple[str, int], Sequence[str]] | None = None,
         lookup: Lookup | None = None,
     ) -> None:
-        self.contexts = contexts or Contexts(Network())
+        self.context: ContextOf = context or _default_context
         self._proxies = proxies or Proxies(os.environ)
-        self._pins = {(pin.host, pin.port): pin.addresses for pin in pins}
+        self._addresses = addresses or {}
         self._lookup = lookup or _look_up
+        self._lock = threading.Lock()
+        self._answered: dict[tuple[str, int], Address] = {}
 
     def forwarder(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """Give the proxy that requests without TLS are handed to whole, None if there is none."""
-        return self._proxies.proxy_for(scheme, host, port) if scheme == "http" else None
+        """Return the proxy that requests without TLS are handed to whole, None if there is none."""
+        proxy = self._proxies.proxy_for(scheme, host, port)
+        return proxy if scheme == "http" and proxy is not None and proxy.forwards else None
 
     def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """Give the proxy on the way to an origin, None if there is none."""
+        """Return the proxy on the way to an origin, None if there is none."""
         return self._proxies.proxy_for(scheme, host, port)
 
-    def dial(self, scheme: str, host: str, port: int, timeout: float | None) -> socket.socket:
-        """Connect, with TLS for https; raises `ConnectError`, and `OSError`."""
-        context = self.contexts.context(host, port) if scheme == "https" else None
-        connection = self._reach(scheme, host, port, timeout)
-        if context is None:
-            return connection
-        try:
-            return context.wrap_socket(connection, server_hostname=host)
-        except ssl.SSLCertVerificationError as error:
-            connection.close()
-            shown = self._certificate(scheme, host, port)
-            raise UntrustedError(str(error), shown) from error
-        except BaseException:
-            connection.close()
-            raise
-
-    def _reach(self, scheme: str, host: str, port: int, timeout: float | None) -> socket.socket:
-        """Give a connection on which the host itself answers, or a proxy that forwards to it."""
+    def dial(self, scheme: str, host: str, port: int, timeout: float | None) -> Stream:
+        """Connect, with TLS for https; raise `ProxyError`, and `OSError`."""
+        context = self.context(host, port) if scheme == "https" else None
         proxy = self._proxies.proxy_for(scheme, host, port)
         if proxy is None:
-            return self._connect(host, port, timeout)
+            return _encrypted(self._connect(host, port, timeout), context, host, timeout)
         try:
-            connection = self._connect(proxy.host, proxy.port, timeout)
+            stream = self._to_proxy(proxy, timeout)
         except OSError as error:
-            raise ProxyError(proxy, None, words_of(error) or "it did not answer in time") from error
-        if scheme == "https":
-            try:
-                open_tunnel(connection, proxy, host, port)
-            except OSError as error:
-                connection.close()
-                raise ProxyError(
-                    proxy, None, words_of(error) or "it did not answer in time"
-                ) from error
-            except BaseException:
-                connection.close()
-                raise
-        return connection
+            raise ProxyError.unanswered(proxy, error) from error
+        if scheme == "http" and proxy.forwards:
+            return stream
+        try:
+            open_tunnel(stream, proxy, host, port, timeout)
+        except (OSError, EOFError) as error:
+            stream.close()
+            raise ProxyError.unanswered(proxy, error) from error
+        except BaseException:
+            stream.close()
+            raise
+        return _encrypted_within(stream, context, host, timeout)
+
+    def _to_proxy(self, proxy: Proxy, timeout: float | None) -> Stream:
+        context = self.context(proxy.host, proxy.port) if proxy.scheme == "https" else None
+        return _encrypted(
+            self._connect(proxy.host, proxy.port, timeout), context, proxy.host, timeout
+        )
 
     def _connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
-        """Try the addresses of a host one after another; raises the last one's `OSError`."""
-        failure: OSError | None = None
-        for known in self._pins.get((host.lower(), port), (host,)):
+        """Connect to the first of a host's addresses that answers; raise the last's `OSError`."""
+        place = host.lower(), port
+        known = self._addresses.get(place, (host,))
+        found: list[Address] = [
+            (family, kind, protocol, address)
+            for name in known
             for family, kind, protocol, _, address in self._lookup(
-                known, port, type=socket.SOCK_STREAM
-            ):
-                connection = socket.socket(family, kind, protocol)
-                try:
-                    connection.settimeout(timeout)
-                    connection.connect(address)
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                except OSError as error:
-                    connection.close()
-                    failure = error
-                except BaseException:
-                    connection.close()
-                    raise
-                else:
-                    return connection
-        raise failure or socket.gaierror(socket.EAI_NONAME, f"there is no address for {host}")
+                name, port, type=socket.SOCK_STREAM
+            )
+        ]
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, f"there is no address for {host}")
+        with self._lock:
+            answered = self._answered.get(place)
+        if answered in found:
+            found.remove(answered)
+            found.insert(0, answered)
+        connection, address = connect_first(found, timeout)
+        if len(found) > 1:
+            with self._lock:
+                self._answered[place] = address
+        return connection
 
-    def _certificate(self, scheme: str, host: str, port: int) -> bytes | None:
-        """Ask again for the certificate that was not trusted, and say nothing but hello."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        with suppress(OSError, ConnectError):
-            connection = self._reach(scheme, host, port, _PATIENCE)
-            with connection, context.wrap_socket(connection, server_hostname=host) as wrapped:
-                return wrapped.getpeercert(binary_form=True)
-        return None
+
+def _encrypted(
+    connection: socket.socket, context: ssl.SSLContext | None, host: str, timeout: float | None
+) -> Stream:
+    """Return a stream over a new connection, after the handshake if it is to have TLS."""
+    if context is None:
+        return Stream(connection, connection)
+    try:
+        connection.settimeout(timeout)
+        wrapped = context.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise
+    return Stream(wrapped, wrapped)
+
+
+def _encrypted_within(
+    stream: Stream, context: ssl.SSLContext | None, host: str, timeout: float | None
+) -> Stream:
+    """Return a stream through a tunnel, after the handshake if it is to have TLS."""
+    if context is None:
+        return stream
+    if not stream.encrypted:
+        return _encrypted(stream.raw, context, host, timeout)
+    try:
+        return Stream(NestedTls(stream, context, host, timeout), stream.raw)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _default_context(_host: str, _port: int) -> ssl.SSLContext:
+    from regimport.transport.tls import system_context  # noqa: PLC0415 - where nothing else is set
+
+    return system_context()
 
 
 def _look_up(host: str, port: int, **wanted: int) -> Sequence[tuple[Any, ...]]:

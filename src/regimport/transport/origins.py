@@ -14,6 +14,7 @@ from regimport.redact import safe_url
 __all__ = [
     "Origin",
     "check_realm",
+    "is_local",
     "next_page",
     "redirect_target",
     "upload_location",
@@ -174,8 +175,18 @@ def _danger(there: Origin, own: Origin) -> str | None:
     return None if kind == _kind(own.host) != "odd" else _GUARDED.get(kind)
 
 
+def is_local(host: str) -> bool:
+    """Return whether a host is this machine: localhost, a name under it, a loopback address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _kind(host: str) -> str:
-    """Tell what a host is: a name, or which kind of address."""
+    """Return what a host is: a name, or which kind of address."""
     if host == "localhost" or host.endswith(".localhost"):
         return "loopback"
     try:

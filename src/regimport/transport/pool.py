@@ -1,31 +1,30 @@
-"""The connections to registries: what carries requests, and how long it waits.
+"""The pooled transport: `httpx.BaseTransport` over connections that are kept.
 
-Over the standard library's connections, which cost a quarter of httpx's own stack for a request
-and a third for a large body: pieces are read into one buffer and sent from it. It adds nothing to
-a request: no cookies, no redirects, no credentials.
+Why it is ours: what regimport does is thousands of small requests and a few very large bodies, and
+CPU decides both. Measured for one request and for one GiB that is read (2 cores, Python 3.11):
+
+    a HEAD:     0.3 ms here, 0.60 ms with `httpx.HTTPTransport`, 0.91 ms with `httpx.Client`
+    a GiB:      0.4 s here, 1.0 to 1.1 s with httpx's transport
+
+Its pool looks at every idle connection at each request, and every 64 KiB of a body go through h11.
+Here a body of known length is read into one buffer that is used again. Nothing is added to a
+request: no cookies, no redirects, no credentials.
 """
 
 from __future__ import annotations
 
-import http.client
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
-from urllib.parse import urlsplit
 
-from regimport.transport.connection import CLOSED, Connection, Origin, mapped
+import h11
+import httpx
+
+from regimport.transport.body import ResponseBody
+from regimport.transport.connection import CLOSED, Connection, Mapped
 from regimport.transport.dial import Dialer
-from regimport.transport.wire import (
-    Clocks,
-    Headers,
-    ProtocolError,
-    ReadError,
-    ReadTimeout,
-    WireRequest,
-    WireResponse,
-)
+from regimport.transport.stream import Stream
 
 __all__ = ["PIECE", "PooledTransport"]
 
@@ -35,46 +34,62 @@ PIECE = 4 * 1024 * 1024
 _PIECE_OF_FEW = PIECE // 4
 _PIECE_OF_MANY = _PIECE_OF_FEW // 4
 _FEW_BODIES = 8
+# How many idle connections are kept, to all origins together: a registry may send each blob to
+# another host, and a process may open 1,024 files, by default, on most systems.
+_MOST_IDLE = 128
+
+_Origin = tuple[str, str, int]
+_PORTS = {"http": 80, "https": 443}
 
 
-class PooledTransport:
-    """Pooled HTTP/1.1 connections; TLS is set up when the first https request is made.
+class PooledTransport(httpx.BaseTransport):
+    """Pooled HTTP/1.1 connections; threads share it.
 
-    A piece of an answer's body is good until the next is asked for.
+    TLS is set up when the first https request is made. A piece of an answer's body is good until
+    the next is asked for. Of a request's extensions, `timeout` and `target` count; an answer has
+    `round_trip`, the seconds from the request's last byte to the answer's first.
     """
 
     def __init__(self, dialer: Dialer | None = None) -> None:
         self._dialer = dialer or Dialer()
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[Connection]] = {}
-        self._made: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._idle: dict[_Origin, list[Connection]] = {}
+        self._idle_count = 0
+        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._closed = False
         self._lent = 0
 
-    def send(self, request: WireRequest) -> WireResponse:
-        """Send a request; raises `TransportError`, and whatever its body raises."""
-        origin, target = _parts(request.url)
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return its answer, whose body is still to be read or closed.
+
+        Raise `httpx.TransportError`, and whatever the request's body raises.
+        """
+        origin = _origin_of(request.url)
         connection = self._take(origin)
         if connection is not None:
             try:
-                return self._exchange(connection, origin, target, request)
-            except ProtocolError as error:
+                return self._exchange(connection, origin, request)
+            except httpx.RemoteProtocolError as error:
                 # It died while idle; what has no streaming body can go again at once.
-                if not isinstance(error.__cause__, CLOSED) or not _repeatable(request):
+                repeatable = isinstance(request.stream, httpx.ByteStream)
+                if not isinstance(error.__cause__, CLOSED) or not repeatable:
                     raise
-        connection = self._open(origin, request.clocks)
-        return self._exchange(connection, origin, target, request)
+        timeout = request.extensions.get("timeout", {}).get("connect")
+        return self._exchange(self._connect(origin, timeout), origin, request)
 
-    def warm(self, url: str, clocks: Clocks) -> None:
-        """Open a connection ahead of need, where a request for `url` will find it."""
-        origin, _ = _parts(url)
-        self.give_back(origin, self._open(origin, clocks))
+    def warm(self, url: str, timeout: float | None = None) -> None:
+        """Open a connection ahead of need, where a request for `url` will find it.
+
+        Raise `httpx.TransportError`.
+        """
+        origin = _origin_of(httpx.URL(url))
+        self.give_back(origin, self._connect(origin, timeout))
 
     def close(self) -> None:
         """Close the connections that are idle now, and the others when they become so."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, {}
+            idle, self._idle, self._idle_count = self._idle, {}, 0
         for connections in idle.values():
             for connection in connections:
                 connection.close()
@@ -86,35 +101,9 @@ class PooledTransport:
         """
         self.close()
         with self._lock:
-            made = list(self._made)
-        for connection in made:
+            opened = list(self._open)
+        for connection in opened:
             connection.abort()
-
-    def _exchange(
-        self, connection: Connection, origin: Origin, target: str, request: WireRequest
-    ) -> WireResponse:
-        try:
-            answer = connection.exchange(request, target)
-        except BaseException:
-            connection.close()
-            raise
-        body = _Body(self, connection, origin, answer, head=request.method == "HEAD")
-        return WireResponse(request, answer.status, Headers(answer.getheaders()), body)
-
-    def _open(self, origin: Origin, clocks: Clocks) -> Connection:
-        connection = Connection(origin, self._dialer, clocks.connect)
-        with self._lock:
-            self._made.add(connection)
-        return connection
-
-    def _take(self, origin: Origin) -> Connection | None:
-        while True:
-            with self._lock:
-                idle = self._idle.get(origin)
-                connection = idle.pop() if idle else None
-            if connection is None or connection.quiet:
-                return connection
-            connection.close()
 
     @contextmanager
     def buffer(self, size: int) -> Iterator[memoryview]:
@@ -129,85 +118,92 @@ class PooledTransport:
             with self._lock:
                 self._lent -= 1
 
-    def give_back(self, origin: Origin, connection: Connection) -> None:
-        """Keep a connection for the next request to its origin."""
+    def give_back(self, origin: _Origin, connection: Connection) -> None:
+        """Keep a connection for the next request to its origin; of too many, close the oldest."""
         with self._lock:
+            surplus = connection
             if not self._closed:
                 self._idle.setdefault(origin, []).append(connection)
-                return
-        connection.close()
+                self._idle_count += 1
+                if self._idle_count <= _MOST_IDLE:
+                    return
+                surplus = self._oldest()
+        surplus.close()
+
+    def _oldest(self) -> Connection:
+        """Take the connection that is idle for longest at the origin that was first asked."""
+        origin, connections = next(iter(self._idle.items()))
+        connection = connections.pop(0)
+        self._idle_count -= 1
+        if not connections:
+            del self._idle[origin]
+        return connection
+
+    def _exchange(
+        self, connection: Connection, origin: _Origin, request: httpx.Request
+    ) -> httpx.Response:
+        try:
+            answer, round_trip = connection.exchange(request)
+            body = self._body(connection, origin, request, answer)
+        except BaseException:
+            connection.close()
+            raise
+        return httpx.Response(
+            answer.status_code,
+            headers=answer.headers.raw_items(),
+            stream=body,
+            extensions={
+                "http_version": b"HTTP/" + answer.http_version,
+                "reason_phrase": answer.reason,
+                "round_trip": round_trip,
+            },
+            request=request,
+        )
+
+    def _body(
+        self, connection: Connection, origin: _Origin, request: httpx.Request, answer: h11.Response
+    ) -> ResponseBody:
+        keep = connection.keeps_alive(answer)
+
+        def release(*, whole: bool) -> None:
+            if whole and keep and connection.reusable and not connection.left:
+                self.give_back(origin, connection)
+            else:
+                connection.close()
+
+        return ResponseBody(
+            connection,
+            connection.body_length(request.method, answer),
+            request.extensions.get("timeout", {}).get("read"),
+            self.buffer,
+            release,
+        )
+
+    def _connect(self, origin: _Origin, timeout: float | None) -> Connection:
+        scheme, host, port = origin
+        with Mapped(httpx.ConnectError, httpx.ConnectTimeout):
+            stream: Stream = self._dialer.dial(scheme, host, port, timeout)
+        connection = Connection(stream, self._dialer.forwarder(scheme, host, port))
+        with self._lock:
+            self._open.add(connection)
+        return connection
+
+    def _take(self, origin: _Origin) -> Connection | None:
+        while True:
+            with self._lock:
+                idle = self._idle.get(origin)
+                connection = idle.pop() if idle else None
+                if connection is not None:
+                    self._idle_count -= 1
+                if idle is not None and not idle:
+                    del self._idle[origin]
+            if connection is None or connection.quiet:
+                return connection
+            connection.close()
 
 
-class _Body:
-    """The body of an answer; its connection is kept if it was read to its end."""
-
-    def __init__(
-        self,
-        transport: PooledTransport,
-        connection: Connection,
-        origin: Origin,
-        answer: http.client.HTTPResponse,
-        *,
-        head: bool,
-    ) -> None:
-        self._transport = transport
-        self._connection = connection
-        self._origin = origin
-        self._answer = answer
-        self._done = head or answer.length == 0
-        self._open = True
-
-    def pieces(self) -> Iterator[bytes]:
-        """Give the bytes as they come, in one buffer that is used again."""
-        with mapped(ReadError, ReadTimeout):
-            yield from self._pieces()
-        self._done = True
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if not self._open:
-            return
-        self._open = False
-        keep = self._done and self._connection.reusable and not self._answer.will_close
-        self._answer.close()
-        if keep:
-            self._transport.give_back(self._origin, self._connection)
-        else:
-            self._connection.close()
-
-    def _pieces(self) -> Iterator[bytes]:
-        answer = self._answer
-        if self._done:
-            return
-        self._connection.moving = True
-        if answer.length is None:
-            while piece := answer.read1(_PIECE_OF_MANY):
-                yield piece
-            return
-        left = answer.length
-        with self._transport.buffer(left) as buffer:
-            filled = 0
-            while left:
-                count = answer.fp.readinto1(buffer[filled : filled + left])
-                if not count:
-                    raise http.client.IncompleteRead(b"", left)
-                left -= count
-                filled += count
-                if left and filled < len(buffer) and self._connection.holds_more:
-                    continue
-                # Typed as bytes: what reads it takes any buffer.
-                yield cast("bytes", buffer[:filled])
-                filled = 0
-
-
-def _parts(url: str) -> tuple[Origin, str]:
-    """Give the origin of a URL, and the target of a request for it (RFC 9112, section 3.2.1)."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    path = parts.path or "/"
-    target = f"{path}?{parts.query}" if parts.query else path
-    return (parts.scheme, parts.hostname or "", port), target
-
-
-def _repeatable(request: WireRequest) -> bool:
-    return isinstance(request.body, bytes)
+def _origin_of(url: httpx.URL) -> _Origin:
+    port = url.port
+    if port is None and url.scheme not in _PORTS:
+        raise httpx.UnsupportedProtocol("only http and https are spoken")
+    return url.scheme, url.host, _PORTS[url.scheme] if port is None else port

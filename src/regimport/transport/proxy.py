@@ -10,39 +10,57 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import h11
+import httpx
 
 from regimport._version import __version__
 from regimport.errors import InvalidOptions
-from regimport.models.reference import is_loopback
 from regimport.redact import safe_text
-from regimport.transport.wire import ConnectError
+from regimport.transport.origins import is_local
+from regimport.transport.stream import Stream
 
 __all__ = ["Proxies", "Proxy", "ProxyError", "open_tunnel"]
 
 # The most of a proxy's answer that is read, in bytes.
 _HEAD = 64 * 1024
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: ([^\r\n]*))?\r?\n")
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy to go through; `authorization` is what it is told of the user."""
+    """A proxy to go through, spoken to with `scheme`: http, https or socks5.
+
+    `user` is a name and a password, None where the proxy asks for none.
+    """
 
     host: str
     port: int
-    authorization: str | None = field(default=None, repr=False)
+    scheme: str = "http"
+    user: tuple[str, str] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """Give it as `host:port`."""
+        """Return it as `host:port`."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def forwards(self) -> bool:
+        """Whether it takes requests without TLS whole (RFC 9112, section 3.2.2); SOCKS does not."""
+        return self.scheme != "socks5"
 
-class ProxyError(ConnectError):
+    @property
+    def authorization(self) -> str | None:
+        """The value of Proxy-Authorization, None where there is no user."""
+        if self.user is None:
+            return None
+        return "Basic " + base64.b64encode(":".join(self.user).encode()).decode()
+
+
+class ProxyError(httpx.ProxyError):
     """A proxy did not do what it was asked; `status` is its answer, None if it gave none."""
 
     def __init__(self, proxy: Proxy, status: int | None, reason: str) -> None:
@@ -50,6 +68,16 @@ class ProxyError(ConnectError):
         self.proxy = str(proxy)
         self.status = status
         self.reason = reason
+
+    @classmethod
+    def unanswered(cls, proxy: Proxy, error: Exception) -> ProxyError:
+        """Return the error for a proxy that could not be reached, or fell silent."""
+        if isinstance(error, TimeoutError):
+            return cls(proxy, None, "it did not answer in time")
+        if isinstance(error, EOFError):
+            return cls(proxy, None, "it closed the connection")
+        words = error.strerror if isinstance(error, OSError) else None
+        return cls(proxy, None, words or str(error))
 
 
 class Proxies:
@@ -63,63 +91,64 @@ class Proxies:
         self._read: dict[str, Proxy | None] = {}
 
     def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """Give the proxy for requests to an origin, None to go there directly.
+        """Return the proxy for requests to an origin, None to go there directly.
 
-        Raises `InvalidOptions` where the environment names something else than a proxy.
+        Raise `InvalidOptions` where the environment names something else than a proxy.
         """
         name, url = self._named[scheme]
         bare = host.lower().rstrip(".")
-        if (
-            not url
-            or is_loopback(f"[{bare}]" if ":" in bare else bare)
-            or bare.endswith(".localhost")
-        ):
+        if not url or is_local(bare):
             return None
-        if any(_covers(one, bare, port) for one in self._exceptions if one):
+        if any(_covers(entry, bare, port) for entry in self._exceptions if entry):
             return None
         if url not in self._read:
             self._read[url] = _parsed(name, url)
         return self._read[url]
 
 
-def open_tunnel(connection: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Ask a proxy for a tunnel (RFC 9110, section 9.3.6); raises `ProxyError`."""
+def open_tunnel(stream: Stream, proxy: Proxy, host: str, port: int, timeout: float | None) -> None:
+    """Ask a proxy for a tunnel to a host; raise `ProxyError`, `OSError` and `EOFError`."""
+    if proxy.scheme == "socks5":
+        # Imported where it is wanted: it comes with an extra.
+        from regimport.transport.socks import open_socks_tunnel  # noqa: PLC0415
+
+        open_socks_tunnel(stream, proxy, host, port, timeout)
+        return
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [
-        f"CONNECT {authority} HTTP/1.1",
-        f"Host: {authority}",
-        f"User-Agent: regimport/{__version__}",
-    ]
+    headers = [("Host", authority), ("User-Agent", f"regimport/{__version__}")]
     if proxy.authorization is not None:
-        lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
-    match = _STATUS.match(_read_head(connection, proxy))
-    if match is None:
-        raise ProxyError(proxy, None, "it does not speak HTTP")
-    status = int(match[1])
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        said = safe_text((match[2] or b"").decode("latin-1"), 100)
-        raise ProxyError(proxy, status, f"{status} {said}".strip())
+        headers.append(("Proxy-Authorization", proxy.authorization))
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
+    request = h11.Request(method="CONNECT", target=authority, headers=headers)
+    stream.send_all(connection.send(request) or b"", timeout)
+    try:
+        answer = _read_head(connection, stream, timeout)
+    except h11.RemoteProtocolError as error:
+        raise ProxyError(proxy, None, "it does not speak HTTP") from error
+    if not HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        said = safe_text(answer.reason.decode("latin-1"), 100)
+        raise ProxyError(proxy, answer.status_code, f"{answer.status_code} {said}".strip())
+    if connection.trailing_data[0]:
+        raise ProxyError(proxy, None, "it speaks before the tunnel is used")
 
 
-def _read_head(connection: socket.socket, proxy: Proxy) -> bytes:
-    """Read an answer to the end of its head, and not a byte more: that belongs to the tunnel."""
-    head = b""
-    while len(head) < _HEAD:
-        seen = connection.recv(4096, socket.MSG_PEEK)
-        if not seen:
-            raise ProxyError(proxy, None, "it closed the connection")
-        end = re.search(rb"\r?\n\r?\n", head + seen)
-        wanted = len(seen) if end is None else end.end() - len(head)
-        head += connection.recv(wanted)
-        if end is not None:
-            break
-    return head
+def _read_head(connection: h11.Connection, stream: Stream, timeout: float | None) -> h11.Response:
+    """Read the answer to CONNECT (RFC 9110, section 9.3.6)."""
+    buffer = memoryview(bytearray(4096))
+    while True:
+        event = connection.next_event()
+        if isinstance(event, h11.Response):
+            return event
+        if event is h11.NEED_DATA:
+            count = stream.receive(buffer, timeout)
+            if not count:
+                raise EOFError
+            connection.receive_data(bytes(buffer[:count]))
 
 
 def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Give the name and the value of a variable in capitals, or else in small letters."""
-    found = (one for one in (name.upper(), name) if environ.get(one))
+    """Return the name and the value of a variable in capitals, or else in small letters."""
+    found = (spelling for spelling in (name.upper(), name) if environ.get(spelling))
     used = next(found, name.upper())
     return used, environ.get(used, "")
 
@@ -127,25 +156,45 @@ def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
 def _parsed(name: str, url: str) -> Proxy:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port or 80
-        known = parts.scheme == "http" and bool(host) and host is not None and host.isascii()
-    except ValueError:
-        known, host, port = False, None, 0
-    if not known or host is None:
-        # The value is not shown: there may be a password in it.
-        raise InvalidOptions(
-            f"{name} names no proxy that can be used",
-            hint="write http://[USER:PASSWORD@]HOST:PORT; proxies are spoken to with HTTP alone, "
-            "and what goes through them is encrypted all the same",
-        )
+        usual = _PORTS[parts.scheme]
+        port = parts.port or usual
+        host = parts.hostname or ""
+    except (ValueError, KeyError) as error:
+        raise _no_proxy(name) from error
+    if not host or not host.isascii():
+        raise _no_proxy(name)
+    if parts.scheme.startswith("socks"):
+        _check_socks(name)
+    return Proxy(host, port, parts.scheme.removesuffix("h"), _user(parts))
+
+
+def _user(parts: SplitResult) -> tuple[str, str] | None:
     if parts.username is None:
-        return Proxy(host, port)
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return Proxy(host, port, "Basic " + base64.b64encode(pair.encode()).decode())
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+def _check_socks(name: str) -> None:
+    try:
+        import socksio  # noqa: F401, PLC0415 - loaded again where it is used
+    except ImportError as error:
+        raise InvalidOptions(
+            f"{name} names a SOCKS proxy, which needs a package that is not installed",
+            hint="pip install 'regimport[socks]'",
+        ) from error
+
+
+def _no_proxy(name: str) -> InvalidOptions:
+    # The value is not shown: there may be a password in it.
+    return InvalidOptions(
+        f"{name} is not the URL of a proxy that can be used",
+        hint="write http://[USER:PASSWORD@]HOST:PORT, https://… for a proxy that speaks TLS, or "
+        "socks5://…; what goes through any of them to an https registry stays encrypted",
+    )
 
 
 def _covers(exception: str, host: str, port: int) -> bool:
-    """Tell whether an entry of NO_PROXY is about a host: a name, an address, or a network."""
+    """Return whether an entry of NO_PROXY is about a host: a name, an address, or a network."""
     if exception == "*":
         return True
     if "/" in exception:

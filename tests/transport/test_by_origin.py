@@ -17,7 +17,8 @@ from regimport.models.mediatype import ACCEPT_MANIFESTS
 from regimport.options import CopyOptions
 from regimport.registry.repository import Repository
 from regimport.registry.session import Session
-from regimport.transport.stock import StockTransport
+from regimport.transport.by_origin import TransportByOrigin
+from regimport.transport.dial import Dialer
 from support.images import single
 
 IMAGE = single()
@@ -27,7 +28,7 @@ URL = "https://registry-1.docker.io/v2/library/hello-world"
 @pytest.fixture
 def hub() -> Iterator[Repository]:
     """Docker Hub, as respx plays it."""
-    transport = StockTransport()
+    transport = TransportByOrigin(Dialer())
     session = Session(
         "docker.io",
         Side.SOURCE,
@@ -70,7 +71,7 @@ def test_what_is_missing_is_not_found(hub: Repository) -> None:
     assert caught.value.codes == ("MANIFEST_UNKNOWN",)
 
 
-def _modules(transport: str) -> str:
+def _loaded(transport: str) -> str:
     script = f"""
 import sys
 from regimport import CopyOptions, RegimportError, RetryPolicy, copy
@@ -78,7 +79,7 @@ try:
     copy("127.0.0.1:1/a", "127.0.0.1:1/b", options=CopyOptions(
         transport={transport!r}, retry=RetryPolicy(attempts=1)))
 except RegimportError as error:
-    print(type(error).__name__, "httpx" in sys.modules)
+    print(type(error).__name__, *("httpx" in sys.modules, "httpcore" in sys.modules))
 """
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
@@ -86,7 +87,7 @@ except RegimportError as error:
 
 
 @pytest.mark.parametrize(("transport", "loaded"), [("pooled", False), ("httpx", True)])
-def test_httpx_carries_the_requests_where_it_is_asked_for_and_only_there(
+def test_httpx_own_transport_is_loaded_where_it_is_asked_for_and_only_there(
     transport: str, loaded: bool
 ) -> None:
-    assert _modules(transport) == f"Unreachable {loaded}\n"
+    assert _loaded(transport) == f"Unreachable True {loaded}\n"

@@ -19,9 +19,11 @@ from regimport.errors import InvalidConfig, Side, Unreachable
 from regimport.events import Event, Warned
 from regimport.network import Network, RegistrySettings, Tls
 from regimport.options import CopyOptions
+from regimport.registry import trust
 from regimport.registry.request import Request
 from regimport.registry.sessions import open_session
-from regimport.transport import tls
+from regimport.registry.trust import Contexts
+from regimport.transport.tls import TlsFiles, make_context
 from registry.conftest import IMPATIENT
 from support.peers import Line, Peer, peer
 
@@ -154,21 +156,18 @@ def test_an_unknown_authority_is_named(ask: Asking, authority: trustme.CA) -> No
     with peer(_answer, _server(authority)) as server:
         error = _refusal(ask, server, Network())
         assert f"the certificate of {server.address} is signed by an authority" in error.message
-        assert "issued to Tests by trustme v" in error.message
-        assert "good from 2000-01-01 to 3000-01-01" in error.message
         assert "--source-ca-file" in (error.hint or "")
         assert f"/etc/docker/certs.d/{server.address}/ca.crt" in (error.hint or "")
-        assert server.connections == 2, "one for the answer, one for what the message says"
+        assert server.connections == 1
 
 
-def test_an_expired_certificate_says_since_when(
+def test_an_expired_certificate_says_so_and_names_the_clock(
     ask: Asking, authority: trustme.CA, trusting: Network
 ) -> None:
     context = _server(authority, not_after=dt.datetime(2020, 2, 3, tzinfo=dt.UTC))
     with peer(_answer, context) as server:
         error = _refusal(ask, server, trusting)
-        assert "has expired (issued to Tests" in error.message
-        assert "to 2020-02-03" in error.message
+        assert "has expired" in error.message
         assert f"{_NOW:%Y-%m}" in (error.hint or ""), "this machine's own date may be the wrong one"
 
 
@@ -181,12 +180,13 @@ def test_a_certificate_of_the_future_says_so(
 
 
 @pytest.mark.parametrize("names", [("registry.example", "192.0.2.7"), ("other.example",)])
-def test_a_certificate_for_other_hosts_names_them(
+def test_a_certificate_for_another_host_says_so(
     names: tuple[str, ...], ask: Asking, authority: trustme.CA, trusting: Network
 ) -> None:
     with peer(_answer, _server(authority, *names)) as server:
         error = _refusal(ask, server, trusting)
-        assert f"is for {', '.join(names)}, not for that host" in error.message
+        assert "is for another host: " in error.message
+        assert "127.0.0.1" in error.message
         assert "--resolve" in (error.hint or "")
 
 
@@ -197,8 +197,7 @@ def test_a_certificate_signed_by_itself_says_so(ask: Asking) -> None:
         issued.load_cert_chain(certificate, key)
     with peer(_answer, issued) as server:
         error = _refusal(ask, server, Network())
-        assert "is signed by nobody but itself (issued to" in error.message
-        assert "Myself" in error.message
+        assert "uses a self-signed certificate that this machine does not trust" in error.message
 
 
 def test_a_server_that_speaks_old_tls_alone_says_so(
@@ -232,9 +231,9 @@ def test_a_handshake_that_is_cut_off_is_tried_again(
     ask: Asking, authority: trustme.CA, trusting: Network
 ) -> None:
     with peer(lambda line: line.close()) as server:
-        with pytest.raises(Unreachable) as caught:
+        with pytest.raises(Unreachable):
             ask(server.address, trusting)
-        assert server.connections == caught.value.attempts == IMPATIENT.attempts
+        assert server.connections == IMPATIENT.attempts
 
 
 def test_nothing_is_checked_where_the_user_says_so_and_a_warning_tells(
@@ -409,7 +408,7 @@ def test_no_context_is_made_for_plain_http(monkeypatch: pytest.MonkeyPatch, ask:
     def forbidden(*_: object) -> None:
         raise AssertionError("a TLS context was made")
 
-    monkeypatch.setattr("regimport.transport.tls._made_of", forbidden)
+    monkeypatch.setattr("regimport.registry.trust.make_context", forbidden)
     with peer(_answer) as server:
         options = CopyOptions(plain_http=frozenset({server.address}))
         session = open_session(
@@ -428,13 +427,12 @@ def test_one_context_serves_all_connections(
     monkeypatch: pytest.MonkeyPatch, ask: Asking, authority: trustme.CA, trusting: Network
 ) -> None:
     made: list[object] = []
-    make = tls._made_of
 
-    def counted(material: tls._Material) -> ssl.SSLContext:
-        made.append(material)
-        return make(material)
+    def counted(files: TlsFiles) -> ssl.SSLContext:
+        made.append(files)
+        return make_context(files)
 
-    monkeypatch.setattr(tls, "_made_of", counted)
+    monkeypatch.setattr(trust, "make_context", counted)
 
     def once(line: Line) -> None:
         line.head()
@@ -476,7 +474,7 @@ def test_where_openssl_cannot_read_the_systems_store_something_else_does(
     else:
         nothing = ssl.DefaultVerifyPaths("", "", "", "", "", "")
         monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
-    context = tls.Contexts(Network()).context("a.example", 443)
+    context = Contexts(Network()).context("a.example", 443)
     assert isinstance(context, truststore.SSLContext)
     with peer(_answer, _server(authority)) as server:
         assert ask(server.address, trusting) == b"ok"
@@ -488,7 +486,7 @@ def test_where_it_can_it_is_read_once(ask: Asking) -> None:
     """truststore would read it for each connection, while no other one may be opened."""
     if ssl.get_default_verify_paths().cafile is None:
         pytest.skip("this system has no file of authorities")
-    context = tls.Contexts(Network()).context("a.example", 443)
+    context = Contexts(Network()).context("a.example", 443)
     assert not isinstance(context, truststore.SSLContext)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -533,4 +531,4 @@ def test_a_host_does_not_lead_out_of_the_folder_of_hosts(host: str, tmp_path: Pa
     folder.mkdir()
     (tmp_path / "x.cert").touch()
     (folder / "x.cert").touch()
-    tls.Contexts(Network(), folders=(folder,)).context(host, 443)
+    Contexts(Network(), folders=(folder,)).context(host, 443)
