@@ -221,9 +221,10 @@ def running(
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
     most = _most_jobs(options, places)
     with (
+        Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
+        # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
-        Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
         closing(
             Sessions(
                 options,
