@@ -49,7 +49,7 @@ def test_an_authority_that_is_not_trusted_leads_to_the_option(
         "copy", "--source-ca-file", str(ca_file), *_LOGIN, image, target, stdin="wonder:land\n"
     )
     assert ended.code == 6
-    assert "signed by an authority that is not trusted here (issued to" in ended.err
+    assert "signed by an authority that is not trusted here" in ended.err
     assert f"at the target: {tls_process.address}/{repository}" in ended.err
     assert "--target-ca-file" in ended.err
 
@@ -96,9 +96,8 @@ def test_an_address_may_be_given_and_the_name_stays(
         stdin="wonder:land\n",
     )
     assert ended.code == 6
-    assert "is for localhost, 127.0.0.1, not for that host" in ended.err.replace(
-        "127.0.0.1, localhost", "localhost, 127.0.0.1"
-    )
+    assert "the certificate of registry.example" in ended.err
+    assert "is for another host" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,8 @@ def test_a_copy_loads_nothing_that_it_does_not_use(
     assert not loaded & {
         "asyncio",
         "encodings.idna",
-        "httpx",
+        "httpcore",
+        "httpx._main",
         "pydantic",
         "regimport.clouds.names",
         "regimport.engine.differences",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.server
 import json
+import os
 import select
 import socket
 import ssl
+import struct
+import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -33,6 +37,11 @@ class Line:
 
     def send(self, text: str | bytes) -> None:
         self.socket.sendall(text.encode("latin-1") if isinstance(text, str) else text)
+
+    def wait_until_delivered(self) -> None:
+        """Wait until the client's system has all that was sent, whether it was read or not."""
+        while struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4))[0]:
+            os.sched_yield()
 
     def linger(self) -> None:
         """Read nothing and say nothing until the client or the test has gone."""

@@ -115,6 +115,10 @@ class AuthenticatedClient:
         try:
             built = to_httpx(request, url, authorization, self._timeouts, own=own)
             response = self._transport.handle_request(built)
+        except httpx.LocalProtocolError:
+            # The words of a transport may quote a header.
+            failed = RegimportError(f"a request to {self.registry} holds what HTTP cannot carry")
+            raise failed from None
         except httpx.TransportError as error:
             there = Origin.of(url)
             host = self.registry if there == self._origin else there.name

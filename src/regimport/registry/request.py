@@ -61,12 +61,13 @@ def to_httpx(
         headers["Authorization"] = authorization
     if request.content is None and (request.body or request.method in _WITH_BODY):
         headers["Content-Length"] = str(len(request.body))
+    _check(headers)
     # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.
     escaped = quote(url, safe=_URL_CHARACTERS)
     return httpx.Request(
         request.method,
         escaped,
-        headers=_encoded(headers),
+        headers=headers,
         stream=httpx.ByteStream(request.body)
         if request.content is None
         else _Body(request.content),
@@ -94,14 +95,14 @@ class _Body(httpx.SyncByteStream):
         return iter(self._content)
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    try:
-        return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-    except UnicodeEncodeError:
-        # Its own words quote what it refuses, and that may be a secret.
-        raise httpx.LocalProtocolError(
-            "the request holds characters that HTTP cannot carry"
-        ) from None
+def _check(headers: Mapping[str, str]) -> None:
+    """Raise `httpx.LocalProtocolError` for what no transport could send, and never show it.
+
+    Their own errors quote the value, and that may be a secret (RFC 9110, section 5.5).
+    """
+    for name, value in headers.items():
+        if not value.isascii() or not value.isprintable():
+            raise httpx.LocalProtocolError(f"{name} holds characters that HTTP cannot carry")
 
 
 def _clocks(request: Request, timeouts: Timeouts) -> Mapping[str, float | None]:

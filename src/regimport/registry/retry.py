@@ -72,8 +72,6 @@ def repeat(
 
 def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | Transient:
     """Return what a transport error means: an error that stays, or one that may pass."""
-    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
-        return RegimportError(f"a request to {registry} could not be sent: {error}")
     lasting = diagnose(error, registry)
     if lasting is not None:
         return lasting

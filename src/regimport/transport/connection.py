@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 
 import h11
@@ -154,17 +155,15 @@ class Connection:
             if self._forwarder.authorization is not None:
                 secret = self._forwarder.authorization.encode("ascii")
                 fields.append((b"Proxy-Authorization", secret))
-        try:
+        with suppress(h11.LocalProtocolError):
             return h11.Request(method=request.method, target=target, headers=fields)
-        except h11.LocalProtocolError:
-            raise _unsendable() from None
+        raise _unsendable()
 
     def _encoded(self, event: h11.Event) -> list[bytes]:
         """Return what an event looks like on the wire; the error never holds a header's value."""
-        try:
+        with suppress(h11.LocalProtocolError):
             return self._http.send_with_data_passthrough(event) or []
-        except h11.LocalProtocolError:
-            raise _unsendable() from None
+        raise _unsendable()
 
     def _write_all(self, data: bytes, timeout: float | None) -> None:
         if data:
