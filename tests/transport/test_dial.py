@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from regimport.options import CopyOptions
 from regimport.registry.request import Request
 from regimport.registry.session import Session
 from regimport.transport.dial import Dialer
+from regimport.transport.eyeballs import Address, alternating
 from regimport.transport.pool import PooledTransport
 from registry.conftest import IMPATIENT
 from support.peers import Asked, Reply, WebServer, web
@@ -116,6 +119,65 @@ def test_an_address_that_is_given_counts_for_its_host_and_port(server: WebServer
     assert _ask(f"A.example:{port}", dialer) == f"A.example:{port}".encode()
     _ask(f"b.example:{port}", dialer)
     assert names.asked == ["127.0.0.1", "b.example"]
+
+
+@pytest.fixture
+def deaf(server: WebServer) -> Iterator[str]:
+    """An address at which, on the server's port, nothing answers and nothing is refused."""
+    port = int(server.address.partition(":")[2])
+    with socket.create_server(("127.0.0.2", port), backlog=0) as listener, ExitStack() as stack:
+        # Its queue is full: the system drops whoever else knocks.
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield "127.0.0.2"
+
+
+def test_an_address_that_does_not_answer_costs_a_quarter_of_a_second_once(
+    server: WebServer, deaf: str
+) -> None:
+    """RFC 8305, section 5; whoever waited for the first one would wait for an hour."""
+    port = int(server.address.partition(":")[2])
+    dialer = Dialer(addresses={("a.example", port): (deaf, "127.0.0.1")})
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        dialer.dial("http", "a.example", port, 3600.0).close()
+        took.append(time.monotonic() - started)
+    assert took[0] >= 0.25
+    assert max(took[1:]) < 0.25, "the one that answered was not remembered"
+
+
+def test_an_address_that_refuses_is_passed_over_at_once(server: WebServer) -> None:
+    port = int(server.address.partition(":")[2])
+    dialer = Dialer(addresses={("a.example", port): ("127.0.0.3", "127.0.0.1")})
+    started = time.monotonic()
+    dialer.dial("http", "a.example", port, 3600.0).close()
+    assert time.monotonic() - started < 0.25
+
+
+def test_where_no_address_answers_that_is_a_timeout(server: WebServer, deaf: str) -> None:
+    port = int(server.address.partition(":")[2])
+    dialer = Dialer(addresses={("a.example", port): (deaf, deaf)})
+    with pytest.raises(TimeoutError):
+        dialer.dial("http", "a.example", port, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("families", "tried"),
+    [("4466", "4646"), ("6644", "6464"), ("4", "4"), ("466", "466"), ("446", "464")],
+)
+def test_both_families_take_turns(families: str, tried: str) -> None:
+    """RFC 8305, section 4: the first one's first."""
+    kinds = {"4": socket.AF_INET, "6": socket.AF_INET6}
+    found: list[Address] = [
+        (kinds[family], socket.SOCK_STREAM, 0, (str(number), 80))
+        for number, family in enumerate(families)
+    ]
+    order = alternating(found)
+    assert "".join("4" if family == socket.AF_INET else "6" for family, *_ in order) == tried
+    assert sorted(found, key=str) == sorted(order, key=str)
 
 
 @pytest.mark.parametrize(

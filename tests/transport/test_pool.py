@@ -577,19 +577,22 @@ def test_a_line_that_is_slow_but_steady_is_no_stalled_one(
     transport: PooledTransport, serve: Serve
 ) -> None:
     """The system calls a socket writable when a third of its buffer is free: that takes longer."""
-    size, step = 8 * 1024 * 1024, 64 * 1024
+    size, step, steps = 16 * 1024 * 1024, 64 * 1024, 12
 
     def treat(line: Line) -> None:
-        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, step)
         line.head()
-        for _ in range(size // step):
+        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, step)
+        # Read fast first, so that the client's buffer grows.
+        line.read(size // 2)
+        for _ in range(steps):
             line.read(step)
-            time.sleep(0.012)
+            time.sleep(0.1)
+        line.read(size // 2 - steps * step)
         line.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 
     with serve(treat) as server:
         headers = {"Content-Length": str(size)}
-        request = _request("PUT", server.url, iter([bytes(size)]), headers, write=0.2)
+        request = _request("PUT", server.url, iter([bytes(size)]), headers, write=0.3)
         assert _read(transport, request) == (201, b"")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
@@ -20,10 +22,12 @@ from regimport.network import Network, Tls
 from regimport.options import CopyOptions
 from regimport.registry.request import Request
 from regimport.registry.sessions import open_session
+from regimport.transport.answers import body_of
+from regimport.transport.pool import PooledTransport
 from regimport.transport.proxy import Proxies, Proxy
 from registry.conftest import IMPATIENT
 from support.peers import Asked, Line, Reply, peer, web
-from support.proxy import RecorderProxy
+from support.proxy import RecorderProxy, SocksProxy
 
 _PAIR = "Basic " + base64.b64encode(b"carol:p@ss:w0rd").decode()
 _BOTH = {"HTTP_PROXY": "http://p.example:3128", "HTTPS_PROXY": "http://s.example:3129"}
@@ -194,6 +198,120 @@ def test_plain_http_is_handed_to_the_proxy_whole(
             assert _ask("a.example:5000", plain=True, transport=transport) == b"ok"
             assert proxy.lines == ["GET http://a.example:5000/v2/"]
         assert "proxy-authorization" not in server.asked[0].headers
+
+
+@pytest.fixture
+def secured(authority: trustme.CA) -> ssl.SSLContext:
+    """What a proxy is spoken to with TLS with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_a_proxy_may_be_spoken_to_with_tls(
+    authority: trustme.CA,
+    ca_file: Path,
+    secured: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TLS to the registry, inside the TLS to the proxy; and a request that the proxy forwards."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    with _answering(authority, "a.example") as server, web(lambda _: Reply(body=b"ok")) as plain:
+        places = {"a.example:443": server, "b.example:5000": plain.address}
+        with RecorderProxy(places, wants=_PAIR, context=secured) as proxy:
+            url = proxy.url.replace("://", "://carol:p%40ss:w0rd@")
+            monkeypatch.setenv("HTTPS_PROXY", url)
+            monkeypatch.setenv("HTTP_PROXY", url)
+            assert _ask("a.example") == b"ok"
+            assert _ask("b.example:5000", plain=True) == b"ok"
+            assert proxy.lines == ["CONNECT a.example:443", "GET http://b.example:5000/v2/"]
+
+
+def test_a_large_body_goes_both_ways_through_tls_in_tls(
+    authority: trustme.CA,
+    ca_file: Path,
+    secured: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    content = b"".join(number.to_bytes(4, "big") for number in range(1_500_000))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("a.example").configure_cert(context)
+
+    def treat(line: Line) -> None:
+        while line.head():
+            body = line.read(len(content))
+            line.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with peer(treat, context) as server:
+        with RecorderProxy({"a.example:443": server.address}, context=secured) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            transport = PooledTransport()
+            for _ in range(2):
+                request = httpx.Request(
+                    "PUT",
+                    "https://a.example/",
+                    content=iter((content[:9], content[9:])),
+                    headers={"Content-Length": str(len(content))},
+                )
+                response = transport.handle_request(request)
+                assert b"".join(bytes(piece) for piece in body_of(response)) == content
+                response.close()
+            transport.close()
+            assert proxy.lines == ["CONNECT a.example:443"]
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.parametrize("user", [None, ("carol", "p@ss:w0rd")])
+def test_a_socks_proxy_carries_both_and_looks_names_up(
+    scheme: str,
+    user: tuple[str, str] | None,
+    authority: trustme.CA,
+    ca_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = "" if user is None else "carol:p%40ss:w0rd@"
+    with _answering(authority, "a.example") as server, web(lambda _: Reply(body=b"ok")) as plain:
+        places = {"a.example:443": server, "b.example:5000": plain.address}
+        with SocksProxy(places, user) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://{told}{proxy.address}")
+            monkeypatch.setenv("HTTP_PROXY", f"{scheme}://{told}{proxy.address}")
+            assert _ask("a.example", ca_file) == b"ok"
+            assert _ask("b.example:5000", plain=True) == b"ok"
+            assert proxy.asked == ["a.example:443", "b.example:5000"]
+        assert plain.lines == ["GET /v2/"]
+
+
+@pytest.mark.parametrize("told", ["", "carol:wr0ng@"])
+def test_a_socks_proxy_that_lets_nobody_in_ends_it_at_once(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SocksProxy({}, ("carol", "right")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"socks5://{told}{proxy.address}")
+        with pytest.raises(AccessDenied) as caught:
+            _ask("a.example")
+    assert f"the proxy {proxy.address} wants a user name and a password" in caught.value.message
+    assert "wr0ng" not in _all_that_is_said(caught.value)
+
+
+@pytest.mark.parametrize(("reply", "times"), [(2, 1), (4, IMPATIENT.attempts)])
+def test_a_socks_proxy_that_does_not_connect_there_is_named(
+    reply: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SocksProxy({}, reply=reply) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"socks5://{proxy.address}")
+        with pytest.raises(Unreachable, match=f"the proxy {proxy.address}"):
+            _ask("a.example")
+        assert len(proxy.asked) == times
+
+
+def test_a_socks_proxy_without_the_extra_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(InvalidOptions, match="SOCKS") as caught:
+        Proxies({"HTTPS_PROXY": "socks5://p.example"}).proxy_for("https", "a.example", 443)
+    assert "regimport[socks]" in str(caught.value.hint)
 
 
 def test_the_registrys_credentials_and_the_proxys_are_told_to_each_alone(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Any, TypeAlias
 
-__all__ = ["Address", "connect_first"]
+__all__ = ["Address", "alternating", "connect_first"]
 
 # Family, kind, protocol and address, as `socket.getaddrinfo` returns them.
 Address: TypeAlias = tuple[int, int, int, Any]
@@ -31,7 +31,7 @@ def connect_first(
     """
     race = _Race(timeout)
     try:
-        return race.run(_alternating(addresses))
+        return race.run(alternating(addresses))
     finally:
         race.close()
 
@@ -110,7 +110,7 @@ def _error(code: int) -> OSError:
     return OSError(code, os.strerror(code))
 
 
-def _alternating(addresses: Sequence[Address]) -> list[Address]:
+def alternating(addresses: Sequence[Address]) -> list[Address]:
     """Return the addresses with both families in turn, the first one's first (section 4)."""
     first = [address for address in addresses if address[0] == addresses[0][0]]
     other = [address for address in addresses if address[0] != addresses[0][0]]
