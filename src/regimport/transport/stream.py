@@ -19,7 +19,7 @@ from typing import Protocol
 
 __all__ = ["Channel", "Stream"]
 
-# What is handed to the socket at once, in bytes: between two parts, the peer may be heard.
+# What is encrypted at once, in bytes: between two parts, the peer may be heard.
 _PART = 256 * 1024
 # How many times within its clock a wait looks whether the peer is taking bytes at all.
 _LOOKS = 4
@@ -90,7 +90,7 @@ class Stream:
 
         Raise `TimeoutError` if the peer takes nothing for `timeout` seconds, and `OSError`.
         """
-        part = data[:_PART]
+        part = data[:_PART] if self.encrypted else data
         while True:
             events = self._wait(_IN | _OUT, timeout)
             if events & ~_OUT:
