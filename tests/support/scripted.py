@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,14 +44,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class Scripted:
-    """Runs a script on loopback."""
+    """Runs a script on loopback; with TLS if it has a context."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.script = script
         self.heard: list[Heard] = []
         self._connections = 0
         self._connected = threading.Condition()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if context is not None:
+            # The handshake is the handler's: who accepts must not wait for it.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
@@ -61,6 +67,12 @@ class Scripted:
         with self._connected:
             self._connections += 1
             self._connected.notify_all()
+
+    @property
+    def connections(self) -> int:
+        """How many connections have been made."""
+        with self._connected:
+            return self._connections
 
     def wait_for(self, connections: int, seconds: float) -> bool:
         """Wait until so many connections have been made; False if they do not come in time."""
