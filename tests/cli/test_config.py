@@ -85,7 +85,7 @@ def test_the_file_says_where_a_registry_is_and_whom_to_trust_there(
         REGIMPORT_CONFIG="config.toml",
     )
     assert ended.code == 0, ended.err
-    assert "logged in at registry.example" in ended.err
+    assert "logged in to registry.example" in ended.err
 
 
 def test_an_option_counts_before_the_file(

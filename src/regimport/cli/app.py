@@ -72,9 +72,9 @@ def _unwritten(error: OSError) -> int:
 
 
 def _program() -> None:
-    import typer  # noqa: PLC0415
+    import typer
 
-    from regimport.cli.commands import add_commands  # noqa: PLC0415
+    from regimport.cli.commands import add_commands
 
     app = typer.Typer(
         name="regimport",
@@ -103,7 +103,7 @@ def _program() -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    from regimport.errors import Interrupted  # noqa: PLC0415
+    from regimport.errors import Interrupted
 
     # A second signal, whichever, ends the program as the system does by default.
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -112,8 +112,8 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(error: Exception) -> int:
-    from regimport.cli.printer import Printer  # noqa: PLC0415
-    from regimport.errors import RegimportError  # noqa: PLC0415
+    from regimport.cli.printer import Printer
+    from regimport.errors import RegimportError
 
     if not isinstance(error, RegimportError):
         # A defect of ours: say so, and spare the user the traceback.
@@ -126,7 +126,7 @@ def _fail(error: Exception) -> int:
 
 
 def _defect(error: Exception) -> RegimportError:
-    from regimport.errors import RegimportError  # noqa: PLC0415
+    from regimport.errors import RegimportError
 
     defect = RegimportError(
         f"something in regimport itself went wrong: {type(error).__name__}: {error}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regimport.cli import params, settings
+from regimport.cli.credentials import Authfile
 from regimport.cli.printer import Printer
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ __all__ = ["explain"]
 
 def explain(
     reference: params.ReferenceArgument,
-    authfile: params.Authfile = None,
+    *,
+    authfile: Authfile = None,
     output: params.Output = params.OutputKind.TEXT,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
     """Tell which credentials a reference gets, as a source and as a target, and why.
 
@@ -26,16 +27,16 @@ def explain(
 
     Example: regimport auth explain docker.io/library/hello-world
     """
-    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport import accounts
+    from regimport.cli.progress import reporter_for
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     with reporter_for(printer) as reporter:
         place, sides = accounts.explain(
-            reference, options=settings.read_options(None, authfile), reporter=reporter
+            reference, options=settings.basic_options(authfile), reporter=reporter
         )
     if output is params.OutputKind.JSON:
-        from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415 - pydantic
+        from regimport.cli.explanation import ExplanationDocument
 
         printer.document(ExplanationDocument.of(place, sides).model_dump_json(indent=2))
     else:

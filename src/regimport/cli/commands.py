@@ -6,6 +6,8 @@ from importlib import import_module
 
 import typer
 
+from regimport.cli.groups import flatten
+
 __all__ = ["add_commands"]
 
 # Module and function of each, in the order of the help.
@@ -62,4 +64,4 @@ def _add_group(app: typer.Typer, name: str) -> None:
 
 def _add(app: typer.Typer, place: str) -> None:
     module, _, function = place.partition(".")
-    app.command()(getattr(import_module(f"regimport.cli.{module}"), function))
+    app.command()(flatten(getattr(import_module(f"regimport.cli.{module}"), function)))

@@ -19,21 +19,19 @@ FileArgument: TypeAlias = Annotated[
 ]
 
 
-def check(
-    file: FileArgument = None, quiet: params.Quiet = False, verbose: params.Verbose = 0
-) -> None:
+def check(file: FileArgument = None, *, verbosity: params.VerbosityOptions) -> None:
     """Tell whether the configuration file can be meant, and what it sets.
 
     The certificates and keys that it names are read too. No registry is asked.
 
     Example: regimport config check
     """
-    from regimport.configuration.load import find, load  # noqa: PLC0415 - --help needs none of it
-    from regimport.errors import InvalidConfig  # noqa: PLC0415
-    from regimport.network import Network  # noqa: PLC0415
-    from regimport.transport.tls import check_files  # noqa: PLC0415
+    from regimport.configuration.load import find, load
+    from regimport.errors import InvalidConfig
+    from regimport.network import Network
+    from regimport.transport.tls import check_files
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     found = find(os.environ) if file is None else load(file)
     if found.path is None:
         printer.note("there is no configuration file; `regimport config path` tells its place")
@@ -54,6 +52,6 @@ def path() -> None:
 
     Example: regimport config path
     """
-    from regimport.configuration.load import place  # noqa: PLC0415 - --help needs none of it
+    from regimport.configuration.load import place
 
     Printer().result(str(place(os.environ)[0]))

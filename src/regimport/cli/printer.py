@@ -43,7 +43,7 @@ class Printer:
 
     def document(self, text: str) -> None:
         """Print JSON, with what a terminal would act on written as escapes of JSON."""
-        import json  # noqa: PLC0415 - few results are JSON
+        import json
 
         print(
             "".join(
@@ -80,7 +80,7 @@ class Printer:
 
     def trace(self, error: BaseException) -> None:
         """Tell where in the code an error came from."""
-        import traceback  # noqa: PLC0415 - most errors are shown without
+        import traceback
 
         for part in traceback.format_exception(error):
             for line in part.rstrip("\n").split("\n"):

@@ -225,8 +225,8 @@ def _plain(value: object) -> object:
 
 
 def _bars() -> Progress:
-    from rich.console import Console  # noqa: PLC0415 - only where bars are drawn
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         DownloadColumn,
         Progress,

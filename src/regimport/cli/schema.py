@@ -38,15 +38,15 @@ def schema(document: DocumentArgument) -> None:
 
     Example: regimport schema report
     """
-    import json  # noqa: PLC0415 - --help needs none of it
+    import json
 
-    from regimport.cli.documents.inspection import InspectionDocument  # noqa: PLC0415
-    from regimport.cli.documents.ratelimit import RateLimitAnswer  # noqa: PLC0415
-    from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415
-    from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
-    from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415
-    from regimport.cli.printer import Printer  # noqa: PLC0415
-    from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
+    from regimport.cli.documents.inspection import InspectionDocument
+    from regimport.cli.documents.ratelimit import RateLimitAnswer
+    from regimport.cli.documents.report import ReportDocument
+    from regimport.cli.documents.verification import VerificationDocument
+    from regimport.cli.explanation import ExplanationDocument
+    from regimport.cli.printer import Printer
+    from regimport.configuration.document import ConfigDocument
 
     known: dict[str, type[BaseModel]] = {
         DocumentName.REPORT: ReportDocument,

@@ -47,7 +47,7 @@ def serve(
     Example: regimport serve ./images --port 0
     """
     try:
-        from regimport.server.run import serving  # noqa: PLC0415 - an extra, and slow to import
+        from regimport.server.run import serving
     except ImportError as error:
         raise UsageError(
             f"the registry needs a package that is not installed: {error.name}",
@@ -73,7 +73,7 @@ def serve(
 
 def _set_up_log(*, verbose: bool) -> None:
     """Tell each request on standard error, or else only what fails in the server itself."""
-    import logging  # noqa: PLC0415
+    import logging
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger("uvicorn").setLevel(logging.INFO if verbose else logging.ERROR)

@@ -33,7 +33,7 @@ _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
 def show_report(printer: Printer, report: Report, output: OutputKind, template: str | None) -> None:
     """Print what a copy did: the result on standard output, a summary on standard error."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415 - pydantic is slow
+        from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.of(report).model_dump_json(indent=2))
     else:
@@ -52,7 +52,7 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
 def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
     """Print the error that ended a copy before any target was tried."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415
+        from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.failed(error).model_dump_json(indent=2))
     printer.error(error)
@@ -61,7 +61,7 @@ def show_failure(printer: Printer, error: RegimportError, output: OutputKind) ->
 def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
     """Print what an image is made of."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.inspection import InspectionDocument  # noqa: PLC0415
+        from regimport.cli.documents.inspection import InspectionDocument
 
         printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
         return
@@ -84,7 +84,7 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
     """Print what differs, a line each; if nothing does, the target by digest."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
+        from regimport.cli.documents.verification import VerificationDocument
 
         printer.document(VerificationDocument.of(found).model_dump_json(indent=2))
     else:
@@ -99,7 +99,7 @@ def show_verification(printer: Printer, found: Verification, output: OutputKind)
 def show_verification_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
     """Print the error that kept an image from being compared."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
+        from regimport.cli.documents.verification import VerificationDocument
 
         printer.document(VerificationDocument.failed(error).model_dump_json(indent=2))
     printer.error(error)

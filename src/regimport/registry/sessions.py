@@ -152,7 +152,7 @@ def _carrier(dialer: Dialer, options: CopyOptions) -> Carrier:
     if options.network.resolve:
         raise InvalidOptions(
             "httpx's transport cannot be told where a host is",
-            hint="leave --resolve out, or --transport",
+            hint="leave out --resolve, or unset REGIMPORT_TRANSPORT",
         )
     # Imported where it is asked for: httpx takes as long to load as all the rest.
     from regimport.transport.stock import StockTransport  # noqa: PLC0415
