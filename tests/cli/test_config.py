@@ -17,7 +17,7 @@ def test_a_file_that_can_be_meant_is_good(program: Program, ca_file: Path) -> No
     ended = program("config", "check", str(file))
     assert ended.code == 0, ended.err
     assert ended.out.split() == ["a.example", "b.example"]
-    assert ended.err.strip() == f"{file} is good; it sets something for 2 registries"
+    assert ended.err.strip() == f"{file} is valid and has settings for 2 registries"
 
 
 def test_a_file_that_names_a_certificate_that_is_not_there_is_not_good(program: Program) -> None:

@@ -1,4 +1,4 @@
-"""The options on how registries are reached, joined with the configuration file."""
+"""The options on how registries are reached: TLS, addresses, mirrors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RegistryMirror: TypeAlias = Annotated[
 
 
 class SharedOptions(NamedTuple):
-    """What every command takes that asks a registry."""
+    """The options of every command that contacts a registry."""
 
     plain_http: Annotated[
         list[str] | None,
@@ -68,7 +68,7 @@ class SharedOptions(NamedTuple):
 
 
 class ConnectionOptions(NamedTuple):
-    """How the one registry of a command is reached."""
+    """The connection of a command that uses one registry."""
 
     ca_file: Annotated[str | None, _authorities("--ca-file", "there")] = None
     cert: Annotated[str | None, _certificate("--cert", "there")] = None
@@ -82,7 +82,7 @@ class ConnectionOptions(NamedTuple):
 
 
 class EndsConnectionOptions(NamedTuple):
-    """How the source and the targets are reached."""
+    """The connections to the source, and those to the targets."""
 
     source_ca_file: Annotated[str | None, _authorities("--source-ca-file", "at the source")] = None
     source_cert: Annotated[str | None, _certificate("--source-cert", "to the source")] = None

@@ -19,19 +19,21 @@ TargetArguments: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="TARGET",
-        help="Where to: like SOURCE. Without a tag it takes the source's; one that ends in / "
-        "keeps the source's repository under it.",
+        help="Where to copy it: like SOURCE. Without a tag, the source's tag is used. A target "
+        "that ends in / keeps the source's repository under it.",
         show_default=False,
     ),
 ]
 NoClobber: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--no-clobber", "-n", help="Leave a target tag alone that has another image: exit code 9."
+        "--no-clobber",
+        "-n",
+        help="Do not overwrite a target tag that has another image: exit code 9.",
     ),
 ]
 DryRun: TypeAlias = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be done, and write nothing.")
+    bool, typer.Option("--dry-run", help="Print what would be copied, and write nothing.")
 ]
 Verify: TypeAlias = Annotated[
     bool,
@@ -41,7 +43,7 @@ CreateRepository: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--create-repository",
-        help="Make a missing repository at an ECR target; other registries do it themselves.",
+        help="Create a missing repository at an ECR target; other registries do it themselves.",
     ),
 ]
 SourceRegistry: TypeAlias = Annotated[
@@ -90,8 +92,8 @@ def copy(
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 
-    Manifests and blobs stream from registry to registry. What a target has already is not moved,
-    and its tag is set last, when all is there.
+    Manifests and blobs stream from registry to registry. What a target already has is not sent
+    again. Its tag is set last, when everything is there.
 
     Example: regimport copy docker.io/library/hello-world:latest myregistry.example/hello-world
     """

@@ -1,4 +1,4 @@
-"""The options that name who to be at a registry, and the passwords on standard input."""
+"""The options for user names and passwords."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PasswordStdin: TypeAlias = Annotated[
 
 
 class CredentialOptions(NamedTuple):
-    """Who to be at the one registry of a command."""
+    """The credentials of a command that uses one registry."""
 
     username: Annotated[str | None, _access("--username", "User name at the registry.")] = None
     password_stdin: PasswordStdin = False
@@ -53,7 +53,7 @@ class CredentialOptions(NamedTuple):
 
 
 class EndsCredentialOptions(NamedTuple):
-    """Who to be at the source, and who at the targets."""
+    """The credentials of the source, and those of the targets."""
 
     source_username: Annotated[
         str | None, _access("--source-username", "User name at the source.")
@@ -77,8 +77,8 @@ class EndsCredentialOptions(NamedTuple):
     def read(self) -> tuple[Credential | None, Credential | None]:
         """Return the credentials of the source and of the targets, or None for either.
 
-        The passwords are read from standard input, the source's first and of one line if both
-        are. Raise `InvalidOptions` for a user name without a password.
+        The passwords are read from standard input. With both, the source's is the first line.
+        Raise `InvalidOptions` for a user name without a password.
         """
         both = self.source_password_stdin and self.target_password_stdin
         source = target = None
@@ -102,9 +102,11 @@ def _check_pair(prefix: str, username: str | None, *, from_stdin: bool) -> None:
 
 
 def _password(prefix: str, *, last: bool) -> str:
-    """Read a password: a line, or all that is left, since Google's keys have several lines."""
+    """Return one line, or all of the rest for the last password: a key of Google has lines."""
     whole = last and not sys.stdin.isatty()
     password = (sys.stdin.read() if whole else sys.stdin.readline()).rstrip("\r\n")
     if not password:
-        raise InvalidOptions(f"no password came on standard input for --{prefix}password-stdin")
+        raise InvalidOptions(
+            f"standard input is empty, but --{prefix}password-stdin expects a password there"
+        )
     return password

@@ -28,7 +28,7 @@ def digest(
     registry_mirror: RegistryMirror = None,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Print the digest that a tag points to; without --platform it costs no pull.
+    """Print the digest that a tag points to. Without --platform, it costs no pull.
 
     Example: regimport digest docker.io/library/hello-world:latest
     """

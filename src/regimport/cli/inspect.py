@@ -16,7 +16,7 @@ from regimport.cli.printer import Printer
 __all__ = ["inspect"]
 
 Raw: TypeAlias = Annotated[
-    bool, typer.Option("--raw", help="Print the manifest's bytes, untouched.")
+    bool, typer.Option("--raw", help="Print the bytes of the manifest, unchanged.")
 ]
 
 

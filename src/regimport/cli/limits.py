@@ -1,4 +1,4 @@
-"""The options on what an image may have at most."""
+"""The options that limit what is copied."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ class LimitOptions(NamedTuple):
     max_manifests: Annotated[
         str,
         typer.Option(
-            metavar="N|none", help="Most manifests an image may name.", rich_help_panel=_PANEL
+            metavar="N|none",
+            help="The most manifests that an image may have.",
+            rich_help_panel=_PANEL,
         ),
     ] = "50"
     max_layer_size: Annotated[
         str,
         typer.Option(
             metavar="SIZE|none",
-            help="Most bytes a layer may have: 2GiB, 500MB, bytes.",
+            help="The most bytes that a layer may have: 2GiB, 500MB, or bytes.",
             rich_help_panel=_PANEL,
         ),
     ] = "2GiB"

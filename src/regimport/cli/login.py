@@ -28,7 +28,7 @@ Store: TypeAlias = Annotated[
     typer.Option(
         "--authfile",
         metavar="FILE",
-        help="Where to keep the credentials, in the place of Docker's config.json. "
+        help="The file to store the credentials in, instead of Docker's config.json. "
         "$REGISTRY_AUTH_FILE says the same.",
         show_default=False,
     ),
@@ -44,9 +44,9 @@ def login(
     connections: ConnectionOptions,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Check a user name and a password at a registry, and keep them as `docker login` does.
+    """Check a user name and a password at a registry, and store them as `docker login` does.
 
-    They go to the credential helper that Docker's config.json names, else into that file.
+    They are stored in the credential helper that Docker's config.json names, or in that file.
 
     Example: regimport login -u ci --password-stdin myregistry.example < password.txt
     """
@@ -71,7 +71,7 @@ def logout(
     authfile: Store = None,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Forget the credentials that `login` kept for a registry.
+    """Remove the credentials that `login` stored for a registry.
 
     Example: regimport logout myregistry.example
     """

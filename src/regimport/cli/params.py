@@ -26,7 +26,7 @@ OUTPUT = "Output"
 
 
 class OutputKind(StrEnum):
-    """What standard output carries."""
+    """The form of the result on standard output."""
 
     TEXT = "text"
     JSON = "json"
@@ -65,8 +65,8 @@ Jobs: TypeAlias = Annotated[
         "-j",
         min=1,
         max=256,
-        help="How many blobs and manifests to move at once; by default from 8 on a short line to "
-        "32 on a long one, as measured.",
+        help="How many blobs and manifests to copy at once. Default: 8 to 32, chosen from the "
+        "measured round trip.",
         show_default=False,
     ),
 ]
@@ -75,13 +75,13 @@ Platforms: TypeAlias = Annotated[
     typer.Option(
         "--platform",
         metavar="OS/ARCH[/VARIANT]",
-        help="Only the manifest for this platform, as it is; by default the whole index.",
+        help="Only the manifest for this platform. Default: the whole index.",
         show_default=False,
     ),
 ]
 Output: TypeAlias = Annotated[
     OutputKind,
-    typer.Option("--output", "-o", help="What to print as the result.", rich_help_panel=OUTPUT),
+    typer.Option("--output", "-o", help="The form of the result.", rich_help_panel=OUTPUT),
 ]
 Progress: TypeAlias = Annotated[
     ProgressKind, typer.Option(help="How to show progress.", rich_help_panel=OUTPUT)
@@ -92,7 +92,7 @@ Verbose: TypeAlias = Annotated[
         "--verbose",
         "-v",
         count=True,
-        help="Tell each step; twice: each request, and tracebacks.",
+        help="Show each step; twice: each request, and tracebacks.",
         show_default=False,
         rich_help_panel=OUTPUT,
         metavar="",
@@ -101,7 +101,7 @@ Verbose: TypeAlias = Annotated[
 
 
 class VerbosityOptions(NamedTuple):
-    """How much a command says besides its result."""
+    """How much a command prints besides its result."""
 
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only the result.", rich_help_panel=OUTPUT)

@@ -17,7 +17,7 @@ PlaceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="[REGISTRY[/REPOSITORY:TAG]]",
-        help="The registry, and an image there to ask about; Docker Hub has one for this purpose.",
+        help="The registry, and an image to ask with; Docker Hub has an image for this purpose.",
     ),
 ]
 
@@ -30,7 +30,7 @@ def ratelimit(
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Show how many pulls a registry still allows, to whom, and in which time; it costs none.
+    """Show how many pulls a registry still allows, for whom, and in what time. It costs no pull.
 
     Example: regimport ratelimit
     """

@@ -30,7 +30,7 @@ def tags(
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """List the tags of a repository, all pages of them.
+    """List all tags of a repository.
 
     Example: regimport tags docker.io/library/hello-world
     """

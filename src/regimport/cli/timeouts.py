@@ -1,4 +1,4 @@
-"""The options that bound how long a run takes, how long it waits, and how fast it reads."""
+"""The options on timeouts, the deadline of a run, and the rate at which it reads."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class TimeOptions(NamedTuple):
     max_wait: Annotated[
         str,
         _duration(
-            "Longest wait that a registry may ask for before the copy ends: exit code 8.",
+            "The longest wait that a rate limit may impose; beyond it the copy fails: exit code 8.",
         ),
     ] = "5m"
     limit_rate: Annotated[
         str | None,
         _duration(
-            "Read no faster than this, all in all: 500K, 10M, 1G, or bytes per second.",
+            "Read no faster than this in total: 500K, 10M, 1G, or bytes per second.",
             metavar="RATE",
             show_default=False,
         ),
@@ -39,16 +39,16 @@ class TimeOptions(NamedTuple):
     deadline: Annotated[
         str | None,
         _duration(
-            "End after this time, done or not: 90s, 30m, 1h30m. What is finished stays.",
+            "End after this time, finished or not: 90s, 30m, 1h30m. What has been copied stays.",
             show_default=False,
         ),
     ] = None
-    connect_timeout: Annotated[str, _duration("Longest wait for a connection.")] = "10s"
+    connect_timeout: Annotated[str, _duration("The longest wait for a connection.")] = "10s"
     idle_timeout: Annotated[
-        str, _duration("Longest time in which no byte moves, in either direction.")
+        str, _duration("The longest time without a byte in either direction.")
     ] = "60s"
     answer_timeout: Annotated[
-        str, _duration("Longest wait for the answer once a blob has been sent.")
+        str, _duration("The longest wait for the answer after a blob has been sent.")
     ] = "5m"
 
     def apply(self, options: CopyOptions) -> CopyOptions:

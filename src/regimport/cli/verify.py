@@ -18,7 +18,7 @@ TargetArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="Where it must be: like SOURCE. Without a tag it takes the source's.",
+        help="The copy to check: like SOURCE. Without a tag, the source's tag is used.",
         show_default=False,
     ),
 ]
@@ -43,9 +43,9 @@ def verify(
     progress: params.Progress = params.ProgressKind.AUTO,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Read an image at both ends, hash every manifest and blob, and say what differs.
+    """Read an image at both ends, hash every manifest and blob, and list what differs.
 
-    Exit code 0 if nothing does, 5 if something is missing, 7 if something is different.
+    Exit code 0 if nothing differs, 5 if something is missing, 7 if something is different.
 
     Example: regimport verify docker.io/library/hello-world:latest myregistry.example/hello-world
     """
