@@ -27,7 +27,7 @@ def test_a_file_that_names_a_certificate_that_is_not_there_is_not_good(program: 
     assert "config.toml: ca.pem cannot be read: No such file" in ended.err
 
 
-def test_a_file_that_cannot_be_meant_ends_every_command_before_it_asks(
+def test_a_file_that_is_not_valid_ends_every_command_before_it_asks(
     program: Program, source: DockerRegistry
 ) -> None:
     (program.folder / "config.toml").write_text("[registry.localhost]\nmirror = 'x'\n")
@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_meant_ends_every_command_before_it_asks(
     ):
         ended = program(*command, stdin="secret\n", REGIMPORT_CONFIG="config.toml")
         assert ended.code == 2, command
-        assert "registry.localhost.mirror: there is no such key" in ended.err
+        assert "registry.localhost.mirror: unknown key; did you mean mirrors?" in ended.err
         assert "hint: `regimport schema config`" in ended.err
     assert source.requests() == []
 

@@ -70,7 +70,10 @@ def test_an_empty_file_sets_nothing(file: Path) -> None:
         ('x = "', "is not valid TOML"),
         ("mirrors = []", "mirrors: unknown key"),
         ("registry = 3", "registry: input should be a valid dictionary"),
-        ('[registry."a.example"]\nmirror = []', 'registry."a.example".mirror: there is no such'),
+        (
+            '[registry."a.example"]\nmirror = []',
+            'registry."a.example".mirror: unknown key; did you mean mirrors?',
+        ),
         ("[registry.localhost]\nconcurrency = 0", "registry.localhost.concurrency: input should"),
         ("[registry.localhost]\nconcurrency = '4'", "localhost.concurrency: input should be a"),
         ("[registry.localhost]\nrequest-rate = -1", "localhost.request-rate: input should be gr"),

@@ -146,6 +146,18 @@ def _invalid(path: Path, error: ValidationError) -> InvalidConfig:
     )
 
 
+def _explain_unknown_key(location: tuple[int | str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - only needed for a mistake
+
+    from regimport.configuration.document import ConfigDocument, RegistryDocument  # noqa: PLC0415
+
+    # A registry's keys stand at registry.NAME.KEY, all others at the top.
+    document = RegistryDocument if len(location) == 3 else ConfigDocument
+    known = [str(field.alias) for field in document.model_fields.values()]
+    similar = difflib.get_close_matches(str(location[-1]), known, 1)
+    return "unknown key" + "".join(f"; did you mean {key}?" for key in similar)
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     parts = [part for part in location if part != "[key]"]
     return ".".join(f"[{part}]" if isinstance(part, int) else _quoted(part) for part in parts)
@@ -158,7 +170,7 @@ def _quoted(part: str) -> str:
 def _explain(problem: Any) -> str:
     """Return what is wrong, without the value, which may be a secret in the wrong place."""
     if problem["type"] == "extra_forbidden":
-        return "unknown key"
+        return _explain_unknown_key(problem["loc"])
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ")
     return safe_text(message[:1].lower() + message[1:])
