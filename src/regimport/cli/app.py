@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 # Errors of writing to a file; nothing that a registry does raises one of them.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> NoReturn:
@@ -45,10 +45,10 @@ def _run(program: Callable[[], None]) -> int:
         # The reader of our output has closed the pipe.
         return 1
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in _WRITE_ERRORS:
             sys.stdout = None  # the rest of its buffer cannot be written either
-            return _report_full(error)
-        return _fail(error)
+            return _report_write_error(error)
+        return _report(error)
     return 0
 
 
@@ -61,11 +61,11 @@ def _exit(code: int) -> NoReturn:
         except BrokenPipeError:
             code = code or 1
         except OSError as error:
-            code = code or _report_full(error)
+            code = code or _report_write_error(error)
     os._exit(code)
 
 
-def _report_full(error: OSError) -> int:
+def _report_write_error(error: OSError) -> int:
     with suppress(OSError):
         print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
     return 1
@@ -111,7 +111,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise Interrupted(number)
 
 
-def _fail(error: Exception) -> int:
+def _report(error: Exception) -> int:
     from regimport.cli.printer import Printer
     from regimport.errors import RegimportError
 

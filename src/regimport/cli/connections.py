@@ -8,7 +8,12 @@ import typer
 
 from regimport.network import Tls
 
-__all__ = ["ConnectionOptions", "EndsConnectionOptions", "RegistryMirror", "SharedOptions"]
+__all__ = [
+    "ConnectionOptions",
+    "RegistryMirror",
+    "SharedOptions",
+    "SourceAndTargetConnectionOptions",
+]
 
 _PANEL = "Connections"
 _KEY = "Its key, unless that is in the same file: PEM."
@@ -81,7 +86,7 @@ class ConnectionOptions(NamedTuple):
         return Tls(ca_file=self.ca_file, cert_file=self.cert, key_file=self.key)
 
 
-class EndsConnectionOptions(NamedTuple):
+class SourceAndTargetConnectionOptions(NamedTuple):
     """The connections to the source, and those to the targets."""
 
     source_ca_file: Annotated[str | None, _authorities("--source-ca-file", "at the source")] = None

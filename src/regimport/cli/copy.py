@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from regimport.cli import params, settings
-from regimport.cli.connections import EndsConnectionOptions, RegistryMirror
-from regimport.cli.credentials import EndsCredentialOptions
+from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionOptions
+from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import TimeOptions
@@ -82,8 +82,8 @@ def copy(
     limits: LimitOptions,
     time: TimeOptions,
     source_registry: SourceRegistry = None,
-    credentials: EndsCredentialOptions,
-    connections: EndsConnectionOptions,
+    credentials: SourceAndTargetCredentialOptions,
+    connections: SourceAndTargetConnectionOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
@@ -92,8 +92,8 @@ def copy(
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 
-    Manifests and blobs stream from registry to registry. What a target already has is not sent
-    again. Its tag is set last, when everything is there.
+    Manifests and blobs stream from registry to registry. What a target already has is not
+    sent again. Its tag is set last, when everything is there.
 
     Example: regimport copy docker.io/library/hello-world:latest myregistry.example/hello-world
     """

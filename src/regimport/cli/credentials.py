@@ -10,7 +10,7 @@ import typer
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
 
-__all__ = ["Authfile", "CredentialOptions", "EndsCredentialOptions", "PasswordStdin"]
+__all__ = ["Authfile", "CredentialOptions", "PasswordStdin", "SourceAndTargetCredentialOptions"]
 
 
 def _access(flag: str, help_text: str, *, metavar: str | None = None) -> object:
@@ -52,7 +52,7 @@ class CredentialOptions(NamedTuple):
         return Credential(self.username or "", _password("", last=True))
 
 
-class EndsCredentialOptions(NamedTuple):
+class SourceAndTargetCredentialOptions(NamedTuple):
     """The credentials of the source, and those of the targets."""
 
     source_username: Annotated[

@@ -74,7 +74,7 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
         f"{human_size(inspection.unique_bytes)} with shared content counted once"
     )
     if not inspection.violations:
-        printer.result("limits: kept")
+        printer.result("limits: not exceeded")
         return
     printer.result("limits: exceeded")
     for violation in inspection.violations:

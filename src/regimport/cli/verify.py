@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from regimport.cli import params, settings
-from regimport.cli.connections import EndsConnectionOptions, RegistryMirror
-from regimport.cli.credentials import EndsCredentialOptions
+from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionOptions
+from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import TimeOptions
 
@@ -36,8 +36,8 @@ def verify(
     platform: params.Platforms = None,
     jobs: params.Jobs = None,
     time: TimeOptions,
-    credentials: EndsCredentialOptions,
-    connections: EndsConnectionOptions,
+    credentials: SourceAndTargetCredentialOptions,
+    connections: SourceAndTargetConnectionOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     progress: params.Progress = params.ProgressKind.AUTO,
