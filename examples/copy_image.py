@@ -8,7 +8,7 @@ from regimport import CopyOptions, LimitExceeded, Limits, RegimportError, copy, 
 
 
 def main(source: str, *targets: str) -> int:
-    """Say what the image is, copy it, and give the exit code that the command would."""
+    """Print the size of the image, copy it, and return the exit code of the command."""
     options = CopyOptions(jobs=8, limits=Limits(max_layer_size=4 * 1024**3))
     try:
         image = inspect(source, options=options)

@@ -1,6 +1,6 @@
-"""Draws README's picture of a real run: `python examples/picture.py examples/copy.svg`.
+"""Draw the picture in README.md: `python examples/picture.py examples/copy.svg`.
 
-Two embedded registries, the real command, and what it really prints on a terminal.
+It shows what the real command prints on a terminal, between two embedded registries.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from regimport.server.run import serving
 
 HERE = Path(__file__).parent
 COLUMNS = 118
-# Addresses that a reader will recognise, in place of the ports of the day.
+# The names that the picture shows instead of the addresses of the two registries.
 SHOWN = ("registry.example:5000", "myregistry.example:5000")
 
 
 def on_a_terminal(*command: str) -> str:
-    """Run a command on a terminal of its own, and give what it leaves there."""
+    """Run a command on a terminal of its own, and return what is left on the screen."""
     master, slave = pty.openpty()
     environment = os.environ | {"COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     process = subprocess.Popen(command, stdout=slave, stderr=slave, env=environment)  # noqa: S603
     os.close(slave)
-    said = b""
+    output = b""
     try:
         while piece := os.read(master, 65536):
-            said += piece
+            output += piece
     except OSError:
-        pass  # the terminal's other end is gone: the program has ended
+        pass  # the program has ended, and with it the other end of the terminal
     process.wait()
     os.close(master)
-    return _left(said.decode())
+    return _final_screen(output.decode())
 
 
-def _left(said: str) -> str:
-    """Give what stays on the screen when bars have been drawn and wiped again."""
+def _final_screen(output: str) -> str:
+    """Return what is on the screen after progress bars have been drawn and erased."""
     lines: list[str] = []
-    for line in said.replace("\r\n", "\n").split("\n"):
+    for line in output.replace("\r\n", "\n").split("\n"):
         kept = re.split(r"\x1b\[2K", line)[-1].rpartition("\r")[2]
         lines.append(re.sub(r"\x1b\[[0-9]*[A-HJKhl]|\x1b\[\?25[hl]", "", kept))
     return "\n".join(line for line in lines if line.strip())
@@ -60,10 +60,10 @@ def draw(target: Path) -> None:
         source_app = create_app(HERE / "hello-world" / "layout")
         with serving(app=source_app) as source, serving(Path(folder)) as registry:
             image = f"{source.address}/hello-world:latest"
-            goal = f"{registry.address}/mirror/hello-world"
+            target_image = f"{registry.address}/mirror/hello-world"
             for arguments in (
-                ("copy", "--progress", "plain", image, goal),
-                ("copy", image, goal),
+                ("copy", "--progress", "plain", image, target_image),
+                ("copy", image, target_image),
                 (
                     "copy",
                     "--max-manifests",
@@ -71,12 +71,12 @@ def draw(target: Path) -> None:
                     "--max-layer-size",
                     "2300",
                     image,
-                    f"{goal}:strict",
+                    f"{target_image}:strict",
                 ),
-                ("digest", "--full-ref", f"{goal}:latest"),
+                ("digest", "--full-ref", f"{target_image}:latest"),
             ):
-                said = on_a_terminal(*program, *arguments)
-                text = f"$ regimport {' '.join(arguments)}\n{said}\n"
+                output = on_a_terminal(*program, *arguments)
+                text = f"$ regimport {' '.join(arguments)}\n{output}\n"
                 for real, shown in zip((source.address, registry.address), SHOWN, strict=True):
                     text = text.replace(real, shown)
                 console.print(Text.from_ansi(text))

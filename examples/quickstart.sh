@@ -19,7 +19,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Starts a registry over a folder; its address is in $address then.
+# Starts a registry over a folder, and sets $address.
 start_registry() { # folder
     mkfifo "$1.said"
     .venv/bin/regimport serve "$1" --port 0 >"$1.said" &
@@ -40,7 +40,7 @@ start_registry "$work/hello-world"
 source=$address
 start_registry "$work/target"
 target=$address
-echo "two registries run: $source has the example image, $target is empty"
+echo "two registries are running: $source has the example image, $target is empty"
 
 run regimport copy "$source/hello-world:latest" "$target/hello-world"
 run regimport copy "$source/hello-world:latest" "$target/hello-world"

@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of the machine's user counts in a test."""
+    """Remove the settings of the machine's user, and give the test an empty home."""
     for name in os.environ:
         if name == _KEPT:
             continue
@@ -61,18 +62,26 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that dials another machine fails."""
-    connect = socket.socket.connect
+    """Fail a test that connects to another machine."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
-    def guarded(self: socket.socket, address: object) -> None:
+    def check(self: socket.socket, address: Any) -> None:
         host = address[0] if isinstance(address, tuple) else "a path"
         if self.family in {socket.AF_INET, socket.AF_INET6} and not (
             host == "::1" or str(host).startswith("127.")
         ):
             raise AssertionError(f"a test connects to {host}")
-        connect(self, address)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        check(self, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        check(self, address)
+        return connect_ex(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
 
 
 @pytest.fixture

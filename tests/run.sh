@@ -1,9 +1,16 @@
 #!/bin/sh
-# Installs what the tests need into .venv, and runs all of them; arguments go to pytest.
+# Installs the requirements of the tests into .venv, and runs lint, types, contracts and all tests.
+# Arguments go to pytest. `--fast`, as the first of them, runs the unit tests alone.
 set -eu
 cd "$(dirname "$0")/.."
 . examples/setup-venv.sh
 setup_venv tests lint
+
+# Folders and files that need neither another program nor long waits.
+unit_tests="tests/auth tests/clouds tests/configuration tests/credentials tests/engine tests/models
+    tests/state tests/transport tests/test_api.py tests/test_errors.py tests/test_project.py
+    tests/test_redact.py tests/cli/test_groups.py tests/cli/test_quantities.py
+    tests/cli/test_settings.py"
 
 step() {
     echo "== $*"
@@ -14,8 +21,14 @@ step "$bin/ruff" check --quiet
 step "$bin/ruff" format --check --quiet
 step "$bin/mypy" --no-error-summary
 step "$bin/lint-imports" --no-logo
+if [ "${1-}" = --fast ]; then
+    shift
+    # shellcheck disable=SC2086 # each of them is an argument
+    step "$bin/python" -m pytest -q $unit_tests "$@"
+    exit
+fi
 step "$bin/python" -m pytest "$@"
 if [ $# -eq 0 ]; then
-    # Once more what copies for real, with httpx's stock transport in the place of ours.
+    # The tests of copying once more, with httpx's own transport.
     step env REGIMPORT_TRANSPORT=httpx "$bin/python" -m pytest -q tests/cli/test_copy.py
 fi

@@ -1,4 +1,4 @@
-"""Packs the binaries of the example image into an OCI image layout, always to the same bytes.
+"""Pack the binaries of the example image into an OCI image layout, always to the same bytes.
 
 Usage: assemble.py BINARIES LAYOUT PLATFORM...   (called by build.sh)
 """
@@ -33,17 +33,17 @@ TITLE = "regimport example image"
 
 
 def digest_of(content: bytes) -> str:
-    """Give the sha256 digest of content."""
+    """Return the sha256 digest of content."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def dump(document: object) -> bytes:
-    """Give JSON, the same for the same document."""
+    """Return JSON that is always the same for the same document."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
 def tar_of(binary: bytes) -> bytes:
-    """Give a file system that holds the binary as /hello, and nothing of who packed it."""
+    """Return a tar archive with the binary as /hello, without owners and dates."""
     entry = tarfile.TarInfo("hello")
     entry.size, entry.mode, entry.mtime = len(binary), 0o755, EPOCH
     buffer = io.BytesIO()
@@ -55,7 +55,7 @@ def tar_of(binary: bytes) -> bytes:
 
 
 def gzip_of(content: bytes) -> bytes:
-    """Give content in gzip's format, in stored blocks.
+    """Return content in the format of gzip, in stored blocks.
 
     What a compressor makes of it differs from one zlib to the next; what is stored does not.
     """
@@ -69,7 +69,7 @@ def gzip_of(content: bytes) -> bytes:
 
 
 def replaceable(root: Path) -> bool:
-    """Tell whether a layout may be written there: a new place, an empty one, or our own layout."""
+    """Return whether a layout may be written there: it is new, empty, or the layout itself."""
     own = root.resolve() == HERE / "layout"
     return own or not root.exists() or (root.is_dir() and not any(root.iterdir()))
 
@@ -85,7 +85,7 @@ class Layout:
         (root / "blobs" / "sha256").mkdir(parents=True)
 
     def add(self, media_type: str, content: bytes, **more: object) -> Json:
-        """Store content, and give its descriptor."""
+        """Store content, and return its descriptor."""
         digest = digest_of(content)
         (self.root / "blobs" / "sha256" / digest.partition(":")[2]).write_bytes(content)
         return {"mediaType": media_type, "digest": digest, "size": len(content), **more}
@@ -99,7 +99,7 @@ class Layout:
 
 
 def platform_of(text: str) -> Json:
-    """Read os/architecture[/variant]; arm64 has one variant that everybody means."""
+    """Return the platform of os/architecture[/variant]; arm64 without a variant is v8."""
     names = dict(zip(("os", "architecture", "variant"), text.split("/"), strict=False))
     platform: Json = {"architecture": names["architecture"], "os": names["os"]}
     variant = names.get("variant") or ("v8" if names["architecture"] == "arm64" else None)
@@ -107,7 +107,7 @@ def platform_of(text: str) -> Json:
 
 
 def image(layout: Layout, platform: Json, binary: bytes) -> Json:
-    """Store one platform's image, and give its descriptor."""
+    """Store the image of a platform, and return its descriptor."""
     tar = tar_of(binary)
     layer = layout.add(LAYER, gzip_of(tar))
     config = layout.add(
@@ -175,7 +175,7 @@ def attestation(layout: Layout, subject: Json, source: bytes) -> Json:
 
 
 def main(binaries: str, target: str, *platforms: str) -> None:
-    """Pack the binaries, and print the digest of the whole."""
+    """Pack the binaries, and print the digest of the index."""
     layout = Layout(Path(target))
     source = (HERE / "src" / "hello.c").read_bytes()
     manifests = [

@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_read_ends_it_with_code_2(program: Program, config
     config.write_text("}{ secret")
     ended = program("auth", "explain", "r.example/app")
     assert ended.code == 2, ended
-    assert "as a source: a copy ends with an error" in ended.out
+    assert "as a source: a copy fails with an error" in ended.out
     assert "failed" in ended.out
     assert f"{config} is not valid JSON" in ended.err
     assert "secret" not in ended.out + ended.err

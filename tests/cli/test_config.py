@@ -17,7 +17,7 @@ def test_a_file_that_can_be_meant_is_good(program: Program, ca_file: Path) -> No
     ended = program("config", "check", str(file))
     assert ended.code == 0, ended.err
     assert ended.out.split() == ["a.example", "b.example"]
-    assert ended.err.strip() == f"{file} is good; it sets something for 2 registries"
+    assert ended.err.strip() == f"{file} is valid and has settings for 2 registries"
 
 
 def test_a_file_that_names_a_certificate_that_is_not_there_is_not_good(program: Program) -> None:
@@ -27,7 +27,7 @@ def test_a_file_that_names_a_certificate_that_is_not_there_is_not_good(program: 
     assert "config.toml: ca.pem cannot be read: No such file" in ended.err
 
 
-def test_a_file_that_cannot_be_meant_ends_every_command_before_it_asks(
+def test_a_file_that_is_not_valid_ends_every_command_before_it_asks(
     program: Program, source: DockerRegistry
 ) -> None:
     (program.folder / "config.toml").write_text("[registry.localhost]\nmirror = 'x'\n")
@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_meant_ends_every_command_before_it_asks(
     ):
         ended = program(*command, stdin="secret\n", REGIMPORT_CONFIG="config.toml")
         assert ended.code == 2, command
-        assert "registry.localhost.mirror: there is no such key" in ended.err
+        assert "registry.localhost.mirror: unknown key; did you mean mirrors?" in ended.err
         assert "hint: `regimport schema config`" in ended.err
     assert source.requests() == []
 
@@ -85,7 +85,7 @@ def test_the_file_says_where_a_registry_is_and_whom_to_trust_there(
         REGIMPORT_CONFIG="config.toml",
     )
     assert ended.code == 0, ended.err
-    assert "logged in at registry.example" in ended.err
+    assert "logged in to registry.example" in ended.err
 
 
 def test_an_option_counts_before_the_file(

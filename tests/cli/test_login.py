@@ -49,7 +49,7 @@ def test_a_login_is_checked_and_kept_for_the_copies_that_follow(
     ended = _login(program, registry.address)
     assert ended.code == 0, ended
     assert ended.out == ""
-    assert f"logged in at {registry.address} as 'alice'" in ended.err
+    assert f"logged in to {registry.address} as 'alice'" in ended.err
     assert "wonder" not in ended.err
     assert json.loads(config.read_text()) == {"auths": {registry.address: {"auth": _AUTH}}}
     assert config.stat().st_mode & 0o777 == 0o600
@@ -155,7 +155,7 @@ def test_a_helper_keeps_the_secret_if_one_is_named(
     options = ("-u", "alice", "--password-stdin", registry.address)
     ended = program("login", *options, stdin="wonder:land", **helped)
     assert ended.code == 0, ended
-    assert "kept in docker-credential-own" in ended.err
+    assert "the credentials are in docker-credential-own" in ended.err
     document = {"credsStore": "own", "auths": {registry.address: {}}}
     assert json.loads(config.read_text()) == document
     stored = Path(helped["HELPER_LOG"]).read_text().removeprefix("store ")
@@ -244,7 +244,7 @@ def test_a_logout_forgets_every_spelling_of_one_registry_and_no_other(
     assert json.loads(config.read_text()) == {"auths": kept}
     ended = program("logout", "docker.io")
     assert ended.code == 0, ended
-    assert "nobody was logged in" in ended.err
+    assert "you were not logged in" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_without_a_password_on_standard_input_the_terminal_is_asked(
     os.write(terminal, b"alice\n")
     said += _until(terminal, "Password: ")
     os.write(terminal, b"wonder:land\n")
-    said += _until(terminal, "kept in")
+    said += _until(terminal, "the credentials are in")
     _until(terminal, None)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(terminal)

@@ -88,13 +88,13 @@ def test_what_is_left_is_shown_to_programs(program: Program, hub: Hub) -> None:
     assert "RateLimitDocument" in program("schema", "ratelimit").out
 
 
-def test_a_registry_that_tells_of_no_limit_is_said_to(
+def test_a_registry_that_reports_no_limit_is_shown_so(
     program: Program, hub: Hub, source: DockerRegistry
 ) -> None:
     hub.limit = None
-    assert program("ratelimit", **_CONFIG).out == "docker.io tells of no limit\n"
+    assert program("ratelimit", **_CONFIG).out == "docker.io reports no limit\n"
     ended = program("ratelimit", source.address)
-    assert (ended.code, ended.out) == (0, f"{source.address} tells of no limit\n")
+    assert (ended.code, ended.out) == (0, f"{source.address} reports no limit\n")
     assert [f"{one.method} {one.path}" for one in source.requests()] == ["GET /v2/"]
 
 

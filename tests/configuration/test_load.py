@@ -1,4 +1,4 @@
-"""The configuration file: what it may say, and what is said of one that cannot be meant."""
+"""The configuration file: its keys, and the message about one that is not valid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from regimport.configuration.load import find, load, place
+from regimport.configuration.load import config_path, find, load
 from regimport.errors import InvalidConfig
 from regimport.network import RegistrySettings, Tls
 
@@ -66,11 +66,14 @@ def test_an_empty_file_sets_nothing(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[registry", "is no TOML: Expected ']'"),
-        ('x = "', "is no TOML"),
-        ("mirrors = []", "mirrors: there is no such key"),
+        ("[registry", "is not valid TOML: Expected ']'"),
+        ('x = "', "is not valid TOML"),
+        ("mirrors = []", "mirrors: unknown key"),
         ("registry = 3", "registry: input should be a valid dictionary"),
-        ('[registry."a.example"]\nmirror = []', 'registry."a.example".mirror: there is no such'),
+        (
+            '[registry."a.example"]\nmirror = []',
+            'registry."a.example".mirror: unknown key; did you mean mirrors?',
+        ),
         ("[registry.localhost]\nconcurrency = 0", "registry.localhost.concurrency: input should"),
         ("[registry.localhost]\nconcurrency = '4'", "localhost.concurrency: input should be a"),
         ("[registry.localhost]\nrequest-rate = -1", "localhost.request-rate: input should be gr"),
@@ -83,13 +86,11 @@ def test_an_empty_file_sets_nothing(file: Path) -> None:
         ('[registry."a.example/team"]', "a registry is named HOST or HOST:PORT"),
         (
             '[registry."a.example"]\n[registry."A.example:443"]',
-            'registry."A.example:443": that registry is there twice',
+            'registry."A.example:443": the registry has two tables',
         ),
     ],
 )
-def test_what_cannot_be_meant_is_told_with_the_file_and_the_key(
-    text: str, said: str, file: Path
-) -> None:
+def test_what_is_not_valid_is_named_with_its_file_and_key(text: str, said: str, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(InvalidConfig) as caught:
         load(file)
@@ -99,7 +100,7 @@ def test_what_cannot_be_meant_is_told_with_the_file_and_the_key(
     assert caught.value.exit_code == 2
 
 
-def test_all_that_is_wrong_is_told_at_once(file: Path) -> None:
+def test_all_that_is_wrong_is_named_at_once(file: Path) -> None:
     file.write_text("a = 1\n[registry.localhost]\nb = 2\nconcurrency = 1000")
     with pytest.raises(InvalidConfig) as caught:
         load(file)
@@ -118,11 +119,11 @@ def test_a_secret_in_the_wrong_place_is_not_shown(url: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xff\xfe\x00", "is no TOML: byte 0 is not UTF-8"),
-        (b"\x00\x01", "is no TOML"),
+        (b"\xff\xfe\x00", "is not valid TOML: byte 0 is not UTF-8"),
+        (b"\x00\x01", "is not valid TOML"),
         (b"#" * (1024 * 1024 + 1), "is larger than 1048576 bytes"),
-        (b"{" * 100_000, "is no TOML"),
-        (b"a = " + b"[" * 100_000, "is no TOML"),
+        (b"{" * 100_000, "is not valid TOML"),
+        (b"a = " + b"[" * 100_000, "is not valid TOML"),
     ],
 )
 def test_garbage_is_an_error_that_says_so(content: bytes, said: str, file: Path) -> None:
@@ -143,14 +144,14 @@ def test_a_file_that_others_may_write_is_warned_of(mode: int, warned: bool, file
 
 
 def test_the_environment_moves_the_file(file: Path) -> None:
-    assert place({"REGIMPORT_CONFIG": str(file)}) == (file, True)
+    assert config_path({"REGIMPORT_CONFIG": str(file)}) == (file, True)
 
 
 def test_the_default_place_is_the_platforms(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert place(os.environ) == (tmp_path / "regimport" / "config.toml", False)
+    assert config_path(os.environ) == (tmp_path / "regimport" / "config.toml", False)
 
 
 def test_no_file_in_the_default_place_sets_nothing() -> None:

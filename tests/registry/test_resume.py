@@ -97,7 +97,7 @@ def test_a_copy_that_was_ended_at_60_percent_moves_little_more_than_the_rest(
         ways.stall_at = None
         source.served = target.taken = 0
         err += copying.run(source.address, target.address)
-        assert f"going on with {copying.layer} after" in err
+        assert f"resuming {copying.layer} after" in err
         assert copying.whole(target)
         assert "1" in target.manifests
         assert source.served <= SIZE * 0.4 + CHUNK

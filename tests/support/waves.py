@@ -61,10 +61,8 @@ class Waves:
                 self._changed.wait_for(lambda: self._held or self._closed)
                 if self._closed:
                     return
-                count = 0
-                while count != len(self._held):
-                    count = len(self._held)
-                    self._changed.wait_for(lambda seen=count: len(self._held) != seen, _QUIET)
+                while self._changed.wait(_QUIET):
+                    pass
                 wave, self._held = self._held, []
             self.all.append(sorted({request.name for request in wave}))
             for request in wave:

@@ -1,4 +1,4 @@
-"""The program: its commands, the one place where errors become exit codes, and signals."""
+"""The program: runs a command, turns errors into exit codes, and handles signals."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# What only a file gives that cannot be written; nothing that a registry does looks like it.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+# Errors of writing to a file; nothing that a registry does raises one of them.
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     if sys.argv[1:] == ["--version"]:
-        # Answered before anything is imported: scripts ask this first.
-        _leave(_run(lambda: print(f"regimport {__version__}")))
-    # Loading modules makes objects by the ten thousand, none of them garbage: look less often.
+        # Answered before anything is imported, because scripts often ask for it.
+        _exit(_run(lambda: print(f"regimport {__version__}")))
+    # Loading modules creates tens of thousands of objects, none of them garbage: collect rarely.
     gc.set_threshold(50_000)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    _leave(_run(_program))
+    _exit(_run(_program))
 
 
 def _run(program: Callable[[], None]) -> int:
@@ -42,18 +42,18 @@ def _run(program: Callable[[], None]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BrokenPipeError:
-        # Whoever read our output has enough of it.
+        # The reader of our output has closed the pipe.
         return 1
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            sys.stdout = None  # what it still holds has no place to go
-            return _unwritten(error)
-        return _fail(error)
+        if isinstance(error, OSError) and error.errno in _WRITE_ERRORS:
+            sys.stdout = None  # the rest of its buffer cannot be written either
+            return _report_write_error(error)
+        return _report(error)
     return 0
 
 
-def _leave(code: int) -> NoReturn:
-    """End the process at once: taking the interpreter apart costs 30 ms and gives nothing."""
+def _exit(code: int) -> NoReturn:
+    """Flush the output and exit at once: shutting down the interpreter would take 30 ms."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -61,20 +61,20 @@ def _leave(code: int) -> NoReturn:
         except BrokenPipeError:
             code = code or 1
         except OSError as error:
-            code = code or _unwritten(error)
+            code = code or _report_write_error(error)
     os._exit(code)
 
 
-def _unwritten(error: OSError) -> int:
+def _report_write_error(error: OSError) -> int:
     with suppress(OSError):
         print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
     return 1
 
 
 def _program() -> None:
-    import typer  # noqa: PLC0415
+    import typer
 
-    from regimport.cli.commands import add_commands  # noqa: PLC0415
+    from regimport.cli.commands import add_commands
 
     app = typer.Typer(
         name="regimport",
@@ -96,48 +96,48 @@ def _program() -> None:
             False, "--version", callback=version, is_eager=True, help="Print the version."
         ),
     ) -> None:
-        """Take the options that stand before a command."""
+        """Read the options before the command."""
 
     add_commands(app, sys.argv[1] if len(sys.argv) > 1 else "")
     app()
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    from regimport.errors import Interrupted  # noqa: PLC0415
+    from regimport.errors import Interrupted
 
-    # A second signal, whichever, ends the program as the system does by default.
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_DFL)
+    # A second signal ends the program at once, as is the default.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
     raise Interrupted(number)
 
 
-def _fail(error: Exception) -> int:
-    from regimport.cli.printer import Printer  # noqa: PLC0415
-    from regimport.errors import RegimportError  # noqa: PLC0415
+def _report(error: Exception) -> int:
+    from regimport.cli.printer import Printer
+    from regimport.errors import RegimportError
 
     if not isinstance(error, RegimportError):
-        # A defect of ours: say so, and spare the user the traceback.
-        error = _defect(error)
-    with suppress(OSError):  # the code says it still, where nobody can read it
+        # A bug in regimport: say so, without a traceback unless -vv is given.
+        error = _bug(error)
+    with suppress(OSError):  # standard error may be closed; the exit code still counts
         if _wants_traceback():
             Printer().trace(error)
         Printer().error(error)
     return error.exit_code
 
 
-def _defect(error: Exception) -> RegimportError:
-    from regimport.errors import RegimportError  # noqa: PLC0415
+def _bug(error: Exception) -> RegimportError:
+    from regimport.errors import RegimportError
 
-    defect = RegimportError(
-        f"something in regimport itself went wrong: {type(error).__name__}: {error}",
-        hint="run it again with -vv and report what it prints",
+    bug = RegimportError(
+        f"this is a bug in regimport: {type(error).__name__}: {error}",
+        hint="run it again with -vv, and report the bug with what it prints",
     )
-    defect.__cause__ = error
-    return defect
+    bug.__cause__ = error
+    return bug
 
 
 def _wants_traceback() -> bool:
-    """Tell whether -vv was given; asked when parsing is long past."""
+    """Whether -vv was given; Typer's own values are gone by the time an error gets here."""
     return (
         any(
             argument.startswith("-v") and argument.count("v") > 1 and argument.strip("-v") == ""

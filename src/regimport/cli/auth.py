@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regimport.cli import params, settings
+from regimport.cli.credentials import Authfile
 from regimport.cli.printer import Printer
 
 if TYPE_CHECKING:
@@ -15,32 +16,32 @@ __all__ = ["explain"]
 
 def explain(
     reference: params.ReferenceArgument,
-    authfile: params.Authfile = None,
+    *,
+    authfile: Authfile = None,
     output: params.Output = params.OutputKind.TEXT,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
-    """Tell which credentials a reference gets, as a source and as a target, and why.
+    """Explain which credentials are used for a reference as source and as target, and why.
 
-    Each place is looked at as a copy looks at it, in the same order; no secret is shown.
+    The places are searched as a copy searches them, in the same order. No secret is shown.
 
     Example: regimport auth explain docker.io/library/hello-world
     """
-    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport import accounts
+    from regimport.cli.progress import reporter_for
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     with reporter_for(printer) as reporter:
         place, sides = accounts.explain(
-            reference, options=settings.read_options(None, authfile), reporter=reporter
+            reference, options=settings.basic_options(authfile), reporter=reporter
         )
     if output is params.OutputKind.JSON:
-        from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415 - pydantic
+        from regimport.cli.documents.explanation import ExplanationDocument
 
         printer.document(ExplanationDocument.of(place, sides).model_dump_json(indent=2))
     else:
         for side, found in sides.items():
-            printer.result(f"{place.name} as a {side}: {_who(found)}")
+            printer.result(f"{place.name} as a {side}: {_describe(found)}")
             _show(printer, found)
     for found in sides.values():
         if found.error is not None:
@@ -48,14 +49,14 @@ def explain(
 
 
 def _show(printer: Printer, found: Explanation) -> None:
-    width = max(len(one.place) for one in found.looked)
-    for number, one in enumerate(found.looked, 1):
-        detail = f": {one.detail}" if one.detail else ""
-        printer.result(f"  {number}. {one.place:{width}}  {one.outcome}{detail}")
+    width = max(len(look.place) for look in found.looked)
+    for number, look in enumerate(found.looked, 1):
+        detail = f": {look.detail}" if look.detail else ""
+        printer.result(f"  {number}. {look.place:{width}}  {look.outcome}{detail}")
 
 
-def _who(found: Explanation) -> str:
+def _describe(found: Explanation) -> str:
     if found.error is not None:
-        return "a copy ends with an error"
+        return "a copy fails with an error"
     credential = None if found.used is None else found.used.credential
-    return "nobody" if credential is None else credential.described
+    return "anonymous" if credential is None else credential.described

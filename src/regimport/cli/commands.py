@@ -1,4 +1,4 @@
-"""Which commands there are, and where each stands."""
+"""The commands, and the module that each is in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from importlib import import_module
 
 import typer
 
+from regimport.cli.groups import flatten
+
 __all__ = ["add_commands"]
 
-# Module and function of each, in the order of the help.
+# MODULE.FUNCTION of each command, in the order of the help.
 _COMMANDS = (
     "copy.copy",
     "verify.verify",
@@ -21,23 +23,23 @@ _COMMANDS = (
     "serve.serve",
     "schema.schema",
 )
-_AUTH = (
-    "Tell which credentials are used, and why.\n\n"
+_AUTH_HELP = (
+    "Explain which credentials are used, and why.\n\n"
     "Example: regimport auth explain docker.io/library/hello-world"
 )
 _GROUPS = {
     "auth": (
-        _AUTH,
+        _AUTH_HELP,
         ("auth.explain",),
     ),
-    "config": ("Check and find the configuration file.", ("config.check", "config.path")),
+    "config": ("Find and check the configuration file.", ("config.check", "config.path")),
 }
 
 
 def add_commands(app: typer.Typer, wanted: str) -> None:
-    """Add the command that is `wanted` to the program; all of them if it is no command's name.
+    """Add the command named `wanted` to `app`, or all of them if there is none of that name.
 
-    To load and describe the others, too, would take longer than many a command.
+    Loading the modules of all commands takes longer than many a command runs.
     """
     alone = [place for place in _COMMANDS if place.endswith(f".{wanted}")]
     if wanted in _GROUPS:
@@ -53,7 +55,7 @@ def add_commands(app: typer.Typer, wanted: str) -> None:
 def _add_group(app: typer.Typer, name: str) -> None:
     text, places = _GROUPS[name]
     group = typer.Typer(no_args_is_help=True, help=text)
-    # A command of a group that has only one is one of the group all the same.
+    # Without a callback, Typer makes the only command of a group the group itself.
     group.callback()(lambda: None)
     for place in places:
         _add(group, place)
@@ -62,4 +64,4 @@ def _add_group(app: typer.Typer, name: str) -> None:
 
 def _add(app: typer.Typer, place: str) -> None:
     module, _, function = place.partition(".")
-    app.command()(getattr(import_module(f"regimport.cli.{module}"), function))
+    app.command()(flatten(getattr(import_module(f"regimport.cli.{module}"), function)))

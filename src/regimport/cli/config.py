@@ -15,28 +15,28 @@ __all__ = ["check", "path"]
 
 FileArgument: TypeAlias = Annotated[
     Path | None,
-    typer.Argument(metavar="FILE", help="The file; by default the one that counts."),
+    typer.Argument(metavar="FILE", help="The file to check. Default: the one that is in use."),
 ]
 
 
-def check(
-    file: FileArgument = None, quiet: params.Quiet = False, verbose: params.Verbose = 0
-) -> None:
-    """Tell whether the configuration file can be meant, and what it sets.
+def check(file: FileArgument = None, *, verbosity: params.VerbosityOptions) -> None:
+    """Check that the configuration file is valid, and list the registries that it sets up.
 
-    The certificates and keys that it names are read too. No registry is asked.
+    The certificates and keys that it names are read too. No registry is contacted.
 
     Example: regimport config check
     """
-    from regimport.configuration.load import find, load  # noqa: PLC0415 - --help needs none of it
-    from regimport.errors import InvalidConfig  # noqa: PLC0415
-    from regimport.network import Network  # noqa: PLC0415
-    from regimport.registry.trust import check_files  # noqa: PLC0415
+    from regimport.configuration.load import find, load
+    from regimport.errors import InvalidConfig
+    from regimport.network import Network
+    from regimport.registry.trust import check_files
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     found = find(os.environ) if file is None else load(file)
     if found.path is None:
-        printer.note("there is no configuration file; `regimport config path` tells its place")
+        printer.note(
+            "there is no configuration file; `regimport config path` prints where it would be"
+        )
         return
     for warning in found.warnings:
         printer.warning(warning)
@@ -46,14 +46,14 @@ def check(
         raise InvalidConfig(f"{found.path}: {error.message}", hint=error.hint) from error
     for name in found.registries:
         printer.result(name)
-    printer.note(f"{found.path} is good; it sets something for {len(found.registries)} registries")
+    printer.note(f"{found.path} is valid and has settings for {len(found.registries)} registries")
 
 
 def path() -> None:
-    """Print where the configuration file is, or would be; REGIMPORT_CONFIG moves it.
+    """Print where the configuration file is, or would be. REGIMPORT_CONFIG names another place.
 
     Example: regimport config path
     """
-    from regimport.configuration.load import place  # noqa: PLC0415 - --help needs none of it
+    from regimport.configuration.load import config_path
 
-    Printer().result(str(place(os.environ)[0]))
+    Printer().result(str(config_path(os.environ)[0]))

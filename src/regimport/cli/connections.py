@@ -1,128 +1,112 @@
-"""The options on how registries are reached, and how they and the configuration file join."""
+"""The options on how registries are reached: TLS, addresses, mirrors."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
 
-from regimport.cli.printer import Printer
-from regimport.network import Network, Pin, RegistrySettings, Tls, host_name
+from regimport.network import Tls
 
 __all__ = [
-    "CaFile",
-    "Cert",
-    "Insecure",
-    "Key",
+    "ConnectionOptions",
     "RegistryMirror",
-    "Resolve",
-    "SourceCaFile",
-    "SourceCert",
-    "SourceKey",
-    "TargetCaFile",
-    "TargetCert",
-    "TargetKey",
-    "network_of",
+    "SharedOptions",
+    "SourceAndTargetConnectionOptions",
 ]
 
 _PANEL = "Connections"
-_HUB = "docker.io"
+_KEY = "Its key, unless that is in the same file: PEM."
 
 
-def _file(flag: str, text: str) -> object:
-    return typer.Option(flag, metavar="FILE", help=text, rich_help_panel=_PANEL, show_default=False)
+def _file(flag: str, help_text: str) -> object:
+    return typer.Option(
+        flag, metavar="FILE", help=help_text, rich_help_panel=_PANEL, show_default=False
+    )
 
 
-SourceCaFile: TypeAlias = Annotated[
-    str | None,
-    _file("--source-ca-file", "Authorities to trust at the source, besides the system's: PEM."),
-]
-SourceCert: TypeAlias = Annotated[
-    str | None, _file("--source-cert", "The client certificate to show to the source: PEM.")
-]
-SourceKey: TypeAlias = Annotated[
-    str | None, _file("--source-key", "Its key, unless that is in the same file: PEM.")
-]
-TargetCaFile: TypeAlias = Annotated[
-    str | None,
-    _file("--target-ca-file", "Authorities to trust at the targets, besides the system's: PEM."),
-]
-TargetCert: TypeAlias = Annotated[
-    str | None, _file("--target-cert", "The client certificate to show to the targets: PEM.")
-]
-TargetKey: TypeAlias = Annotated[
-    str | None, _file("--target-key", "Its key, unless that is in the same file: PEM.")
-]
-CaFile: TypeAlias = Annotated[
-    str | None, _file("--ca-file", "Authorities to trust there, besides the system's: PEM.")
-]
-Cert: TypeAlias = Annotated[
-    str | None, _file("--cert", "The client certificate to show there: PEM.")
-]
-Key: TypeAlias = Annotated[
-    str | None, _file("--key", "Its key, unless that is in the same file: PEM.")
-]
-Insecure: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="HOST[:PORT]",
-        help="Do not check this registry's certificate; repeatable. It is spoken to with TLS all "
-        "the same.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
-]
-Resolve: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="HOST:PORT:ADDRESS",
-        help="Connect to this address for a host and a port, whose name stays that of the host; "
-        "repeatable.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
-]
+def _authorities(flag: str, where: str) -> object:
+    return _file(flag, f"Authorities to trust {where}, besides the system's: PEM.")
+
+
+def _certificate(flag: str, where: str) -> object:
+    return _file(flag, f"The client certificate to show {where}: PEM.")
+
+
+def _repeatable(metavar: str, help_text: str, *, panel: str = _PANEL) -> object:
+    return typer.Option(metavar=metavar, help=help_text, rich_help_panel=panel, show_default=False)
+
+
 RegistryMirror: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="URL",
-        help="Read images of docker.io from this mirror first; repeatable.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
+    _repeatable("URL", "Read images of docker.io from this mirror first; repeatable."),
 ]
 
 
-def network_of(
-    printer: Printer,
-    *,
-    source: tuple[str | None, str | None, str | None] = (None, None, None),
-    target: tuple[str | None, str | None, str | None] = (None, None, None),
-    insecure: Sequence[str] | None = None,
-    resolve: Sequence[str] | None = None,
-    registry_mirror: Sequence[str] | None = None,
-) -> Network:
-    """Join the flags with the configuration file, before which they count.
+class SharedOptions(NamedTuple):
+    """The options of every command that contacts a registry."""
 
-    `source` and `target` are files: authorities, certificate and key. Raises `UsageError`.
-    """
-    from regimport.configuration.load import find  # noqa: PLC0415 - --help needs none of it
+    plain_http: Annotated[
+        list[str] | None,
+        _repeatable(
+            "HOST[:PORT]",
+            "Speak http, not https, with this registry; repeatable. Loopback needs no option.",
+            panel="Access",
+        ),
+    ] = None
+    insecure: Annotated[
+        list[str] | None,
+        _repeatable(
+            "HOST[:PORT]",
+            "Do not check this registry's certificate; repeatable. It is spoken to with TLS all "
+            "the same.",
+        ),
+    ] = None
+    resolve: Annotated[
+        list[str] | None,
+        _repeatable(
+            "HOST:PORT:ADDRESS",
+            "Connect to this address for a host and a port, whose name stays that of the host; "
+            "repeatable.",
+        ),
+    ] = None
 
-    found = find(os.environ)
-    for warning in found.warnings:
-        printer.warning(warning)
-    registries = dict(found.registries)
-    if registry_mirror:
-        hub = registries.get(_HUB, RegistrySettings())
-        mirrors = tuple(dict.fromkeys((*registry_mirror, *hub.mirrors)))
-        registries[_HUB] = replace(hub, mirrors=mirrors)
-    return Network(
-        registries=registries,
-        source=Tls(ca_file=source[0], cert_file=source[1], key_file=source[2]),
-        target=Tls(ca_file=target[0], cert_file=target[1], key_file=target[2]),
-        insecure=frozenset(map(host_name, insecure or ())),
-        resolve=tuple(Pin.parse(one) for one in resolve or ()),
-    )
+
+class ConnectionOptions(NamedTuple):
+    """The connection of a command that uses one registry."""
+
+    ca_file: Annotated[str | None, _authorities("--ca-file", "there")] = None
+    cert: Annotated[str | None, _certificate("--cert", "there")] = None
+    key: Annotated[str | None, _file("--key", _KEY)] = None
+    shared: SharedOptions = SharedOptions()
+
+    @property
+    def tls(self) -> Tls:
+        """The TLS settings of the registry; raise `InvalidOptions` for a key alone."""
+        return Tls(ca_file=self.ca_file, cert_file=self.cert, key_file=self.key)
+
+
+class SourceAndTargetConnectionOptions(NamedTuple):
+    """The connections to the source, and those to the targets."""
+
+    source_ca_file: Annotated[str | None, _authorities("--source-ca-file", "at the source")] = None
+    source_cert: Annotated[str | None, _certificate("--source-cert", "to the source")] = None
+    source_key: Annotated[str | None, _file("--source-key", _KEY)] = None
+    target_ca_file: Annotated[str | None, _authorities("--target-ca-file", "at the targets")] = None
+    target_cert: Annotated[str | None, _certificate("--target-cert", "to the targets")] = None
+    target_key: Annotated[str | None, _file("--target-key", _KEY)] = None
+    shared: SharedOptions = SharedOptions()
+
+    @property
+    def source(self) -> Tls:
+        """The TLS settings of the source; raise `InvalidOptions` for a key alone."""
+        return Tls(
+            ca_file=self.source_ca_file, cert_file=self.source_cert, key_file=self.source_key
+        )
+
+    @property
+    def target(self) -> Tls:
+        """The TLS settings of the targets; raise `InvalidOptions` for a key alone."""
+        return Tls(
+            ca_file=self.target_ca_file, cert_file=self.target_cert, key_file=self.target_key
+        )

@@ -2,101 +2,134 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import typer
 
-from regimport.cli import clocks, connections, params, settings
+from regimport.cli import params, settings
+from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionOptions
+from regimport.cli.credentials import SourceAndTargetCredentialOptions
+from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
+from regimport.cli.timeouts import TimeOptions
 
 __all__ = ["copy"]
+
+TargetArguments: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET",
+        help="Where to copy it: like SOURCE. Without a tag, the source's tag is used. A target "
+        "that ends in / keeps the source's repository under it.",
+        show_default=False,
+    ),
+]
+NoClobber: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-clobber",
+        "-n",
+        help="Do not overwrite a target tag that has another image: exit code 9.",
+    ),
+]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be copied, and write nothing.")
+]
+Verify: TypeAlias = Annotated[
+    bool,
+    typer.Option("--verify", help="Read back what was written, and hash it: exit code 7 or 5."),
+]
+CreateRepository: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--create-repository",
+        help="Create a missing repository at an ECR target; other registries do it themselves.",
+    ),
+]
+SourceRegistry: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--source-registry",
+        "-r",
+        metavar="REGISTRY",
+        help="Where SOURCE is, if it names no registry: the name, login server or resource ID of "
+        "an Azure registry, as `az acr import` takes it.",
+        rich_help_panel="Access",
+        show_default=False,
+    ),
+]
+Format: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="Print a template for each target instead: {{.Pinned}}, {{.Digest}}, {{.Tag}}, …",
+        rich_help_panel=params.OUTPUT,
+        show_default=False,
+    ),
+]
 
 
 def copy(
     source: params.SourceArgument,
-    targets: params.TargetArguments,
+    targets: TargetArguments,
+    *,
     jobs: params.Jobs = None,
-    no_clobber: params.NoClobber = False,
-    dry_run: params.DryRun = False,
-    verify: params.Verify = False,
+    no_clobber: NoClobber = False,
+    dry_run: DryRun = False,
+    verify: Verify = False,
     platform: params.Platforms = None,
-    create_repository: params.CreateRepository = False,
-    max_manifests: params.MaxManifests = "50",
-    max_layer_size: params.MaxLayerSize = "2GiB",
-    max_wait: clocks.MaxWait = "5m",
-    limit_rate: clocks.LimitRate = None,
-    deadline: clocks.Deadline = None,
-    connect_timeout: clocks.ConnectTimeout = "10s",
-    idle_timeout: clocks.IdleTimeout = "60s",
-    answer_timeout: clocks.AnswerTimeout = "5m",
-    source_registry: params.SourceRegistry = None,
-    source_username: params.SourceUsername = None,
-    source_password_stdin: params.SourcePasswordStdin = False,
-    target_username: params.TargetUsername = None,
-    target_password_stdin: params.TargetPasswordStdin = False,
-    authfile: params.Authfile = None,
-    plain_http: params.PlainHttp = None,
-    source_ca_file: connections.SourceCaFile = None,
-    source_cert: connections.SourceCert = None,
-    source_key: connections.SourceKey = None,
-    target_ca_file: connections.TargetCaFile = None,
-    target_cert: connections.TargetCert = None,
-    target_key: connections.TargetKey = None,
-    insecure: connections.Insecure = None,
-    resolve: connections.Resolve = None,
-    registry_mirror: connections.RegistryMirror = None,
-    transport: params.Transport = params.TransportKind.POOLED,
+    create_repository: CreateRepository = False,
+    limits: LimitOptions,
+    time: TimeOptions,
+    source_registry: SourceRegistry = None,
+    credentials: SourceAndTargetCredentialOptions,
+    connections: SourceAndTargetConnectionOptions,
+    registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
-    format: params.Format = None,  # noqa: A002 - the option's name
+    format: Format = None,  # noqa: A002 - the option's name
     progress: params.Progress = params.ProgressKind.AUTO,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 
-    Manifests and blobs stream from registry to registry. What a target has already is not moved,
-    and its tag is set last, when all is there.
+    Manifests and blobs stream from registry to registry. What a target already has is not
+    sent again. Its tag is set last, when everything is there.
 
     Example: regimport copy docker.io/library/hello-world:latest myregistry.example/hello-world
     """
-    from regimport import api  # noqa: PLC0415 - --help needs none of it
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
-    from regimport.cli.show import check_template, show_failure, show_report  # noqa: PLC0415
-    from regimport.errors import Interrupted, RegimportError  # noqa: PLC0415
+    from dataclasses import replace
 
-    printer = Printer(quiet, verbose, progress)
+    from regimport import api
+    from regimport.cli.progress import reporter_for
+    from regimport.cli.show import check_template, show_failure, show_report
+    from regimport.errors import Interrupted, RegimportError
+
+    printer = Printer(*verbosity, progress)
     if format is not None:
         check_template(format)
-    options = settings.copy_options(
-        limits=settings.limits_of(max_manifests, max_layer_size),
+    options = replace(
+        settings.registry_options(
+            printer,
+            connections.shared,
+            authfile=credentials.authfile,
+            source=connections.source,
+            target=connections.target,
+            registry_mirror=registry_mirror,
+        ),
+        limits=limits.parse(),
         jobs=jobs,
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
-        platforms=settings.platforms_of(platform),
-        plain_http=plain_http,
-        authfile=authfile,
+        platforms=settings.parse_platforms(platform),
         create_repository=create_repository,
-        max_wait=clocks.max_wait_of(max_wait),
-        limit_rate=clocks.rate_of(limit_rate),
-        deadline=clocks.deadline_of(deadline),
-        timeouts=clocks.timeouts_of(connect_timeout, idle_timeout, answer_timeout),
-        transport=transport,
-        network=connections.network_of(
-            printer,
-            source=(source_ca_file, source_cert, source_key),
-            target=(target_ca_file, target_cert, target_key),
-            insecure=insecure,
-            resolve=resolve,
-            registry_mirror=registry_mirror,
-        ),
     )
+    options = time.apply(options)
     if source_registry is not None:
-        from regimport.clouds.names import source_at  # noqa: PLC0415
+        from regimport.clouds.names import source_at
 
         source = source_at(source_registry, source)
-    source_credential, target_credential = settings.credentials_of(
-        ("source-", source_username, source_password_stdin),
-        ("target-", target_username, target_password_stdin),
-    )
+    source_credential, target_credential = credentials.read()
     try:
         with reporter_for(printer) as reporter:
             report = api.deliver(
@@ -110,7 +143,7 @@ def copy(
     except Interrupted:
         raise
     except RegimportError as error:
-        if verbose > 1:
+        if verbosity.verbose > 1:
             raise
         show_failure(printer, error, output)
         raise typer.Exit(error.exit_code) from error

@@ -3,63 +3,58 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import connections, params, settings
+from regimport.cli import params, settings
+from regimport.cli.connections import ConnectionOptions, RegistryMirror
+from regimport.cli.credentials import CredentialOptions
+from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
 
 __all__ = ["inspect"]
 
-Raw = Annotated[bool, typer.Option("--raw", help="Print the manifest's bytes, untouched.")]
+Raw: TypeAlias = Annotated[
+    bool, typer.Option("--raw", help="Print the bytes of the manifest, unchanged.")
+]
 
 
 def inspect(
     reference: params.ReferenceArgument,
+    *,
     raw: Raw = False,
     platform: params.Platforms = None,
-    max_manifests: params.MaxManifests = "50",
-    max_layer_size: params.MaxLayerSize = "2GiB",
-    username: params.Username = None,
-    password_stdin: params.PasswordStdin = False,
-    authfile: params.Authfile = None,
-    plain_http: params.PlainHttp = None,
-    ca_file: connections.CaFile = None,
-    cert: connections.Cert = None,
-    key: connections.Key = None,
-    insecure: connections.Insecure = None,
-    resolve: connections.Resolve = None,
-    registry_mirror: connections.RegistryMirror = None,
+    limits: LimitOptions,
+    credentials: CredentialOptions,
+    connections: ConnectionOptions,
+    registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
     """Show what an image is made of: its manifests, platforms, layers, sizes and limits.
 
     Example: regimport inspect docker.io/library/hello-world:latest
     """
-    from dataclasses import replace  # noqa: PLC0415 - --help needs none of it
+    from dataclasses import replace
 
-    from regimport import api  # noqa: PLC0415
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
-    from regimport.cli.show import show_inspection  # noqa: PLC0415
+    from regimport import api
+    from regimport.cli.progress import reporter_for
+    from regimport.cli.show import show_inspection
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
-    network = connections.network_of(
-        printer,
-        source=(ca_file, cert, key),
-        insecure=insecure,
-        resolve=resolve,
-        registry_mirror=registry_mirror,
-    )
-    limits = settings.limits_of(max_manifests, max_layer_size)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     options = replace(
-        settings.read_options(plain_http, authfile, network),
-        limits=limits,
-        platforms=settings.platforms_of(platform),
+        settings.registry_options(
+            printer,
+            connections.shared,
+            authfile=credentials.authfile,
+            source=connections.tls,
+            registry_mirror=registry_mirror,
+        ),
+        limits=limits.parse(),
+        platforms=settings.parse_platforms(platform),
     )
-    (credential,) = settings.credentials_of(("", username, password_stdin))
+    credential = credentials.read()
     with reporter_for(printer) as reporter:
         if raw:
             found = api.manifest(

@@ -7,7 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import connections, params, settings
+from regimport.cli import params, settings
+from regimport.cli.connections import ConnectionOptions
+from regimport.cli.credentials import CredentialOptions, PasswordStdin
 from regimport.cli.printer import Printer
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
@@ -26,7 +28,7 @@ Store: TypeAlias = Annotated[
     typer.Option(
         "--authfile",
         metavar="FILE",
-        help="Where to keep the credentials, in the place of Docker's config.json. "
+        help="The file to store the credentials in, instead of Docker's config.json. "
         "$REGISTRY_AUTH_FILE says the same.",
         show_default=False,
     ),
@@ -35,79 +37,69 @@ Store: TypeAlias = Annotated[
 
 def login(
     registry: RegistryArgument,
+    *,
     username: LoginUsername = None,
-    password_stdin: params.PasswordStdin = False,
+    password_stdin: PasswordStdin = False,
     authfile: Store = None,
-    plain_http: params.PlainHttp = None,
-    ca_file: connections.CaFile = None,
-    cert: connections.Cert = None,
-    key: connections.Key = None,
-    insecure: connections.Insecure = None,
-    resolve: connections.Resolve = None,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    connections: ConnectionOptions,
+    verbosity: params.VerbosityOptions,
 ) -> None:
-    """Check a user name and a password at a registry, and keep them as `docker login` does.
+    """Check a user name and a password at a registry, and store them as `docker login` does.
 
-    They go to the credential helper that Docker's config.json names, else into that file.
+    They are stored in the credential helper that Docker's config.json names, or in that file.
 
     Example: regimport login -u ci --password-stdin myregistry.example < password.txt
     """
-    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
-    from regimport.models.reference import registry_of  # noqa: PLC0415
+    from regimport import accounts
+    from regimport.cli.progress import reporter_for
+    from regimport.models.reference import registry_of
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
-    network = connections.network_of(
-        printer,
-        target=(ca_file, cert, key),
-        insecure=insecure,
-        resolve=resolve,
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
+    options = settings.registry_options(
+        printer, connections.shared, authfile=authfile, target=connections.tls
     )
     host = registry_of(registry)
-    credential = _credential(username, from_stdin=password_stdin)
+    credential = _from_standard_input(username) if password_stdin else _from_terminal(username)
     with reporter_for(printer) as reporter:
-        kept = accounts.login(
-            host,
-            credential,
-            options=settings.read_options(plain_http, authfile, network),
-            reporter=reporter,
-        )
-    printer.note(f"logged in at {host} as {credential.username!r}; kept in {kept}")
+        kept = accounts.login(host, credential, options=options, reporter=reporter)
+    printer.note(f"logged in to {host} as {credential.username!r}; the credentials are in {kept}")
 
 
 def logout(
     registry: RegistryArgument,
+    *,
     authfile: Store = None,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
-    """Forget the credentials that `login` kept for a registry.
+    """Remove the credentials that `login` stored for a registry.
 
     Example: regimport logout myregistry.example
     """
-    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
-    from regimport.models.reference import registry_of  # noqa: PLC0415
+    from regimport import accounts
+    from regimport.models.reference import registry_of
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
     host = registry_of(registry)
-    known = accounts.logout(host, options=settings.read_options(None, authfile))
-    printer.note(f"logged out of {host}" if known else f"nobody was logged in at {host}")
+    known = accounts.logout(host, options=settings.basic_options(authfile))
+    printer.note(f"logged out of {host}" if known else f"you were not logged in to {host}")
 
 
-def _credential(username: str | None, *, from_stdin: bool) -> Credential:
-    if from_stdin:
-        (found,) = settings.credentials_of(("", username, True))
-        assert found is not None
-        if not found.username:
-            raise InvalidOptions("--username is missing", hint="--password-stdin wants it too")
-        return found
+def _from_standard_input(username: str | None) -> Credential:
+    credential = CredentialOptions(username, password_stdin=True).read()
+    if credential is None or not credential.username:
+        raise InvalidOptions(
+            "--username is missing", hint="give --username together with --password-stdin"
+        )
+    return credential
+
+
+def _from_terminal(username: str | None) -> Credential:
     if not sys.stdin.isatty():
         raise InvalidOptions(
             "there is no terminal to ask for a password on",
             hint="give --username and --password-stdin",
         )
-    import getpass  # noqa: PLC0415 - only a terminal needs it
+    import getpass
 
     name = username or typer.prompt("User name", err=True)
     password = getpass.getpass("Password: ")

@@ -1,4 +1,4 @@
-"""What is printed, and where: the result on standard output, all else on standard error."""
+"""Print the result on standard output, and everything else on standard error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Knows how much to say and how; commands ask it and never look at a terminal themselves."""
+    """Prints as the options and the terminal ask for; no command looks at a terminal itself."""
 
     quiet: bool = False
     verbose: int = 0
@@ -42,8 +42,8 @@ class Printer:
         print(_clean(line), flush=True)
 
     def document(self, text: str) -> None:
-        """Print JSON, with what a terminal would act on written as escapes of JSON."""
-        import json  # noqa: PLC0415 - few results are JSON
+        """Print JSON, with control characters written as escapes of JSON."""
+        import json
 
         print(
             "".join(
@@ -55,17 +55,17 @@ class Printer:
         )
 
     def note(self, line: str) -> None:
-        """Tell what a user may like to know, unless they asked for quiet."""
+        """Print a note, unless --quiet is given."""
         if not self.quiet:
             print(_clean(line), file=sys.stderr)
 
     def warning(self, line: str) -> None:
-        """Tell what a user should know."""
+        """Print a warning, unless --quiet is given."""
         if not self.quiet:
             print(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}", file=sys.stderr)
 
     def error(self, error: RegimportError) -> None:
-        """Print an error as one block: what, where, and what to do."""
+        """Print an error as one block: what happened, at which registry, and what to do."""
         first, *rest = error.message.splitlines()
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
@@ -73,14 +73,14 @@ class Printer:
             where = f"at the {error.side}" if error.side else "at"
             lines.append(_clean(f"  {where}: {place}"))
         if isinstance(error, RegistryError) and error.codes:
-            lines.append(_clean(f"  registry's code: {', '.join(error.codes)}"))
+            lines.append(_clean(f"  error code of the registry: {', '.join(error.codes)}"))
         if error.hint:
             lines.append(f"  {self._paint(_CYAN, 'hint:')} {_clean(error.hint)}")
         print("\n".join(lines), file=sys.stderr)
 
     def trace(self, error: BaseException) -> None:
-        """Tell where in the code an error came from."""
-        import traceback  # noqa: PLC0415 - most errors are shown without
+        """Print the traceback of an error."""
+        import traceback
 
         for part in traceback.format_exception(error):
             for line in part.rstrip("\n").split("\n"):
@@ -92,7 +92,7 @@ class Printer:
 
 
 def human_size(size: float) -> str:
-    """Give a number of bytes as people read it: `4.4 MiB`."""
+    """Return a number of bytes in a unit that fits it: `4.4 MiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
@@ -101,6 +101,9 @@ def human_size(size: float) -> str:
 
 
 def _clean(line: str) -> str:
-    """Give a line without what a registry could make a terminal do."""
+    """Return a line without control characters, keeping its indentation.
+
+    Text of a registry is in it, which must not act on the terminal.
+    """
     indent = len(line) - len(line.lstrip(" "))
     return " " * indent + safe_text(line, _LINE)

@@ -1,4 +1,4 @@
-"""Reporters: the same events as bars, as plain lines, or as JSON lines, on standard error."""
+"""Reporters that print events on standard error: as bars, as plain lines, or as JSON lines."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 __all__ = ["reporter_for"]
 
-# Seconds between two progress lines where nobody sees bars.
+# Seconds between two progress lines.
 _INTERVAL = 5.0
-# Bytes from which a blob is worth a bar of its own; smaller ones would only flicker.
+# The smallest blob that gets a bar of its own, in bytes; the bars of smaller ones would flicker.
 _OWN_BAR = 1024 * 1024
 
 
 @contextmanager
 def reporter_for(printer: Printer) -> Iterator[Reporter]:
-    """Give the reporter that the options and the terminal ask for, and end it well."""
+    """Yield the reporter that the options and the terminal ask for."""
     if printer.progress is ProgressKind.JSON:
         yield _JsonLines()
     elif printer.quiet or printer.progress is ProgressKind.NONE:
@@ -55,13 +55,13 @@ def reporter_for(printer: Printer) -> Iterator[Reporter]:
 
 
 class _Warnings:
-    """Tells of retries and warnings alone."""
+    """Prints retries and warnings, and with -v each step."""
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
 
     def tell(self, event: Event) -> None:
-        """Print what must not go unseen."""
+        """Print the event if it is a retry or a warning."""
         if isinstance(event, Retrying):
             side = f"{event.side}: " if event.side else ""
             self._printer.warning(
@@ -78,7 +78,7 @@ class _Warnings:
             self._printer.note(f"{event.source} is {event.root.digest}")
         elif isinstance(event, BlobStarted) and event.done:
             done = human_size(event.done)
-            self._printer.note(f"going on with {event.blob.digest} after {done}")
+            self._printer.note(f"resuming {event.blob.digest} after {done}")
         elif isinstance(event, BlobFinished):
             size = human_size(event.blob.size)
             self._printer.note(f"{event.target}: {event.outcome} {event.blob.digest} ({size})")
@@ -86,7 +86,7 @@ class _Warnings:
             self._printer.note(f"{event.target}: put manifest {event.reference}")
 
 
-# The same blob may be read at both sides, where they are compared.
+# A verification reads the same blob at both sides.
 _Blob: TypeAlias = tuple[Side, Digest]
 
 
@@ -95,7 +95,7 @@ def _key(event: BlobStarted | BytesMoved | BlobFinished) -> _Blob:
 
 
 class _Totals:
-    """How far a copy is; a blob that moves again begins with what its targets have kept."""
+    """How much has been copied. A blob that is retried starts with the bytes that targets kept."""
 
     def __init__(self) -> None:
         self.blobs = 0
@@ -125,7 +125,7 @@ class _Totals:
 
 
 class _Lines(_Warnings):
-    """One line at the start, then at most one every few seconds."""
+    """Prints a line at the start, then at most one every few seconds."""
 
     def __init__(self, printer: Printer) -> None:
         super().__init__(printer)
@@ -134,7 +134,7 @@ class _Lines(_Warnings):
         self._next = time.monotonic() + _INTERVAL
 
     def tell(self, event: Event) -> None:
-        """Print what is due."""
+        """Print the line that is due, if any."""
         super().tell(event)
         with self._lock:
             self._totals.take(event)
@@ -155,7 +155,7 @@ class _Lines(_Warnings):
 
 
 class _Bars(_Warnings):
-    """A bar for the whole, and one for each blob that is under way."""
+    """Draws a bar for the whole copy, and one for each large blob in transfer."""
 
     def __init__(self, printer: Printer, progress: Progress) -> None:
         super().__init__(printer)
@@ -166,7 +166,7 @@ class _Bars(_Warnings):
         self._blobs: dict[_Blob, TaskID] = {}
 
     def tell(self, event: Event) -> None:
-        """Move the bars."""
+        """Update the bars."""
         if isinstance(event, (Retrying, Warned)) or self._printer.verbose:
             super().tell(event)
         with self._lock:
@@ -205,13 +205,13 @@ class _Bars(_Warnings):
 
 
 class _JsonLines:
-    """One JSON object an event, for programs that draw their own progress."""
+    """Prints one JSON object per event, for programs that show progress themselves."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
-        """Print the event."""
+        """Print the event as JSON."""
         fields = {
             field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)
         }
@@ -225,8 +225,8 @@ def _plain(value: object) -> object:
 
 
 def _bars() -> Progress:
-    from rich.console import Console  # noqa: PLC0415 - only where bars are drawn
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         DownloadColumn,
         Progress,

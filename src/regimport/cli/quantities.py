@@ -24,20 +24,20 @@ _DURATION = re.compile(
 
 
 def parse_size(text: str) -> int:
-    """Read a size, `2GiB`, `500MB` or bytes; raises `InvalidOptions`."""
+    """Return the bytes of a size such as `2GiB`, `500MB` or `1024`; raise `InvalidOptions`."""
     match = re.fullmatch(rf"({_NUMBER})\s*([a-zA-Z]*)", text.strip())
     if match is None or match[2].lower() not in _SIZES:
         raise InvalidOptions(
             f"invalid size {text!r}", hint="write a number with a unit: 2GiB, 500MB, or bytes"
         )
-    # Exact, so that a limit is the very byte that was meant.
+    # Exact: a float would round a limit given as 4.7GiB or the like.
     return int(Decimal(match[1]) * _SIZES[match[2].lower()])
 
 
 def parse_rate(text: str) -> float:
-    """Read a rate as curl takes it, `500K`, `10M`, `1G` (powers of 1024) or bytes per second.
+    """Return the bytes per second of a rate such as `500K`, `10M`, `1G` (powers of 1024) or `800`.
 
-    Raises `InvalidOptions`, also for a rate at which nothing would move.
+    Raise `InvalidOptions`, also for a rate below one byte per second.
     """
     match = re.fullmatch(rf"({_NUMBER})([a-zA-Z]?)", text.strip())
     rate = float(match[1]) * _RATES.get(match[2].lower(), 0) if match else 0.0
@@ -50,9 +50,10 @@ def parse_rate(text: str) -> float:
 
 
 def parse_duration(text: str, option: str, *, zero: bool = False) -> float:
-    """Read a duration, `90s`, `30m`, `1h30m` or seconds; raises `InvalidOptions` unless positive.
+    """Return the seconds of a duration such as `90s`, `30m`, `1h30m` or `90`.
 
-    Gives seconds; `option` is what the message names. With `zero`, 0 is one, too.
+    Raise `InvalidOptions`, whose message names `option`, for anything else; also for 0 unless
+    `zero` is true.
     """
     written = text.strip().lower()
     seconds = -1.0

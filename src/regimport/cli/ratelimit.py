@@ -6,7 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from regimport.cli import connections, params, settings
+from regimport.cli import params, settings
+from regimport.cli.connections import ConnectionOptions
+from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
 
 __all__ = ["ratelimit"]
@@ -15,50 +17,40 @@ PlaceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="[REGISTRY[/REPOSITORY:TAG]]",
-        help="The registry, and an image there to ask about; Docker Hub has one for this purpose.",
+        help="The registry, and an image to ask with; Docker Hub has an image for this purpose.",
     ),
 ]
 
 
 def ratelimit(
     registry: PlaceArgument = "docker.io",
-    username: params.Username = None,
-    password_stdin: params.PasswordStdin = False,
-    authfile: params.Authfile = None,
-    plain_http: params.PlainHttp = None,
-    ca_file: connections.CaFile = None,
-    cert: connections.Cert = None,
-    key: connections.Key = None,
-    insecure: connections.Insecure = None,
-    resolve: connections.Resolve = None,
+    *,
+    credentials: CredentialOptions,
+    connections: ConnectionOptions,
     output: params.Output = params.OutputKind.TEXT,
-    quiet: params.Quiet = False,
-    verbose: params.Verbose = 0,
+    verbosity: params.VerbosityOptions,
 ) -> None:
-    """Show how many pulls a registry still allows, to whom, and in which time; it costs none.
+    """Show how many pulls a registry still allows, for whom, and in what time. It costs no pull.
 
     Example: regimport ratelimit
     """
-    from regimport import accounts  # noqa: PLC0415 - --help needs none of it
-    from regimport.cli.progress import reporter_for  # noqa: PLC0415
+    from regimport import accounts
+    from regimport.cli.progress import reporter_for
 
-    printer = Printer(quiet, verbose, params.ProgressKind.NONE)
-    network = connections.network_of(
-        printer, source=(ca_file, cert, key), insecure=insecure, resolve=resolve
+    printer = Printer(*verbosity, params.ProgressKind.NONE)
+    options = settings.registry_options(
+        printer, connections.shared, authfile=credentials.authfile, source=connections.tls
     )
-    (credential,) = settings.credentials_of(("", username, password_stdin))
+    credential = credentials.read()
     with reporter_for(printer) as reporter:
         host, found = accounts.rate_limit(
-            registry,
-            options=settings.read_options(plain_http, authfile, network),
-            credential=credential,
-            reporter=reporter,
+            registry, options=options, credential=credential, reporter=reporter
         )
     if output is params.OutputKind.JSON:
-        from regimport.cli.documents.ratelimit import RateLimitAnswer  # noqa: PLC0415 - pydantic is slow
+        from regimport.cli.documents.ratelimit import RateLimitAnswer
 
         printer.document(RateLimitAnswer.of(host, found).model_dump_json(indent=2))
     elif found is None:
-        printer.result(f"{host} tells of no limit")
+        printer.result(f"{host} reports no limit")
     else:
         printer.result(f"{host}: {found}")

@@ -28,25 +28,25 @@ DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
         help="report (of copy), inspection (of inspect), verification (of verify), ratelimit, "
-        "explanation (of auth explain), or config (the file)."
+        "explanation (of auth explain), or config (the configuration file)."
     ),
 ]
 
 
 def schema(document: DocumentArgument) -> None:
-    """Print the JSON Schema of a document that `--output json` gives, or of the configuration.
+    """Print the JSON Schema of a document that `--output json` prints, or of the configuration.
 
     Example: regimport schema report
     """
-    import json  # noqa: PLC0415 - --help needs none of it
+    import json
 
-    from regimport.cli.documents.inspection import InspectionDocument  # noqa: PLC0415
-    from regimport.cli.documents.ratelimit import RateLimitAnswer  # noqa: PLC0415
-    from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415
-    from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
-    from regimport.cli.explanation import ExplanationDocument  # noqa: PLC0415
-    from regimport.cli.printer import Printer  # noqa: PLC0415
-    from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
+    from regimport.cli.documents.explanation import ExplanationDocument
+    from regimport.cli.documents.inspection import InspectionDocument
+    from regimport.cli.documents.ratelimit import RateLimitAnswer
+    from regimport.cli.documents.report import ReportDocument
+    from regimport.cli.documents.verification import VerificationDocument
+    from regimport.cli.printer import Printer
+    from regimport.configuration.document import ConfigDocument
 
     known: dict[str, type[BaseModel]] = {
         DocumentName.REPORT: ReportDocument,

@@ -40,17 +40,17 @@ def serve(
     port: Port = 5000,
     verbose: params.Verbose = 0,
 ) -> None:
-    """Serve a folder as a registry, for tests and for handing images over.
+    """Serve a folder as a registry, for tests and for handing over images.
 
-    There is no access control. It prints one line when it is ready, and ends at Ctrl-C.
+    There is no access control. It prints a line when it is ready, and runs until Ctrl-C.
 
     Example: regimport serve ./images --port 0
     """
     try:
-        from regimport.server.run import serving  # noqa: PLC0415 - an extra, and slow to import
+        from regimport.server.run import serving
     except ImportError as error:
         raise UsageError(
-            f"the registry needs a package that is not installed: {error.name}",
+            f"`regimport serve` needs the package {error.name}, which is not installed",
             hint="pip install 'regimport[serve]'",
         ) from error
 
@@ -59,7 +59,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if not is_loopback(host):
-        printer.warning(f"anyone who reaches {host} can read and write here")
+        printer.warning(f"anyone who can reach {host} can read and write these images")
     _set_up_log(verbose=bool(verbose))
     with ExitStack() as stack:
         if directory is None:
@@ -72,8 +72,8 @@ def serve(
 
 
 def _set_up_log(*, verbose: bool) -> None:
-    """Tell each request on standard error, or else only what fails in the server itself."""
-    import logging  # noqa: PLC0415
+    """Log each request on standard error if `verbose`, otherwise only errors of the server."""
+    import logging
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     logging.getLogger("uvicorn").setLevel(logging.INFO if verbose else logging.ERROR)

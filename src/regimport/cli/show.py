@@ -1,4 +1,4 @@
-"""Shows what a command found or did: as text, as JSON, or through a template."""
+"""Print what a command found or did: as text, as JSON, or through a template."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
 
 
 def show_report(printer: Printer, report: Report, output: OutputKind, template: str | None) -> None:
-    """Print what a copy did: the result on standard output, a summary on standard error."""
+    """Print the result of a copy on standard output, and a summary on standard error."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415 - pydantic is slow
+        from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.of(report).model_dump_json(indent=2))
     else:
@@ -52,16 +52,16 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
 def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
     """Print the error that ended a copy before any target was tried."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument  # noqa: PLC0415
+        from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.failed(error).model_dump_json(indent=2))
     printer.error(error)
 
 
 def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
-    """Print what an image is made of."""
+    """Print the tree of an image, its sizes, and the limits that it exceeds."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.inspection import InspectionDocument  # noqa: PLC0415
+        from regimport.cli.documents.inspection import InspectionDocument
 
         printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
         return
@@ -74,7 +74,7 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
         f"{human_size(inspection.unique_bytes)} with shared content counted once"
     )
     if not inspection.violations:
-        printer.result("limits: kept")
+        printer.result("limits: not exceeded")
         return
     printer.result("limits: exceeded")
     for violation in inspection.violations:
@@ -82,9 +82,9 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
-    """Print what differs, a line each; if nothing does, the target by digest."""
+    """Print a line for each difference, or the target by digest if there is none."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
+        from regimport.cli.documents.verification import VerificationDocument
 
         printer.document(VerificationDocument.of(found).model_dump_json(indent=2))
     else:
@@ -97,22 +97,22 @@ def show_verification(printer: Printer, found: Verification, output: OutputKind)
 
 
 def show_verification_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
-    """Print the error that kept an image from being compared."""
+    """Print the error that ended a verification."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument  # noqa: PLC0415
+        from regimport.cli.documents.verification import VerificationDocument
 
         printer.document(VerificationDocument.failed(error).model_dump_json(indent=2))
     printer.error(error)
 
 
 def check_template(template: str) -> None:
-    """Raise `InvalidOptions` for a template that names what no report has."""
+    """Raise `InvalidOptions` for a template with an unknown field."""
     known = set(_fields(None, None))
     for _, name in _FIELD.findall(template):
         if name and name.lower() not in known:
             raise InvalidOptions(
-                f"the template names {{{{.{name}}}}}, which there is not",
-                hint="there are " + ", ".join(sorted(_FIELD_NAMES)),
+                f"the template has an unknown field: {{{{.{name}}}}}",
+                hint="the fields are " + ", ".join(_FIELD_NAMES),
             )
     if "{{" in _FIELD.sub("", template):
         raise InvalidOptions(
@@ -178,24 +178,24 @@ def _summary(report: Report, target: TargetReport) -> str:
         word = "to mount" if target.status is Status.PLANNED else "mounted"
         line += f", {tally.blobs_mounted} {word} ({human_size(tally.bytes_mounted)})"
     if tally.blobs_present:
-        line += f", {tally.blobs_present} there before ({human_size(tally.bytes_present)})"
+        line += f", {tally.blobs_present} already there ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
-        line += f", {tally.blobs_skipped} foreign layers left where their URLs say"
+        line += f", {tally.blobs_skipped} foreign layers not copied"
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
 
 
 def _verified(target: TargetReport) -> str:
-    return "" if target.verification is None else "; read back, all as it must be"
+    return "" if target.verification is None else "; verified"
 
 
 def _reading(end: ReadBack) -> str:
     line = f"{end.side}: read {end.manifests} manifests and {end.blobs} blobs "
     line += f"({human_size(end.bytes_read)}), "
-    line += f"{len(end.differences)} differences" if end.differences else "all as it must be"
+    line += f"{len(end.differences)} differences" if end.differences else "no differences"
     if end.skipped:
-        line += f", {end.skipped} foreign layers left where their URLs say"
+        line += f", {end.skipped} foreign layers not copied"
     return line
 
 

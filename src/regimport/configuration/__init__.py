@@ -1,1 +1,1 @@
-"""The configuration file: where it is, what may stand in it, and what that means."""
+"""The configuration file: find it, read it, check it."""

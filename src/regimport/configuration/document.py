@@ -1,4 +1,4 @@
-"""What may stand in the configuration file, as models that document themselves."""
+"""The keys of the configuration file, as pydantic models."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ File = Annotated[str, Field(min_length=1)]
 
 
 class _Table(BaseModel):
-    """A table that knows its keys, and takes no value for another."""
+    """A table without unknown keys, whose values are not converted from another type."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -48,32 +48,32 @@ class _Table(BaseModel):
 
 
 class RegistryDocument(_Table):
-    """What is set for one registry. Relative paths start at the file's own folder."""
+    """The settings of one registry. Relative paths start at the folder of the file."""
 
     endpoint: Url | None = Field(
-        None, description="The URL that serves its API, in the place of https and its own name."
+        None, description="The URL that serves its API, instead of https and its own name."
     )
     mirrors: list[Url] = Field(
         default=[],
-        description="URLs of registries that hold copies of its images, asked first, in this "
-        "order; a path stands before the name of each repository.",
+        description="URLs of mirrors of its images, which are asked first, in this order. A path "
+        "in the URL is put before the name of each repository.",
     )
-    plain_http: bool = Field(False, description="Speak http, not https.")
+    plain_http: bool = Field(False, description="Use http, not https.")
     insecure: bool = Field(False, description="Do not check its certificate.")
     ca_file: File | None = Field(
-        None, description="Authorities to trust there, besides those of the system: PEM."
+        None, description="Authorities to trust besides those of the system: PEM."
     )
-    cert: File | None = Field(None, description="The client certificate to show there: PEM.")
-    key: File | None = Field(None, description="Its key, unless that is in the same file: PEM.")
+    cert: File | None = Field(None, description="The client certificate: PEM.")
+    key: File | None = Field(
+        None, description="The key of the client certificate, unless it is in the same file: PEM."
+    )
     concurrency: int | None = Field(
-        None, ge=1, le=256, description="How many blobs and manifests to move there at once."
+        None, ge=1, le=256, description="How many blobs and manifests to copy at once."
     )
-    request_rate: float | None = Field(
-        None, gt=0, description="How many requests to make there a second, at most."
-    )
+    request_rate: float | None = Field(None, gt=0, description="The most requests per second.")
 
     def settings(self) -> RegistrySettings:
-        """Give them as the library takes them; raises `InvalidOptions`."""
+        """Return the settings in the form of the library; raise `InvalidOptions`."""
         return RegistrySettings(
             tls=Tls(
                 ca_file=self.ca_file,
@@ -93,5 +93,5 @@ class ConfigDocument(_Table):
     """The configuration file."""
 
     registry: dict[Name, RegistryDocument] = Field(
-        default={}, description="What is set for each registry, by HOST or HOST:PORT."
+        default={}, description="The settings of each registry, by HOST or HOST:PORT."
     )

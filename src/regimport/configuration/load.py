@@ -1,6 +1,6 @@
-"""Finds the configuration file, reads it, and turns it into settings.
+"""Find the configuration file, read it, and turn it into settings.
 
-Nothing heavy is loaded where there is no such file.
+Without a configuration file, no large module is loaded.
 """
 
 from __future__ import annotations
@@ -20,43 +20,46 @@ from regimport.redact import safe_text
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["Configuration", "find", "load", "place"]
+__all__ = ["Configuration", "config_path", "find", "load"]
 
 VARIABLE = "REGIMPORT_CONFIG"
-# Larger than any that is written by hand, in bytes.
+# The largest file that is read, in bytes; none that is written by hand is as large.
 _LARGEST = 1024 * 1024
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a file says; `warnings` are about the file itself."""
+    """The settings of a file, if there is one; `warnings` are about the file itself."""
 
     path: Path | None = None
     registries: Mapping[str, RegistrySettings] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
 
 
-def place(environ: Mapping[str, str]) -> tuple[Path, bool]:
-    """Give where the file is to be, and whether the environment says so."""
+def config_path(environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Return where the file is expected, and whether the environment names that place."""
     named = environ.get(VARIABLE)
     if named:
         return Path(named), True
-    import platformdirs  # noqa: PLC0415 - only those who name no file need it
+    import platformdirs  # noqa: PLC0415 - not needed where the environment names the file
 
     return platformdirs.user_config_path("regimport", appauthor=False) / "config.toml", False
 
 
 def find(environ: Mapping[str, str]) -> Configuration:
-    """Read the file that there is; raises `InvalidConfig`, also if a named one is missing."""
-    path, named = place(environ)
+    """Return the configuration in use; raise `InvalidConfig`, also if a named file is missing."""
+    path, named = config_path(environ)
     if not named and not path.exists():
         return Configuration()
     return load(path)
 
 
 def load(path: Path) -> Configuration:
-    """Read a file; raises `InvalidConfig` that names the file, the key, and what is wrong."""
+    """Return the configuration in a file.
+
+    Raise `InvalidConfig`, whose message has the file, the key, and what is wrong with it.
+    """
     import tomllib  # noqa: PLC0415
 
     text, warnings = _read(path)
@@ -64,10 +67,12 @@ def load(path: Path) -> Configuration:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfig(
-            f"{path} is no TOML: {error}", hint='write tables as in [registry."docker.io"]'
+            f"{path} is not valid TOML: {error}", hint='write tables as in [registry."docker.io"]'
         ) from error
     except RecursionError as error:
-        raise InvalidConfig(f"{path} is no TOML that is meant", hint="it nests too deep") from error
+        raise InvalidConfig(
+            f"{path} is not valid TOML: it is nested too deeply", hint="is it the right file?"
+        ) from error
     import pydantic  # noqa: PLC0415 - takes 80 ms to load
 
     from regimport.configuration.document import ConfigDocument  # noqa: PLC0415
@@ -80,9 +85,11 @@ def load(path: Path) -> Configuration:
     for name, table in document.registry.items():
         key = f"{path}: registry.{_quoted(name)}"
         if host_name(name) in found:
-            raise InvalidConfig(f"{key}: that registry is there twice", hint="join the tables")
+            raise InvalidConfig(
+                f"{key}: the registry has two tables", hint="put all settings into one"
+            )
         try:
-            found[host_name(name)] = _anchored(table.settings(), path.parent)
+            found[host_name(name)] = _with_absolute_paths(table.settings(), path.parent)
         except InvalidOptions as error:
             raise InvalidConfig(f"{key}: {error.message}", hint=error.hint) from error
     return Configuration(path, found, warnings)
@@ -96,7 +103,7 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     except OSError as error:
         raise InvalidConfig(
             f"{path} cannot be read: {error.strerror}",
-            hint=f"the configuration file is named by {VARIABLE}, or in its default place",
+            hint=f"set {VARIABLE} to use another file",
         ) from error
     if len(content) > _LARGEST:
         raise InvalidConfig(f"{path} is larger than {_LARGEST} bytes", hint="is it the right file?")
@@ -104,36 +111,51 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidConfig(
-            f"{path} is no TOML: byte {error.start} is not UTF-8", hint="is it the right file?"
+            f"{path} is not valid TOML: byte {error.start} is not UTF-8",
+            hint="is it the right file?",
         ) from error
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
-        warning = f"others may write {path}, and so choose whom to trust: chmod go-w {path}"
+        warning = (
+            f"other users can write to {path}, and so decide whom you trust: chmod go-w {path}"
+        )
         return text, (warning,)
     return text, ()
 
 
-def _anchored(settings: RegistrySettings, folder: Path) -> RegistrySettings:
-    """Give the settings with paths that hold from anywhere."""
+def _with_absolute_paths(settings: RegistrySettings, folder: Path) -> RegistrySettings:
+    """Return the settings with absolute paths; relative ones start at `folder`."""
 
-    def anchor(path: str | None) -> str | None:
+    def absolute_path(path: str | None) -> str | None:
         return None if path is None else str(folder / Path(path).expanduser())
 
     tls = settings.tls
-    anchored = Tls(
-        ca_file=anchor(tls.ca_file),
-        cert_file=anchor(tls.cert_file),
-        key_file=anchor(tls.key_file),
+    absolute = Tls(
+        ca_file=absolute_path(tls.ca_file),
+        cert_file=absolute_path(tls.cert_file),
+        key_file=absolute_path(tls.key_file),
         insecure=tls.insecure,
     )
-    return replace(settings, tls=anchored)
+    return replace(settings, tls=absolute)
 
 
 def _invalid(path: Path, error: ValidationError) -> InvalidConfig:
-    lines = [f"  {_key(one['loc'])}: {_words(one)}" for one in error.errors()]
+    lines = [f"  {_key(problem['loc'])}: {_explain(problem)}" for problem in error.errors()]
     return InvalidConfig(
-        f"{path} says what cannot be meant\n" + "\n".join(lines),
-        hint="`regimport schema config` tells what may stand there",
+        f"{path} is not valid\n" + "\n".join(lines),
+        hint="`regimport schema config` prints the keys and their types",
     )
+
+
+def _explain_unknown_key(location: tuple[int | str, ...]) -> str:
+    import difflib  # noqa: PLC0415 - only needed for a mistake
+
+    from regimport.configuration.document import ConfigDocument, RegistryDocument  # noqa: PLC0415
+
+    # A registry's keys stand at registry.NAME.KEY, all others at the top.
+    document = RegistryDocument if len(location) == 3 else ConfigDocument
+    known = [str(field.alias) for field in document.model_fields.values()]
+    similar = difflib.get_close_matches(str(location[-1]), known, 1)
+    return "unknown key" + "".join(f"; did you mean {key}?" for key in similar)
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -145,10 +167,10 @@ def _quoted(part: str) -> str:
     return part if _BARE_KEY.fullmatch(part) else f'"{safe_text(part, 100)}"'
 
 
-def _words(problem: Any) -> str:
-    """Give what is wrong, without the value: it may be a secret in the wrong place."""
+def _explain(problem: Any) -> str:
+    """Return what is wrong, without the value, which may be a secret in the wrong place."""
     if problem["type"] == "extra_forbidden":
-        return "there is no such key"
+        return _explain_unknown_key(problem["loc"])
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ")
     return safe_text(message[:1].lower() + message[1:])

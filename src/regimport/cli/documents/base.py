@@ -1,4 +1,4 @@
-"""What every document has: a frozen model, a version, and what an error says."""
+"""What all documents share: the model they derive from, the version, and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION: Literal["1"] = "1"
 
 
 class Document(BaseModel):
-    """A document that is what it says: no field more, and none that changes."""
+    """A frozen document without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class ErrorDocument(Document):
 
     @classmethod
     def of(cls, error: RegimportError) -> ErrorDocument:
-        """Put an error into its document."""
+        """Return the document of an error."""
         answered = error if isinstance(error, RegistryError) else None
         return cls(
             kind=type(error).__name__,

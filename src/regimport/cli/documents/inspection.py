@@ -1,4 +1,4 @@
-"""What `inspect` gives."""
+"""The document that `inspect` prints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BlobDocument(Document):
 
     @classmethod
     def of(cls, blob: Descriptor) -> BlobDocument:
-        """Put a descriptor into its document."""
+        """Return the document of a descriptor."""
         return cls(media_type=blob.media_type, digest=blob.digest, size=blob.size)
 
 
@@ -34,14 +34,14 @@ class NodeDocument(Document):
     digest: str
     size: int = Field(description="Bytes of the manifest itself.")
     platform: str | None
-    annotations: dict[str, str] = Field(description="As its parent describes it.")
+    annotations: dict[str, str] = Field(description="The annotations in its parent's descriptor.")
     config: BlobDocument | None
     layers: list[BlobDocument]
     manifests: list[NodeDocument]
 
     @classmethod
     def of(cls, node: Node) -> NodeDocument:
-        """Put a node into its document."""
+        """Return the document of a node and all under it."""
         found = node.descriptor
         return cls(
             media_type=found.media_type,
@@ -57,20 +57,22 @@ class NodeDocument(Document):
 
 
 class InspectionDocument(Document):
-    """What an image is made of."""
+    """The contents of an image."""
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     reference: str = Field(description="The image by digest.")
     manifests: int = Field(description="The manifests that its index names; 1 without an index.")
     blobs: int
-    total_bytes: int = Field(description="Shared content counted as often as it is named.")
-    unique_bytes: int = Field(description="Shared content counted once.")
-    violations: list[str] = Field(description="The limits it exceeds; empty if it keeps them.")
+    total_bytes: int = Field(
+        description="Bytes in total; shared content is counted each time it is referenced."
+    )
+    unique_bytes: int = Field(description="Bytes in total; shared content is counted once.")
+    violations: list[str] = Field(description="The limits that it exceeds.")
     root: NodeDocument
 
     @classmethod
     def of(cls, inspection: Inspection) -> InspectionDocument:
-        """Put an inspection into its document."""
+        """Return the document of an inspection."""
         return cls(
             schema_version=SCHEMA_VERSION,
             reference=inspection.reference,

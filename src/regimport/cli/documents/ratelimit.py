@@ -1,4 +1,4 @@
-"""What `ratelimit` gives."""
+"""The document that `ratelimit` prints."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class RateLimitDocument(Document):
     """How many pulls a registry still allows."""
 
     limit: int | None = Field(description="Pulls in a window.")
-    remaining: int | None = Field(description="What is left of them.")
+    remaining: int | None = Field(description="Pulls that are left in it.")
     window_seconds: int | None
-    source: str | None = Field(description="Whom the limit is for: an address, or an account.")
+    source: str | None = Field(description="The address or the account that the limit is for.")
     source_kind: Literal["address", "account"] | None
 
     @classmethod
     def of(cls, found: RateLimit) -> RateLimitDocument:
-        """Put a limit into its document."""
+        """Return the document of a rate limit."""
         kind: Literal["address", "account"] = "address" if found.by_address else "account"
         return cls(
             limit=found.limit,
@@ -35,14 +35,14 @@ class RateLimitDocument(Document):
 
 
 class RateLimitAnswer(Document):
-    """What `regimport ratelimit` found."""
+    """The rate limit that a registry reports."""
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     registry: str
-    rate_limit: RateLimitDocument | None = Field(description="null if the registry tells none.")
+    rate_limit: RateLimitDocument | None = Field(description="null if the registry reports none.")
 
     @classmethod
     def of(cls, registry: str, found: RateLimit | None) -> RateLimitAnswer:
-        """Put what was found into its document."""
-        told = None if found is None else RateLimitDocument.of(found)
-        return cls(schema_version=SCHEMA_VERSION, registry=registry, rate_limit=told)
+        """Return the document of a registry and its rate limit."""
+        limit = None if found is None else RateLimitDocument.of(found)
+        return cls(schema_version=SCHEMA_VERSION, registry=registry, rate_limit=limit)

@@ -1,4 +1,4 @@
-"""What `copy` gives."""
+"""The document that `copy` prints."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["ReportDocument"]
 
 
 class TallyDocument(Document):
-    """Counts at one target, or what they would be in a dry run; sizes in bytes."""
+    """Counts at one target, in a dry run those of the plan; sizes in bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
     manifests_copied: int
     manifests_present: int
     blobs_copied: int
-    blobs_mounted: int = Field(description="Blobs taken over from another repository there.")
+    blobs_mounted: int = Field(description="Blobs mounted from another repository there.")
     blobs_present: int
-    blobs_skipped: int = Field(description="Foreign layers that the source does not hold.")
+    blobs_skipped: int = Field(description="Foreign layers that the source does not have.")
     bytes_copied: int
     bytes_mounted: int
     bytes_present: int
@@ -56,12 +56,12 @@ class TargetDocument(Document):
     steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
     error: ErrorDocument | None
     verification: ReadBackDocument | None = Field(
-        description="What came of reading it back; null if it was not."
+        description="The result of reading it back; null if it was not read."
     )
 
 
 class ReportDocument(Document):
-    """What a copy did."""
+    """The result of a copy."""
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     source: str | None = Field(description="The source by digest; null if it was not found.")
@@ -70,15 +70,15 @@ class ReportDocument(Document):
     dry_run: bool
     bytes_read: int = Field(description="Bytes of blobs read from the source.")
     duration_seconds: float
-    jobs: int = Field(description="How many blobs and manifests went on at once.")
+    jobs: int = Field(description="How many blobs and manifests were copied at once.")
     round_trip_seconds: float | None = Field(
-        description="The shortest answer of the slower side; `jobs` is chosen for it."
+        description="The shortest round trip to the slower side, from which `jobs` is chosen."
     )
     pulls: int = Field(
-        description="Manifests got from the source's registry; Docker Hub counts each as a pull."
+        description="Manifests read from the source's registry; Docker Hub counts each as a pull."
     )
     rate_limit: RateLimitDocument | None = Field(
-        description="What the source's registry says is left; null if it says nothing."
+        description="The rate limit that the source's registry reports; null if it reports none."
     )
     exit_code: int = Field(description="What the command exits with.")
     targets: list[TargetDocument]
@@ -86,7 +86,7 @@ class ReportDocument(Document):
 
     @classmethod
     def of(cls, report: Report) -> ReportDocument:
-        """Put a report into its document."""
+        """Return the document of a report."""
         return cls(
             schema_version=SCHEMA_VERSION,
             source=report.source,
@@ -108,7 +108,7 @@ class ReportDocument(Document):
 
     @classmethod
     def failed(cls, error: RegimportError) -> ReportDocument:
-        """Give the document of a copy that ended before any target was tried."""
+        """Return the document of a copy that failed before any target was tried."""
         return cls(
             schema_version=SCHEMA_VERSION,
             source=None,

@@ -1,4 +1,4 @@
-"""What `verify` gives, and a copy that verifies."""
+"""The document that `verify` prints; parts of it are in that of `copy --verify`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DifferenceDocument", "ReadBackDocument", "VerificationDocument"]
 
 
 class DifferenceDocument(Document):
-    """A tag, manifest, config or layer that is not as it must be."""
+    """A tag, manifest, config or layer that is missing or different."""
 
     side: Literal["source", "target"]
     flaw: Literal["missing", "digest", "size", "tag"] = Field(
@@ -23,13 +23,15 @@ class DifferenceDocument(Document):
     what: Literal["tag", "manifest", "config", "layer"]
     name: str = Field(description="The tag, or the digest that was asked for.")
     expected: str = Field(description="The digest or the size that it must have.")
-    got: str | None = Field(description="What it has; null if it is missing.")
+    got: str | None = Field(
+        description="The digest or the size that it has; null if it is missing."
+    )
     manifest: str | None = Field(description="The digest of the manifest that names it.")
     platform: str | None
 
     @classmethod
     def of(cls, found: Difference) -> DifferenceDocument:
-        """Put a difference into its document."""
+        """Return the document of a difference."""
         return cls(
             side=found.side.value,
             flaw=found.flaw.value,
@@ -43,19 +45,19 @@ class DifferenceDocument(Document):
 
 
 class ReadBackDocument(Document):
-    """What came of reading an image at one end."""
+    """The result of reading an image at one end."""
 
     side: Literal["source", "target"]
     name: str = Field(description="The repository or the layout.")
-    manifests: int = Field(description="Manifests that were read, each once.")
+    manifests: int = Field(description="Manifests that were read; each is counted once.")
     blobs: int
-    skipped: int = Field(description="Foreign layers that it does not hold, and need not.")
+    skipped: int = Field(description="Foreign layers, which it does not need to have.")
     bytes_read: int = Field(description="Bytes of blobs.")
     differences: list[DifferenceDocument]
 
     @classmethod
     def of(cls, found: ReadBack) -> ReadBackDocument:
-        """Put what was read at one end into its document."""
+        """Return the document of what was read at one end."""
         return cls(
             side=found.side.value,
             name=found.name,
@@ -63,12 +65,12 @@ class ReadBackDocument(Document):
             blobs=found.blobs,
             skipped=found.skipped,
             bytes_read=found.bytes_read,
-            differences=[DifferenceDocument.of(one) for one in found.differences],
+            differences=[DifferenceDocument.of(difference) for difference in found.differences],
         )
 
 
 class VerificationDocument(Document):
-    """What came of comparing two images by reading them."""
+    """The result of comparing an image at both ends."""
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     source: str | None = Field(description="The source by digest; null if it was not found.")
@@ -78,11 +80,11 @@ class VerificationDocument(Document):
     duration_seconds: float
     exit_code: int = Field(description="What the command exits with.")
     ends: list[ReadBackDocument] = Field(description="The ends that were read.")
-    error: ErrorDocument | None = Field(description="Why nothing was compared, if so.")
+    error: ErrorDocument | None = Field(description="Why nothing was compared; null otherwise.")
 
     @classmethod
     def of(cls, found: Verification) -> VerificationDocument:
-        """Put a verification into its document."""
+        """Return the document of a verification."""
         return cls(
             schema_version=SCHEMA_VERSION,
             source=found.source,
@@ -97,7 +99,7 @@ class VerificationDocument(Document):
 
     @classmethod
     def failed(cls, error: RegimportError) -> VerificationDocument:
-        """Give the document of a verification that came to no result."""
+        """Return the document of a verification that failed before it had a result."""
         return cls(
             schema_version=SCHEMA_VERSION,
             source=None,

@@ -1,4 +1,4 @@
-"""Clocks: for a connection, for progress either way, for an answer, and for the whole if wanted.
+"""The timeouts of a connection, of a transfer, of an answer, and the deadline of a run.
 
 A trickle of bytes is progress; a stall is not.
 """
@@ -31,7 +31,7 @@ from support.images import Image, single
 from support.program import Program
 
 SIZE = 400_000
-IMAGE = single("clocks", size=SIZE)
+IMAGE = single("timeouts", size=SIZE)
 # More than the buffers between two sockets of one machine hold.
 BIG = single("big", size=16_000_000)
 
@@ -216,7 +216,7 @@ def test_a_verification_has_a_deadline_too(program: Program, stage: Stage) -> No
 @pytest.mark.parametrize(
     "option", ["--deadline", "--connect-timeout", "--idle-timeout", "--answer-timeout"]
 )
-def test_a_clock_that_is_no_duration_is_wrong_usage(program: Program, option: str) -> None:
+def test_a_timeout_that_is_no_duration_is_wrong_usage(program: Program, option: str) -> None:
     ended = program("copy", option, "soon", "a", "b")
     assert ended.code == 2
     assert f"invalid {option} 'soon'" in ended.err

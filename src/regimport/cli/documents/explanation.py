@@ -1,12 +1,13 @@
-"""What `auth explain` found, as the JSON document that it prints; its schema comes from here."""
+"""The document that `auth explain` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from regimport.cli.documents.base import SCHEMA_VERSION, Document
 from regimport.credentials.keychain import Explanation
 from regimport.errors import Side
 from regimport.models.reference import Reference
@@ -14,29 +15,25 @@ from regimport.models.reference import Reference
 __all__ = ["ExplanationDocument"]
 
 
-class PlaceDocument(BaseModel):
-    """A place where credentials may be, and what came of looking there."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class PlaceDocument(Document):
+    """A place that is searched for credentials, and what was found there."""
 
     place: str
     outcome: Literal["used", "nothing", "failed", "not installed", "not asked"]
     detail: str
 
 
-class SideDocument(BaseModel):
-    """What counts for one side of a copy."""
+class SideDocument(Document):
+    """The credentials of one side of a copy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    used: str | None = Field(description="The place whose credentials count; null for nobody's.")
-    credential: str | None = Field(description="What it is, in words, without the secret.")
-    error: str | None = Field(description="What a copy ends with before it finds any.")
-    places: list[PlaceDocument] = Field(description="In the order in which they count.")
+    used: str | None = Field(description="The place whose credentials are used; null for none.")
+    credential: str | None = Field(description="A description without the secret.")
+    error: str | None = Field(description="The error that ends the search.")
+    places: list[PlaceDocument] = Field(description="In the order in which they are searched.")
 
     @classmethod
     def of(cls, found: Explanation) -> SideDocument:
-        """Put what was found into its document."""
+        """Return the document of one side."""
         used = found.used
         credential = None if used is None else used.credential
         return cls(
@@ -44,16 +41,14 @@ class SideDocument(BaseModel):
             credential=None if credential is None else credential.described,
             error=None if found.error is None else found.error.message,
             places=[
-                PlaceDocument(place=one.place, outcome=one.outcome.value, detail=one.detail)
-                for one in found.looked
+                PlaceDocument(place=look.place, outcome=look.outcome.value, detail=look.detail)
+                for look in found.looked
             ],
         )
 
 
-class ExplanationDocument(BaseModel):
-    """Which credentials a repository gets, as a source and as a target."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ExplanationDocument(Document):
+    """The credentials that are used for a repository, as a source and as a target."""
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     registry: str
@@ -63,9 +58,9 @@ class ExplanationDocument(BaseModel):
 
     @classmethod
     def of(cls, place: Reference, sides: Mapping[Side, Explanation]) -> ExplanationDocument:
-        """Put what was found for both sides into its document."""
+        """Return the document of both sides."""
         return cls(
-            schema_version="1",
+            schema_version=SCHEMA_VERSION,
             registry=place.registry,
             repository=place.repository,
             source=SideDocument.of(sides[Side.SOURCE]),
