@@ -88,8 +88,8 @@ def test_a_helper_that_reads_nothing_may_answer_all_the_same(make: Make) -> None
         ('echo \'{"Username": 1, "Secret": "hunter2"}\'', "did not answer with a user name"),
         ("true", "did not answer with a JSON object"),
         ("printf '\\033[31mno\\n'; exit 1", "code 1: no"),
-        ("head -c 200000 /dev/zero", "is too large"),
-        ("cat /dev/zero", "is too large"),
+        ("head -c 200000 /dev/zero", "returned too large an answer"),
+        ("cat /dev/zero", "returned too large an answer"),
     ],
 )
 def test_a_helper_that_fails_is_named_and_shows_no_secret(

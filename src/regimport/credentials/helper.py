@@ -64,7 +64,7 @@ class Helper:
         token = username == TOKEN_USERNAME
         found = Credential(identity_token=secret) if token else Credential(username, secret)
         if (flaw := found.flaw) is not None:
-            raise BrokenHelper(f"what {self.program} returned cannot be used: {flaw}")
+            raise BrokenHelper(f"{self.program} returned a credential that cannot be used: {flaw}")
         return found
 
     def store(self, registry: str, credential: Credential) -> None:
@@ -110,7 +110,7 @@ class Helper:
                 f"{self.program} did not answer within {self.seconds:.0f} seconds"
             ) from None
         except OverflowError:
-            raise BrokenHelper(f"the answer of {self.program} is too large") from None
+            raise BrokenHelper(f"{self.program} returned too large an answer") from None
         except OSError as error:
             raise BrokenHelper(f"{self.program} could not be run: {reason_of(error)}") from None
         answered = answer.decode("utf-8", "replace")
