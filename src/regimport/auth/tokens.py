@@ -88,7 +88,7 @@ class Authorizer:
         if self._realm is not None:
             return self._bearer(self._realm, scopes, rejected=None)
         if self._basic:
-            credential = self._credential(_repository(scopes))
+            credential = _checked(self._lookup.find(_repository(scopes)))
             basic = None if credential is None else credential.basic()
             if basic in self._refused:
                 raise self._refused[basic]
@@ -118,9 +118,6 @@ class Authorizer:
         if slot is not None:
             slot.settled = True
 
-    def _credential(self, repository: str) -> Credential | None:
-        return _checked(self._lookup.find(repository))
-
     def _learn(self, challenge: Challenge) -> _Realm:
         realm = _Realm(
             check_realm(challenge.params["realm"], self._origin),
@@ -133,7 +130,7 @@ class Authorizer:
 
     def _answer_basic(self, scopes: Scopes, rejected: str | None) -> str:
         repository = _repository(scopes)
-        credential = self._credential(repository)
+        credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.basic() == rejected:
             credential = _checked(self._lookup.renew(repository, credential))
         if credential is None:
@@ -175,7 +172,7 @@ class Authorizer:
 
     def _get_token(self, realm: _Realm, scopes: Scopes) -> tuple[str, float]:
         repository = _repository(scopes)
-        credential = self._credential(repository)
+        credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.registry_token:
             return credential.registry_token, _LONGEST_LIFE
         wanted = tuple(dict.fromkeys((*scopes, *_further_scopes(realm.extra, scopes))))
