@@ -1,5 +1,8 @@
 import ast
+import copy
+import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +105,79 @@ def test_a_reason_is_added_once_on_a_line_of_its_own() -> None:
     for _ in range(2):
         error.because("the helper failed")
     assert error.message == str(error) == "no\n  the helper failed"
+
+
+_PLACE: dict[str, Any] = {"side": Side.TARGET, "registry": "r.example", "repository": "a/b"}
+_REQUEST: dict[str, Any] = {
+    "method": "PUT",
+    "url": "https://r.example/v2/",
+    "status": 400,
+    "codes": ["UNKNOWN"],
+}
+
+
+def _adapted() -> BrokenTransfer:
+    error = BrokenTransfer("cut off", attempts=2, status=502, hint="wait", **_PLACE)
+    error.adapted = True
+    return error
+
+
+def _lasting() -> ContentMismatch:
+    error = ContentMismatch("too long", expected="1 bytes", got="2 bytes", **_PLACE)
+    error.lasting = True
+    return error
+
+
+def _rate_limited() -> RateLimited:
+    error = RateLimited("too many", **_REQUEST, **_PLACE)
+    error.retry_after = 12.5
+    return error
+
+
+_EXAMPLES: list[RegimportError] = [
+    RegimportError("gone", hint="look", **_PLACE),
+    RegimportError("gone").located(Side.SOURCE, "oci:images").because("the disk is full"),
+    UsageError("wrong", hint="read the manual"),
+    InvalidReference("wrong"),
+    InvalidOptions("wrong"),
+    InvalidConfig("wrong"),
+    InvalidManifest("wrong", **_PLACE),
+    LimitExceeded(["layer a", "layer b"], hint="raise the limit"),
+    RegistryError("no", digests=["sha256:1"], hint="ask", **_REQUEST, **_PLACE),
+    AccessDenied("no", **_REQUEST),
+    NotFound("no", **_REQUEST),
+    _rate_limited(),
+    TagExists("no", **_REQUEST),
+    Unreachable("no", attempts=3, status=503, hint="wait", **_PLACE),
+    _adapted(),
+    _lasting(),
+    DeadlineExceeded(2.5),
+    Interrupted(15),
+]
+
+
+@pytest.mark.parametrize("error", _EXAMPLES, ids=repr)
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_an_error_can_be_pickled_with_all_its_attributes(
+    error: RegimportError, protocol: int
+) -> None:
+    back = pickle.loads(pickle.dumps(error, protocol))
+    assert type(back) is type(error)
+    assert (str(back), back.args, back.exit_code) == (str(error), error.args, error.exit_code)
+    assert vars(back) == vars(error)
+    assert back == error
+    assert hash(back) == hash(error)
+    assert copy.copy(error) == error
+
+
+def test_every_error_has_an_example_that_is_pickled() -> None:
+    assert {type(error) for error in _EXAMPLES} == {*_EXIT_CODES, Interrupted}
+
+
+def test_errors_that_differ_in_type_message_or_an_attribute_are_not_equal() -> None:
+    error = NotFound("gone", status=404)
+    assert error == NotFound("gone", status=404)
+    assert error != NotFound("gone", status=410)
+    assert error != NotFound("away", status=404)
+    assert error != RegistryError("gone", status=404)
+    assert error != "gone"

@@ -1,4 +1,4 @@
-"""Logging in and out, and telling which credentials count and what they still allow."""
+"""Logging in and out, explaining which credentials are used, and asking for rate limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from regimport.auth.lookup import CredentialLookup
 from regimport.credentials.keychain import Explanation, Keychain
 from regimport.credentials.store import Store
-from regimport.errors import InvalidReference, RegimportError, Side
+from regimport.errors import InvalidOptions, InvalidReference, RegimportError, Side
 from regimport.events import Reporter, Silent, Warned
 from regimport.models.credential import Credential
 from regimport.models.mediatype import ACCEPT_MANIFESTS
@@ -40,13 +40,13 @@ _SILENT = Silent()
 def explain(
     reference: str, *, options: CopyOptions = _DEFAULTS, reporter: Reporter = _SILENT
 ) -> tuple[Reference, Mapping[Side, Explanation]]:
-    """Tell, for each side, where credentials for a repository were looked for and found.
+    """Return, for each side, where credentials for a repository were looked for and found.
 
-    Raises `InvalidReference`; no registry is asked.
+    No registry is asked. Raise `InvalidReference` for a reference that is not valid.
     """
     place = parse_end(reference)
     if isinstance(place, LayoutReference):
-        raise InvalidReference(f"{reference!r} is a folder; nobody has to log in there")
+        raise InvalidReference(f"{reference!r} is a folder, which needs no credentials")
     keychain = Keychain(
         {}, lambda message: reporter.tell(Warned(message)), authfile=options.authfile
     )
@@ -60,11 +60,14 @@ def login(
     options: CopyOptions = _DEFAULTS,
     reporter: Reporter = _SILENT,
 ) -> str:
-    """Check a user name and password at a registry, keep them as Docker does, and say where.
+    """Check a user name and password at a registry, store them as Docker does, and return where.
 
-    Raises `InvalidReference`, `InvalidConfig` and `AccessDenied` before anything is kept.
+    Raise `InvalidReference`, `InvalidOptions`, `InvalidConfig` or `AccessDenied` before anything
+    is stored.
     """
     host = registry_of(registry)
+    if (flaw := credential.flaw) is not None:
+        raise InvalidOptions(f"the credentials for {host} cannot be used: {flaw}")
     store = Store(options.authfile)
     if not _sign_in(host, credential, options, reporter):
         reporter.tell(Warned(f"{host} asked for no credentials, so they could not be checked"))
@@ -72,9 +75,9 @@ def login(
 
 
 def logout(registry: str, *, options: CopyOptions = _DEFAULTS) -> bool:
-    """Forget what `login` kept for a registry; tell whether there was anything.
+    """Remove what `login` stored for a registry; return whether there was anything.
 
-    Raises `InvalidReference` and `InvalidConfig`.
+    Raise `InvalidReference` or `InvalidConfig`.
     """
     return Store(options.authfile).erase(registry_of(registry))
 
@@ -86,10 +89,11 @@ def rate_limit(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
 ) -> tuple[str, RateLimit | None]:
-    """Ask how many pulls a registry still allows, which costs none; gives its name and the limit.
+    """Ask how many pulls a registry still allows, and return its name and the limit.
 
-    `registry` may be a reference too: then that image is asked about. None if the registry tells
-    of no limit. Raises `InvalidReference`, and what `copy` raises for its source.
+    `registry` may also be a reference: then that image is asked about. The question does not count
+    as a pull. The limit is None if the registry does not mention one. Raise `InvalidReference`, and
+    what `copy` raises for its source.
     """
     host = registry_of(registry) if "/" not in registry else ""
     named = _PREVIEW.get(host) if host else registry
@@ -115,9 +119,9 @@ def rate_limit(
 def _sign_in(
     registry: str, credential: Credential, options: CopyOptions, reporter: Reporter
 ) -> bool:
-    """Ask a registry whether it lets a user in, with the one request that every registry has.
+    """Send the one request that every registry answers, as this user.
 
-    Return whether it wanted to know who asks. Raise `AccessDenied`, and what any request may.
+    Return whether the registry asked for credentials. Raise `AccessDenied` if it refused them.
     The rule is the distribution specification's "Determining Support" (end-1).
     """
     wanted = threading.Event()

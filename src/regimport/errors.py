@@ -9,18 +9,19 @@
     │   ├── NotFound          5
     │   ├── RateLimited       8   retry_after
     │   └── TagExists         9
-    ├── Unreachable           6   attempts
+    ├── Unreachable           6   attempts, status
     │   └── BrokenTransfer    6
     ├── ContentMismatch       7   expected, got
     ├── DeadlineExceeded      1   seconds
     └── Interrupted         130 / 143
 
-An error carries facts; colour and layout are the command line's business.
+An error carries facts; the command line chooses colour and layout. Errors can be pickled, and
+two are equal if they have the same type, message and attributes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Self
 
@@ -47,7 +48,7 @@ __all__ = [
 
 
 class Side(StrEnum):
-    """Which end of a copy an error or an event speaks of."""
+    """The end of a copy that an error or an event is about."""
 
     SOURCE = "source"
     TARGET = "target"
@@ -79,10 +80,23 @@ class RegimportError(Exception):
         self.registry = registry
         self.repository = repository
 
-    def located(self, side: Side | None, name: str) -> Self:
-        """Say that this happened at `name`, `registry/repository` or `oci:path`.
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.args == other.args and vars(self) == vars(other)
 
-        An error that says where it happened already stays as it is. Gives the error itself.
+    def __hash__(self) -> int:
+        # An error may still be completed, by its place for example: only its type never changes.
+        return hash(type(self))
+
+    def __reduce__(self) -> tuple[Callable[..., RegimportError], tuple[object, ...]]:
+        # By default an exception is unpickled by calling its class with `args` alone.
+        return _restored, (type(self), self.args, vars(self))
+
+    def located(self, side: Side | None, name: str) -> Self:
+        """Add where this happened, `registry/repository` or `oci:path`, and return the error.
+
+        An error that has a place already keeps it.
         """
         if self.registry is None:
             registry, _, repository = name.partition("/")
@@ -92,21 +106,29 @@ class RegimportError(Exception):
         return self
 
     def because(self, reason: str | None) -> Self:
-        """Add what may have led to this, once, on a line of its own. Gives the error itself."""
+        """Add a possible reason, once, on a line of its own, and return the error."""
         if reason and reason not in self.message:
             self.message = f"{self.message}\n  {reason}"
             self.args = (self.message,)
         return self
 
 
+def _restored(
+    kind: type[RegimportError], args: Sequence[object], attributes: Mapping[str, object]
+) -> RegimportError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
+
 class UsageError(RegimportError):
-    """What the caller asked for cannot be meant: exit code 2."""
+    """The caller asked for something that is not valid: exit code 2."""
 
     exit_code = 2
 
 
 class InvalidReference(UsageError, ValueError):
-    """A text that is no reference, digest, tag or platform."""
+    """A text that is not a valid reference, digest, tag or platform."""
 
 
 class InvalidOptions(UsageError, ValueError):
@@ -114,11 +136,11 @@ class InvalidOptions(UsageError, ValueError):
 
 
 class InvalidConfig(UsageError, ValueError):
-    """A configuration or credentials file that cannot be read."""
+    """A configuration or credentials file that cannot be read or used."""
 
 
 class InvalidManifest(RegimportError):
-    """Bytes that are no manifest, or one that cannot be copied safely."""
+    """Bytes that are not a manifest, or a manifest that cannot be copied safely."""
 
 
 class LimitExceeded(RegimportError):
@@ -135,11 +157,11 @@ class LimitExceeded(RegimportError):
 
 
 class RegistryError(RegimportError):
-    """A registry answered that it will not or cannot do what was asked.
+    """A registry refused a request, or failed at it.
 
     `method` and `url` (redacted) are the request, `status` the HTTP status of the answer, `codes`
     the registry's own error codes (OCI distribution specification, "Error codes"), and `digests`
-    those that it names in their details.
+    the digests in their details.
     """
 
     def __init__(
@@ -177,7 +199,10 @@ class NotFound(RegistryError):
 
 
 class RateLimited(RegistryError):
-    """The registry asks to wait longer than allowed: exit code 8. `retry_after` is in seconds."""
+    """The registry asks for a longer wait than is allowed: exit code 8.
+
+    `retry_after` is in seconds, None if the registry did not say.
+    """
 
     exit_code = 8
     retry_after: float | None = None
@@ -190,9 +215,10 @@ class TagExists(RegistryError):
 
 
 class Unreachable(RegimportError):
-    """A registry could not be reached, or kept failing; `attempts` requests were made: exit 6.
+    """A registry could not be reached, or kept failing: exit code 6.
 
-    `status` is that of the last answer, None if none came.
+    `attempts` is how many requests were made; the command line shows it if there were several.
+    `status` is that of the last answer, None if there was none.
     """
 
     exit_code = 6
@@ -214,10 +240,10 @@ class Unreachable(RegimportError):
 
 
 class BrokenTransfer(Unreachable):
-    """A blob stopped moving half-way: its registry went away, or lost the upload.
+    """A blob was interrupted half-way: the registry went away, or lost the upload session.
 
-    Unlike its parent it was not tried again yet; who moves blobs decides on that. `adapted` says
-    that what stood in the way is understood, and the next attempt will go about it in another way.
+    Unlike its parent it has not been retried; the transfer of blobs decides about that. `adapted`
+    is True if the cause is understood and the next attempt will send the blob differently.
     """
 
     adapted: bool = False
@@ -226,7 +252,7 @@ class BrokenTransfer(Unreachable):
 class ContentMismatch(RegimportError):
     """A digest or a size is not what it must be: exit code 7.
 
-    `lasting` says that asking again would not help.
+    `lasting` is True if asking again would not help.
     """
 
     exit_code = 7

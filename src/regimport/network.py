@@ -1,4 +1,4 @@
-"""How registries are reached, as frozen values: TLS, addresses, mirrors, and how often to ask."""
+"""How registries are reached, as frozen values: TLS, addresses, mirrors and request rates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from regimport.errors import InvalidOptions, Side
+from regimport.models.mapping import FrozenMapping
 from regimport.redact import safe_url
 
 __all__ = ["Network", "Pin", "RegistrySettings", "Tls", "host_name"]
@@ -17,12 +17,13 @@ __all__ = ["Network", "Pin", "RegistrySettings", "Tls", "host_name"]
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_HOSTS = frozenset({_DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_PIN = re.compile(r"(\[[^\]]*\]|[^:\[\]]+):([0-9]{1,5}):(.+)")
 
 
 def host_name(registry: str) -> str:
-    """Give a registry's `host[:port]` in the one form that is compared.
+    """Return a registry's `host[:port]` in the form in which hosts are compared.
 
-    In lower case, without the port of https, and all of Docker Hub's names as one.
+    It is in lower case, without the port of https, and Docker Hub has a single name.
     """
     host = registry.lower().removesuffix(":443")
     return _DOCKER_HUB if host in _DOCKER_HUB_HOSTS else host
@@ -30,10 +31,10 @@ def host_name(registry: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tls:
-    """Whom to trust at a registry, and who to be there; the paths are those of PEM files.
+    """The TLS settings of a registry; the paths are those of PEM files.
 
-    `ca_file` is trusted besides what the system trusts. `insecure` trusts anybody; it never takes
-    http for https.
+    `ca_file` is trusted in addition to the system's certificates. `cert_file` and `key_file` are
+    the client's certificate. `insecure` switches checking off; it does not allow plain http.
     """
 
     ca_file: str | None = None
@@ -49,7 +50,7 @@ class Tls:
             )
 
     def over(self, other: Tls) -> Tls:
-        """Give these settings, and those of `other` where here are none."""
+        """Return these settings, completed with those of `other` where a setting is missing."""
         pair = self if self.cert_file is not None else other
         return Tls(
             ca_file=self.ca_file if self.ca_file is not None else other.ca_file,
@@ -61,11 +62,11 @@ class Tls:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistrySettings:
-    """What is set for one registry.
+    """The settings of one registry.
 
-    `endpoint` is the URL that serves its API, in the place of https and its own name. `mirrors`
-    are the URLs of registries that hold copies of its images. `concurrency` is how many blobs and
-    manifests may move there at once, `request_rate` how many requests a second may be made.
+    `endpoint` is the URL that serves its API, if that is not https at its own name. `mirrors` are
+    the URLs of registries with copies of its images. `concurrency` is how many blobs and manifests
+    may be transferred at once, `request_rate` how many requests may be sent in a second.
     """
 
     tls: Tls = Tls()
@@ -86,7 +87,7 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Where to connect for a host and a port, in the place of asking name servers."""
+    """The IP addresses to use for a host and a port, instead of asking name servers."""
 
     host: str
     port: int
@@ -94,53 +95,57 @@ class Pin:
 
     @classmethod
     def parse(cls, text: str) -> Pin:
-        """Read curl's `HOST:PORT:ADDRESS[,ADDRESS...]`; raises `InvalidOptions`."""
-        match = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]+):([0-9]{1,5}):(.+)", text)
+        """Read curl's `HOST:PORT:ADDRESS[,ADDRESS...]`, or raise `InvalidOptions`."""
+        match = _PIN.fullmatch(text)
+        if match is None or not 0 < int(match[2]) < 65536:
+            raise _invalid_pin(text)
         try:
-            assert match is not None
-            found = tuple(
-                str(ipaddress.ip_address(one.strip().strip("[]"))) for one in match[3].split(",")
+            addresses = tuple(
+                str(ipaddress.ip_address(address.strip().strip("[]")))
+                for address in match[3].split(",")
             )
-            port = int(match[2])
-            assert 0 < port < 65536
-        except (AssertionError, ValueError) as error:
-            raise InvalidOptions(
-                f"invalid --resolve {text!r}",
-                hint="write HOST:PORT:ADDRESS, as in registry.example:443:192.0.2.1; an IPv6 "
-                "address may stand in brackets",
-            ) from error
-        return cls(match[1].strip("[]").lower(), port, found)
+        except ValueError as error:
+            raise _invalid_pin(text) from error
+        return cls(match[1].strip("[]").lower(), int(match[2]), addresses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
-    """All that is set about the ways to registries.
+    """All settings about connections to registries.
 
     `registries` are settings by registry (`host[:port]`). `source` and `target` are the TLS
-    settings of the registries at those ends, before what is set for the registry. `insecure` are
-    registries whose certificates are not checked. `resolve` says where hosts are.
+    settings of those ends and come before the registry's own. `insecure` are registries whose
+    certificates are not checked. `resolve` are the addresses of hosts.
     """
 
-    registries: Mapping[str, RegistrySettings] = field(default_factory=lambda: MappingProxyType({}))
+    registries: Mapping[str, RegistrySettings] = field(default_factory=FrozenMapping)
     source: Tls = Tls()
     target: Tls = Tls()
     insecure: frozenset[str] = frozenset()
     resolve: tuple[Pin, ...] = ()
 
     def of(self, registry: str) -> RegistrySettings:
-        """Give what is set for a registry."""
+        """Return the settings of a registry."""
         return self.registries.get(host_name(registry), _NOTHING_SET)
 
     def tls_of(self, registry: str, side: Side | None = None) -> Tls:
-        """Give the TLS settings of a registry, as an end of a copy or met on the way."""
+        """Return the TLS settings of a registry, with those of `side` if it is at that end."""
         ends = {Side.SOURCE: self.source, Side.TARGET: self.target}
         own = ends[side] if side is not None else Tls()
         name = host_name(registry)
-        named = Tls(insecure=any(host_name(one) == name for one in self.insecure))
+        named = Tls(insecure=any(host_name(registry) == name for registry in self.insecure))
         return named.over(own.over(self.of(registry).tls))
 
 
 _NOTHING_SET = RegistrySettings()
+
+
+def _invalid_pin(text: str) -> InvalidOptions:
+    return InvalidOptions(
+        f"invalid --resolve {text!r}",
+        hint="write HOST:PORT:ADDRESS, as in registry.example:443:192.0.2.1; an IPv6 address may "
+        "be in brackets",
+    )
 
 
 def check_url(url: str) -> None:
@@ -153,7 +158,7 @@ def check_url(url: str) -> None:
         good = False
     if not good:
         raise InvalidOptions(
-            f"{safe_url(url)!r} is no URL of a registry",
-            hint="write https://HOST[:PORT], without a user name: credentials are looked for "
-            "under the host",
+            f"{safe_url(url)!r} is not the URL of a registry",
+            hint="write https://HOST[:PORT], without a user name: credentials are looked up "
+            "by host",
         )

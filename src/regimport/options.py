@@ -21,16 +21,16 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
-# The longest time that may be waited for anything, in seconds: a week.
+# The longest wait for anything, in seconds: a week.
 _LONGEST = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What an image may have at most; None lifts a limit.
+    """The limits for an image; None means no limit.
 
     `max_manifests` counts the manifests that the source's index names, nested ones included;
-    `max_layer_size` is in bytes and holds for every layer of every platform.
+    `max_layer_size` is in bytes and applies to every layer of every platform.
     """
 
     max_manifests: int | None = MAX_MANIFESTS
@@ -45,9 +45,9 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """How often, and how patiently, a request that failed is made again; times in seconds.
+    """How often and how soon a failed request is retried; times in seconds.
 
-    `max_wait` bounds what a registry may ask for with `Retry-After`: if it asks for more, the
+    `max_wait` is the longest `Retry-After` that is waited for: if a registry asks for more, the
     copy ends as rate limited.
     """
 
@@ -63,10 +63,10 @@ class RetryPolicy:
             raise InvalidOptions("a delay must not be negative")
 
     def delay(self, attempt: int, retry_after: float | None = None, jitter: float = 1.0) -> float:
-        """Give the seconds to wait after failed attempt number `attempt`, the first being 1.
+        """Return the seconds to wait after failed attempt number `attempt`, counted from 1.
 
-        What the registry asks for is a lower bound. `jitter`, from 0 to 1, spreads the clients
-        that failed together.
+        It is at least `retry_after`. `jitter`, from 0 to 1, spreads clients that failed at the
+        same time.
         """
         backoff = min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 30)) * jitter
         return backoff if retry_after is None else max(backoff, retry_after)
@@ -74,10 +74,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
-    """How long to wait for a peer, in seconds; nothing bounds a transfer that moves.
+    """How long to wait for a peer, in seconds; a transfer in which bytes move never times out.
 
-    `connect` for a connection, `idle` for the next bytes in either direction, `answer` for the
-    answer once a body has been sent whole.
+    `connect` bounds the wait for a connection, `idle` for the next bytes in either direction,
+    `answer` for the answer once a whole body has been sent.
     """
 
     connect: float = 10.0
@@ -85,26 +85,25 @@ class Timeouts:
     answer: float = 300.0
 
     def __post_init__(self) -> None:
-        if not all(0 < one <= _LONGEST for one in (self.connect, self.idle, self.answer)):
-            raise InvalidOptions("a timeout must be longer than nothing, and at most a week")
+        if not all(0 < time <= _LONGEST for time in (self.connect, self.idle, self.answer)):
+            raise InvalidOptions("a timeout must be more than 0 seconds, and at most a week")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyOptions:
-    """All that can be set about a copy.
+    """All settings of a copy.
 
-    `jobs` is how many blobs and manifests are moved at once; None chooses from the measured round
-    trip. `no_clobber` leaves an existing
-    target tag alone. `dry_run` stops after the plan. `plain_http` are the registries (`host` or
-    `host:port`) to be spoken to without TLS; loopback addresses are by themselves. `transport` is
-    what carries the requests: regimport's pooled connections, or httpx's stock transport, to tell
-    a fault of one from a fault of the registry. `authfile` is a file of credentials, in the form
-    of podman's auth.json, that counts before those of Docker and podman. `create_repository` makes
-    a missing repository at a target in AWS, where a push does not. `network` is how registries
-    are reached. `verify` reads what was written back. `limit_rate` bounds how many bytes a
-    second are read, all in all; None does not. `deadline` is how long the whole may take, in
-    seconds; None bounds nothing. `platforms` is the one to copy or verify, or those to inspect;
-    empty for all.
+    `jobs` is how many blobs and manifests are transferred at once; None chooses by the measured
+    round trip. `no_clobber` never moves an existing target tag. `dry_run` stops after the plan.
+    `plain_http` are the registries (`host` or `host:port`) that are reached without TLS, besides
+    loopback addresses. `transport` is what carries the requests: regimport's pooled connections,
+    or httpx's own transport, to find out which of two a fault belongs to. `authfile` is a
+    credentials file in the form of podman's auth.json, which is searched before those of Docker
+    and podman. `create_repository` creates a missing target repository in AWS, where a push does
+    not. `network` is how registries are reached. `verify` reads back what was written.
+    `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
+    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
+    the platform to copy or verify, or those to inspect; empty means all.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -127,6 +126,6 @@ class CopyOptions:
         if self.jobs is not None and not 1 <= self.jobs <= 256:
             raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")
         if self.limit_rate is not None and self.limit_rate < 1:
-            raise InvalidOptions("limit_rate must be at least a byte a second")
+            raise InvalidOptions("limit_rate must be at least one byte a second")
         if self.deadline is not None and not 0 < self.deadline <= _LONGEST:
-            raise InvalidOptions("a deadline must be longer than nothing, and at most a week")
+            raise InvalidOptions("a deadline must be more than 0 seconds, and at most a week")

@@ -1,6 +1,6 @@
-"""Makes what comes from the network, or goes there, safe to show; the only place that does.
+"""Make URLs, headers and texts from the network safe to show; done nowhere else.
 
-Secrets hide in URLs and headers; text that a server chose can hold terminal escapes.
+URLs and headers can contain secrets, and a server's text can contain terminal escapes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["safe_headers", "safe_text", "safe_url"]
+__all__ = ["reason_of", "safe_headers", "safe_text", "safe_url"]
 
 _HIDDEN = "…"
 _SHOWN_QUERY = frozenset(
@@ -31,7 +31,7 @@ _SHOWN_HEADERS = frozenset(
         "user-agent",
     }
 )
-# What a terminal obeys (ECMA-48): control sequences, and strings such as a title to set.
+# Terminal escapes (ECMA-48): control sequences, and strings such as a window title.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
@@ -40,7 +40,7 @@ _ESCAPES = re.compile(
 
 
 def safe_url(url: str) -> str:
-    """Give a URL without user and password, and without what its query may keep secret."""
+    """Return a URL without user and password, and without query values that may be secret."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -52,7 +52,7 @@ def safe_url(url: str) -> str:
 
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give headers with the values hidden of all that are not known to be harmless."""
+    """Return headers, with every value hidden that is not known to be harmless."""
     return {
         name: safe_text(value) if name.lower() in _SHOWN_HEADERS else _HIDDEN
         for name, value in headers.items()
@@ -60,19 +60,21 @@ def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def safe_text(text: str, limit: int = 300) -> str:
-    """Give a server's text with nothing in it that a terminal or a log would act on.
-
-    At most `limit` characters of it.
-    """
+    """Return at most `limit` characters of a text, without terminal escapes and line breaks."""
     plain = "".join(
         character if character.isprintable() else " " for character in _ESCAPES.sub(" ", text)
     ).strip()
     return plain if len(plain) <= limit else plain[: limit - 1] + _HIDDEN
 
 
+def reason_of(error: OSError) -> str:
+    """Return why an operation failed, in the system's words, without its number and file name."""
+    return safe_text(error.strerror or str(error)) or type(error).__name__
+
+
 def _safe_query(query: str) -> str:
     shown = []
-    # Some servers end a field with ';' too; what they keep secret behind it stays hidden.
+    # Some servers separate fields with ';' too; a secret after it must stay hidden.
     for field in re.split("[&;]", query) if query else ():
         name, equals, value = field.partition("=")
         shown.append(

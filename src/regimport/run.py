@@ -30,7 +30,7 @@ from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 
 if TYPE_CHECKING:
-    from regimport.state.uploads import SavedUploads
+    from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
 
@@ -59,7 +59,7 @@ class Run:
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.Lock()
-        self._saved: SavedUploads | None = None
+        self._saved: UploadFiles | None = None
 
     @property
     def patience(self) -> Patience:
@@ -156,14 +156,14 @@ class Run:
     def _warn(self, message: str) -> None:
         self._reporter.tell(Warned(message))
 
-    def _saved_uploads(self) -> SavedUploads:
+    def _saved_uploads(self) -> UploadFiles:
         """Return the uploads that earlier runs have begun."""
         with self._opening:
             if self._saved is None:
                 # Imported where a large blob is written.
-                from regimport.state.uploads import SavedUploads  # noqa: PLC0415
+                from regimport.state.uploads import UploadFiles  # noqa: PLC0415
 
-                self._saved = SavedUploads(self._warn)
+                self._saved = UploadFiles(self._warn)
             return self._saved
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:

@@ -16,8 +16,6 @@ def _as_json(challenge: Challenge) -> dict[str, Any]:
     shown: dict[str, Any] = {"scheme": challenge.scheme, "params": dict(challenge.params)}
     if challenge.token68 is not None:
         shown["token68"] = challenge.token68
-    if challenge.malformed:
-        shown["malformed"] = True
     return shown
 
 

@@ -104,7 +104,7 @@ def test_a_token_that_is_refused_is_told_without_it() -> None:
 )
 def test_a_registry_that_names_another_host_gets_no_token(realm: str) -> None:
     azure = Azure()
-    with pytest.raises(AccessDenied, match="is for the registry alone"):
+    with pytest.raises(AccessDenied, match="to the registry alone"):
         _enter(azure, Credential(entra_token="E"), f'Bearer realm="{realm}",service="s"')
     assert azure.asked == []
 
@@ -113,5 +113,5 @@ def test_a_registry_that_names_another_host_gets_no_token(realm: str) -> None:
 def test_an_exchange_that_gives_no_token_is_told(body: bytes) -> None:
     azure = Azure()
     azure.exchange = lambda: (200, body)
-    with pytest.raises(RegistryError, match="gave no refresh token"):
+    with pytest.raises(RegistryError, match="returned no valid refresh token"):
         _enter(azure, Credential(entra_token="E"))

@@ -275,3 +275,25 @@ def test_a_password_that_is_refused_is_so_for_the_repositories_that_have_it() ->
         authorizer.header(("repository:a:push",))
     assert authorizer.refused is not None
     assert authorizer.header(("repository:b:pull",)) == Credential("b", "right").basic()
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        Credential("us\ner", "hunter2"),
+        Credential("user", "hunter2\udcff"),
+        Credential(registry_token="hunter2\nX-Evil: 1"),
+        Credential(registry_token="hunter2\u0142"),
+        Credential(identity_token="hunter2\n"),
+        Credential("", "hunter2\n", entra_token="hunter2\n"),
+    ],
+)
+@pytest.mark.parametrize("challenge", ['Bearer realm="https://r.example/t"', 'Basic realm="r"'])
+def test_a_credential_that_cannot_be_sent_is_an_error_without_its_secret(
+    credential: Credential, challenge: str
+) -> None:
+    service = _Service()
+    with pytest.raises(AccessDenied, match="were not sent") as caught:
+        _enter(service, credential).renew(parse_challenges(challenge), _PULL, None)
+    assert "hunter2" not in f"{caught.value!r} {caught.value.hint}"
+    assert service.asked == []

@@ -63,7 +63,7 @@ def test_a_file_that_was_named_is_the_first_file(program: Program, tmp_path: Pat
     assert ended.code == 0, ended
     assert f"3. --authfile ({path})" in ended.out
     assert "used: entry 'r.example'" in ended.out
-    assert ended.err.count("others may read it") == 1
+    assert ended.err.count("that other users may read") == 1
 
 
 def test_a_broken_helper_is_told_and_what_counts_in_its_place(

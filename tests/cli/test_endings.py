@@ -244,7 +244,7 @@ def test_what_is_no_registry_ends_with_code_1_and_no_traceback(program: Program)
     with answering(200, Content_Type="text/html") as address:
         ended = program("copy", f"{address}/x:1", "localhost:1/y")
     assert ended.code == 1
-    assert "no manifest" in ended.err
+    assert "not a manifest" in ended.err
     assert "Traceback" not in ended.err
 
 

@@ -96,7 +96,7 @@ def test_a_cache_that_is_down_is_passed_over(
     ended = _copy(program, cache, f"{target.address}/down:v1")
     assert ended.code == 0, ended.err
     assert ended.out.strip() == f"{target.address}/down@{image.root}"
-    assert f"warning: the mirror {cache.address}/library/app is left alone" in ended.err
+    assert f"warning: the mirror {cache.address}/library/app is not used any more" in ended.err
 
 
 def test_a_registry_that_is_down_is_spoken_for_by_its_cache_with_a_warning(
@@ -110,7 +110,7 @@ def test_a_registry_that_is_down_is_spoken_for_by_its_cache_with_a_warning(
     ended = _copy(program, cache, f"{target.address}/orphan:v1")
     assert ended.code == 0, ended.err
     assert ended.out.strip() == f"{target.address}/orphan@{image.root}"
-    assert f"says that v1 is {image.root}, which may be old" in ended.err
+    assert f"says that v1 is {image.root}, which may be out of date" in ended.err
 
 
 def test_a_mirror_of_the_file_is_used_for_any_registry(

@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from regimport.clouds import aws
-from regimport.clouds.lease import NoLogin
+from regimport.clouds.login import NoLogin
 from regimport.errors import AccessDenied
 from support.miniature import as_json
 from support.scripted import Heard, Say, Scripted
@@ -35,9 +35,9 @@ def cloud() -> Iterator[None]:
 
 
 def test_a_private_registry_gives_a_password_for_its_account(cloud: None) -> None:
-    lease = aws.lease(_REGISTRY)
-    assert lease.credential.username == "AWS"
-    assert lease.credential.password == "123456789012-auth-token"
+    found = aws.get_credential(_REGISTRY)
+    assert found.credential.username == "AWS"
+    assert found.credential.password == "123456789012-auth-token"
 
 
 def test_a_repository_is_made_once_in_the_region_of_the_registry(cloud: None) -> None:
@@ -68,9 +68,9 @@ def public(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
 
 
 def test_the_public_registry_gives_a_password_from_its_one_region(public: Scripted) -> None:
-    lease = aws.lease("public.ecr.aws")
-    assert (lease.credential.username, lease.credential.password) == ("AWS", "public")
-    assert 43000 < lease.seconds <= 43200
+    found = aws.get_credential("public.ecr.aws")
+    assert (found.credential.username, found.credential.password) == ("AWS", "public")
+    assert 43000 < found.seconds <= 43200
     (heard,) = public.heard
     assert "/us-east-1/ecr-public/" in str(heard.authorization)
 
@@ -91,7 +91,7 @@ def test_nobody_being_logged_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(NoLogin, match="Unable to locate credentials"):
-        aws.lease(_REGISTRY)
+        aws.get_credential(_REGISTRY)
     with pytest.raises(AccessDenied, match="Unable to locate credentials") as caught:
         aws.create_repository(_REGISTRY, "app")
     assert caught.value.registry == _REGISTRY
@@ -102,6 +102,6 @@ def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with Scripted(lambda _: as_json(refusal, 400)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", f"http://{server.address}")
         with pytest.raises(NoLogin, match="not you"):
-            aws.lease(_REGISTRY)
+            aws.get_credential(_REGISTRY)
         with pytest.raises(AccessDenied, match="not you"):
             aws.create_repository(_REGISTRY, "app")

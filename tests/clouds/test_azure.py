@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
 from regimport.clouds import azure
-from regimport.clouds.lease import NoLogin
+from regimport.clouds.login import NoLogin
 from regimport.models.credential import Credential
 
 
@@ -51,9 +51,9 @@ def chain(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Chain]]:
     ],
 )
 def test_each_cloud_has_its_own_login(registry: str, authority: str, audience: str) -> None:
-    lease = azure.lease(registry)
-    assert lease.credential == Credential(entra_token="entra")
-    assert 3500 < lease.seconds <= 3600
+    found = azure.get_credential(registry)
+    assert found.credential == Credential(entra_token="entra")
+    assert 3500 < found.seconds <= 3600
     assert Chain.asked == [(authority, f"https://{audience}/.default")]
 
 
@@ -61,7 +61,7 @@ def test_each_cloud_has_its_own_login(registry: str, authority: str, audience: s
 def test_nobody_being_logged_in_is_told_in_a_line(error: type[Exception]) -> None:
     Chain.error = error("nobody is logged in\nand here are forty lines\x1b[31m")
     with pytest.raises(NoLogin) as caught:
-        azure.lease("my.azurecr.io")
+        azure.get_credential("my.azurecr.io")
     assert str(caught.value) == "nobody is logged in"
 
 

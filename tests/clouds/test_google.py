@@ -11,7 +11,7 @@ import google.auth.exceptions
 import pytest
 
 from regimport.clouds import google as ours
-from regimport.clouds.lease import NoLogin
+from regimport.clouds.login import NoLogin
 from regimport.models.credential import Credential
 
 
@@ -42,14 +42,14 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Person:
 
 
 def test_an_access_token_is_a_password(person: Person) -> None:
-    lease = ours.lease("europe-west3-docker.pkg.dev")
-    assert lease.credential == Credential("oauth2accesstoken", "ya29")
-    assert 3500 < lease.seconds <= 3600
+    found = ours.get_credential("europe-west3-docker.pkg.dev")
+    assert found.credential == Credential("oauth2accesstoken", "ya29")
+    assert 3500 < found.seconds <= 3600
 
 
 def test_a_token_that_does_not_say_when_it_ends_is_renewed_soon(person: Person) -> None:
     person.life = None
-    assert ours.lease("gcr.io").seconds == 600
+    assert ours.get_credential("gcr.io").seconds == 600
 
 
 @pytest.mark.parametrize(
@@ -63,5 +63,5 @@ def test_nobody_being_logged_in_is_told_in_a_line(
 
     monkeypatch.setattr(Person, "refresh", refuse)
     with pytest.raises(NoLogin) as caught:
-        ours.lease("gcr.io")
+        ours.get_credential("gcr.io")
     assert str(caught.value).startswith("nobody is logged in")

@@ -16,7 +16,7 @@ from layout.images import (
     make_manifest,
 )
 from regimport.models.digest import Digest
-from regimport.models.mediatype import ACCEPT_MANIFESTS, OCI_EMPTY, OCI_INDEX, OCI_MANIFEST
+from regimport.models.mediatype import ACCEPT_MANIFESTS, OCI_INDEX, OCI_MANIFEST
 from server.client import Answer, Client
 
 BLOB = bytes(range(256)) * 12
@@ -170,7 +170,7 @@ IMAGES = {
     "index with subject": make_index(make_image("s"), subject=describe(b"missing", OCI_INDEX)),
     "large": make_image("large", annotations={f"a-{n}": "A" * 10_000 for n in range(390)}),
     "data in a descriptor": make_image(
-        "data", config={**describe(b"{}", OCI_EMPTY), "data": "e30="}
+        "data", config={**describe(b"{}", "application/vnd.oci.empty.v1+json"), "data": "e30="}
     ),
     "foreign layer": make_image(
         "foreign",

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from regimport.clouds.lease import Lease, NoLogin
+from regimport.clouds.login import NoLogin, TemporaryCredential
 from regimport.credentials.clouds import Clouds
 from regimport.credentials.keychain import Keychain
 from regimport.credentials.places import Looked, Outcome
@@ -31,11 +31,11 @@ class Cloud(ModuleType):
         self.seconds = 3600.0
         self.error: Exception | None = None
 
-    def lease(self, registry: str) -> Lease:
+    def get_credential(self, registry: str) -> TemporaryCredential:
         self.asked.append(registry)
         if self.error is not None:
             raise self.error
-        return Lease(Credential("cloud", str(len(self.asked))), self.seconds)
+        return TemporaryCredential(Credential("cloud", str(len(self.asked))), self.seconds)
 
 
 @pytest.fixture(params=sorted(_HOSTS))
@@ -126,7 +126,7 @@ def test_nobody_being_logged_in_is_told_where_it_matters(cloud: Cloud, extra: st
     assert keychain.find(Side.SOURCE, _HOSTS[extra], "a") is None
     remark = keychain.remark(Side.SOURCE, _HOSTS[extra], "a")
     assert remark is not None
-    assert remark.endswith(f"is of no use for {_HOSTS[extra]}: nobody is")
+    assert remark.endswith(f"cannot be used for {_HOSTS[extra]}: nobody is")
 
 
 def test_an_extra_that_is_not_installed_is_named(

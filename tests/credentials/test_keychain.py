@@ -102,7 +102,7 @@ def test_a_password_alone_is_an_access_token_for_azure(registry: str) -> None:
 def test_a_password_alone_goes_to_no_registry_but_azures(registry: str) -> None:
     keychain = Keychain({Side.TARGET: Credential(password="hunter2")}, _silent, {})
     keychain.check(Side.SOURCE, registry)
-    with pytest.raises(InvalidOptions, match="and no user name") as caught:
+    with pytest.raises(InvalidOptions, match="but no user name") as caught:
         keychain.check(Side.TARGET, registry)
     assert "hunter2" not in caught.value.message
     with pytest.raises(InvalidOptions):
@@ -259,9 +259,9 @@ def test_a_file_that_was_named_must_be_there(
     path = str(tmp_path / "none.json")
     environ = docker if by_option else docker | {"REGISTRY_AUTH_FILE": path}
     keychain = Keychain({}, _silent, environ, path if by_option else None)
-    with pytest.raises(InvalidConfig, match="which is not there"):
+    with pytest.raises(InvalidConfig, match="which does not exist"):
         keychain.find(Side.SOURCE, "r.example", "a")
-    with pytest.raises(InvalidConfig, match="which is not there"):
+    with pytest.raises(InvalidConfig, match="which does not exist"):
         keychain.check(Side.SOURCE, "r.example")
 
 

@@ -61,7 +61,7 @@ class Memory:
     ) -> MemoryUpload | None:
         return MemoryUpload(self, blob)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 

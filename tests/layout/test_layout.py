@@ -139,7 +139,7 @@ def test_without_a_tag_one_of_several_is_not_guessed(layout: Layout) -> None:
     assert layout.head_manifest("") is None
     with pytest.raises(NotFound) as caught:
         layout.get_manifest("")
-    assert caught.value.hint == "names in it: a, b"
+    assert caught.value.hint == "names in the layout: a, b"
 
 
 def test_latest_never_means_an_entry_without_a_name(layout: Layout) -> None:
@@ -171,7 +171,7 @@ def test_what_is_no_layout_is_said_to_be_none(tmp_path: Path, kind: str) -> None
         (place / "index.json").write_text("{}")
     else:
         place.write_text("not a folder")
-    with pytest.raises(UsageError, match="no OCI image layout"):
+    with pytest.raises(UsageError, match="not an OCI image layout"):
         LayoutReader(place).head_manifest("latest")
 
 

@@ -1,4 +1,5 @@
 import base64
+import re
 import traceback
 
 import pytest
@@ -32,3 +33,28 @@ def test_a_basic_authorization_is_the_pair_in_base64(pair: str) -> None:
     scheme, _, encoded = Credential(username, password).basic().partition(" ")
     assert scheme == "Basic"
     assert base64.b64decode(encoded).decode() == pair
+
+
+_NOT_SENDABLE = [
+    (Credential("us\ner", "hunter2"), "the user name contains a line break"),
+    (Credential("us\x07er", "hunter2"), "the user name contains a control character"),
+    (Credential("us:er", "hunter2"), "the user name contains a colon"),
+    (Credential("user", "hunter2\udcff"), "the password contains bytes that are not UTF-8"),
+    (Credential(identity_token="hunter2\n"), "the identity token contains a line break"),
+    (Credential(registry_token="hunter2\r\nX: y"), "the bearer token .* contains a line break"),
+    (Credential(registry_token="hunter2\u0142"), "the bearer token .* that is not ASCII"),
+    (Credential("", "hunter2\n", entra_token="hunter2\n"), "Microsoft Entra contains a line break"),
+]
+
+
+@pytest.mark.parametrize(("credential", "flaw"), _NOT_SENDABLE)
+def test_a_credential_that_cannot_be_sent_says_why_without_its_secret(
+    credential: Credential, flaw: str
+) -> None:
+    assert credential.flaw is not None
+    assert re.search(flaw, credential.flaw)
+    assert "hunter2" not in credential.flaw
+
+
+def test_a_password_may_have_any_text_and_several_lines() -> None:
+    assert Credential("_json_key", '{\n "key": "\u0142"\n}').flaw is None

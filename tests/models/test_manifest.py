@@ -162,7 +162,7 @@ def test_a_name_that_stands_twice_is_refused(raw: bytes) -> None:
 )
 def test_bytes_that_are_no_manifest_are_refused(raw: bytes) -> None:
     for content_type in (None, OCI_MANIFEST, OCI_INDEX, "text/html"):
-        with pytest.raises(InvalidManifest, match="is no manifest"):
+        with pytest.raises(InvalidManifest, match="is not a manifest"):
             Manifest.parse(raw, content_type)
 
 

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from regimport import AccessDenied, Credential, InvalidOptions, NotFound
 from regimport.clouds import aws
-from regimport.clouds.lease import Lease
+from regimport.clouds.login import TemporaryCredential
 from support.miniature import BasicDoor, Miniature, TokenDoor, basic, complaint
 from support.scripted import Heard, Say
 from support.world import World
@@ -70,9 +70,9 @@ def test_ecr_s_password_is_renewed_when_it_runs_out_in_a_long_run(
 ) -> None:
     given: list[str] = []
 
-    def lease(_registry: str) -> Lease:
+    def get_credential(_registry: str) -> TemporaryCredential:
         given.append(f"password-{len(given)}")
-        return Lease(Credential("AWS", given[-1]), 43200)
+        return TemporaryCredential(Credential("AWS", given[-1]), 43200)
 
     refused = 0
 
@@ -85,7 +85,7 @@ def test_ecr_s_password_is_renewed_when_it_runs_out_in_a_long_run(
         refused += 1
         return complaint(401, "DENIED", "expired", WWW_Authenticate=_CHALLENGE)
 
-    monkeypatch.setattr(aws, "lease", lease)
+    monkeypatch.setattr(aws, "get_credential", get_credential)
     registry = world.registry(_HOST, door=door)
     world.copy("here.example/team/app", f"{_HOST}/team/app", jobs=1)
     assert registry.holds("team/app", world.image)
@@ -151,8 +151,8 @@ def test_ecr_public_asks_for_the_scope_aws(
     world: World, here: Miniature, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """And lets anybody pull, more slowly."""
-    lease = Lease(Credential("AWS", "public"), 43200)
-    monkeypatch.setattr(aws, "lease", lambda _: lease)
+    public = TemporaryCredential(Credential("AWS", "public"), 43200)
+    monkeypatch.setattr(aws, "get_credential", lambda _: public)
     if not known:
         monkeypatch.setitem(sys.modules, "regimport.clouds.aws", None)
     door = TokenDoor({"AWS": "public"}, path="/token/", scope="aws", anonymous=True)

@@ -13,7 +13,7 @@ from regimport.errors import Side
 from regimport.events import Event
 from regimport.models.credential import Credential
 from regimport.options import CopyOptions, RetryPolicy
-from regimport.registry.access import Access
+from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
 
 IMPATIENT = RetryPolicy(attempts=4, first_delay=0, longest_delay=0)
@@ -46,9 +46,9 @@ class Sessions:
 
     def access(
         self, address: str, side: Side = Side.TARGET, credential: Credential | None = None
-    ) -> Access:
+    ) -> RepositoryClient:
         scopes = ("repository:app:pull,push",)
-        return Access(self.open(address, side, credential), "app", scopes)
+        return RepositoryClient(self.open(address, side, credential), "app", scopes)
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_a_mirror_that_refuses_is_left_alone_and_told_of_once(status: int, three
     assert three.copy() == image.root
     assert three.target.held.holds("copy", image)
     (warning,) = three.warnings
-    assert f"the mirror {three.mirror.server.address}/team/app is left alone" in warning
+    assert f"the mirror {three.mirror.server.address}/team/app is not used any more" in warning
     assert len(three.mirror.lines) <= 2 * 8, "at most what was under way"
 
 
@@ -147,7 +147,7 @@ def test_a_mirror_that_is_not_there_is_told_of_once(three: Three) -> None:
     assert three.copy(f"http://{gone.address}") == image.root
     assert three.target.held.holds("copy", image)
     (warning,) = three.warnings
-    assert "is left alone from now on" in warning
+    assert "is not used any more" in warning
 
 
 def test_mirrors_are_asked_in_their_order(three: Three) -> None:
@@ -207,8 +207,8 @@ def test_a_tag_is_what_a_mirror_says_only_if_the_registry_cannot_be_asked(three:
     three.registry.own = lambda _: Say(503)
     assert three.copy() == image.root
     (warning,) = three.warnings
-    assert "registry.example/team/app could not be asked" in warning
-    assert f"says that latest is {image.root}, which may be old" in warning
+    assert "registry.example/team/app could not be reached" in warning
+    assert f"says that latest is {image.root}, which may be out of date" in warning
 
 
 def test_a_tag_that_the_registry_does_not_have_is_not_found(three: Three) -> None:
@@ -322,5 +322,5 @@ def test_a_target_is_never_a_mirror(three: Three) -> None:
 
 @pytest.mark.parametrize("url", ["mirror.example", "ftp://mirror.example", "https://u:p@m.example"])
 def test_what_is_no_url_of_a_mirror_is_refused(url: str) -> None:
-    with pytest.raises(RegimportError, match="is no URL of a registry"):
+    with pytest.raises(RegimportError, match="is not the URL of a registry"):
         RegistrySettings(mirrors=(url,))

@@ -20,7 +20,7 @@ from regimport.models.digest import Digest
 from regimport.registry import chunks
 from regimport.registry.repository import Repository
 from regimport.server.run import serving
-from regimport.state.uploads import SavedUploads
+from regimport.state.uploads import UploadFiles
 from registry.conftest import Sessions
 from support.client import Client
 from support.images import OCI_CONFIG, Image
@@ -251,7 +251,7 @@ def test_docker_registry_keeps_an_upload_that_ends_between_two_chunks(
     monkeypatch.setattr(chunks, "CHUNK", CHUNK)
     content = random.Random(7).randbytes(3 * CHUNK)
     blob = Descriptor("application/octet-stream", Digest.of(content), len(content))
-    saved = SavedUploads(pytest.fail, lambda: tmp_path / "state")
+    saved = UploadFiles(pytest.fail, lambda: tmp_path / "state")
 
     def broken() -> Iterator[bytes]:
         yield content[:CHUNK]
@@ -260,7 +260,7 @@ def test_docker_registry_keeps_an_upload_that_ends_between_two_chunks(
 
     def end() -> Repository:
         session = sessions.open(target.address, Side.TARGET)
-        return Repository(session, repository, ledger=lambda: saved)
+        return Repository(session, repository, open_store=lambda: saved)
 
     upload = end().start_upload(blob)
     assert upload is not None

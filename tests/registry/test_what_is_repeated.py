@@ -137,7 +137,7 @@ def test_a_pause_holds_all_requests_to_that_registry_back() -> None:
         started = time.monotonic()
         thread.start()
         assert held.wait(10)
-        end._access.session._gate.hold(1 - (time.monotonic() - started))
+        end._client.session._gate.hold(1 - (time.monotonic() - started))
         end.get_manifest("other")
         thread.join()
     assert min(times) - started >= 0.9

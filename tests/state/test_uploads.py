@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from regimport.models.digest import Digest
-from regimport.state.uploads import SavedUpload, SavedUploads, state_folder
+from regimport.state.uploads import UploadFile, UploadFiles, state_folder
 
 DIGEST = Digest.of(b"a layer")
 TARGET = "registry.example/app"
@@ -26,11 +26,11 @@ class Store:
         self.folder = folder
         self.warned: list[str] = []
 
-    def open(self, target: str = TARGET, digest: Digest = DIGEST) -> SavedUpload | None:
+    def open(self, target: str = TARGET, digest: Digest = DIGEST) -> UploadFile | None:
         """As a new process would."""
-        return SavedUploads(self.warned.append, lambda: self.folder).open(target, digest)
+        return UploadFiles(self.warned.append, lambda: self.folder).open(target, digest)
 
-    def held(self) -> SavedUpload:
+    def held(self) -> UploadFile:
         saved = self.open()
         assert saved is not None
         return saved
@@ -41,7 +41,7 @@ class Store:
     def left(self) -> Path:
         """Leave an upload behind; gives its file."""
         saved = self.held()
-        saved.note(PLACE, 5)
+        saved.save(PLACE, 5)
         saved.release()
         [path] = self.files("json")
         return path
@@ -55,8 +55,8 @@ def store(tmp_path: Path) -> Store:
 def test_what_one_process_notes_the_next_one_finds(store: Store) -> None:
     first = store.held()
     assert (first.place, first.offset) == (None, 0)
-    first.note("app/blobs/uploads/1", 3)
-    first.note(PLACE, 5)
+    first.save("app/blobs/uploads/1", 3)
+    first.save(PLACE, 5)
     first.release()
     second = store.held()
     assert (second.place, second.offset) == (PLACE, 5)
@@ -83,9 +83,9 @@ def test_while_one_holds_an_upload_nobody_else_does(store: Store) -> None:
     assert store.open() is None
     code = (
         "import sys; from pathlib import Path; from regimport.models.digest import Digest;"
-        "from regimport.state.uploads import SavedUploads;"
+        "from regimport.state.uploads import UploadFiles;"
         "folder, target, digest = sys.argv[1:];"
-        "print(SavedUploads(print, lambda: Path(folder)).open(target, Digest(digest)))"
+        "print(UploadFiles(print, lambda: Path(folder)).open(target, Digest(digest)))"
     )
     command = [sys.executable, "-c", code, str(store.folder), TARGET, DIGEST]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "None\n"
@@ -144,7 +144,7 @@ def test_a_file_that_others_could_write_is_warned_of_and_removed(store: Store) -
     path.chmod(0o666)
     assert store.held().place is None
     assert not path.exists()
-    assert "others" in store.warned[0]
+    assert "users other than its owner" in store.warned[0]
     assert "_state" not in store.warned[0]
 
 
@@ -200,7 +200,7 @@ def test_a_full_disk_loses_the_state_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", full)
-    saved.note("app/blobs/uploads/2", 9)
+    saved.save("app/blobs/uploads/2", 9)
     assert (saved.place, saved.offset) == (PLACE, 5)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+
+from regimport.models.mapping import FrozenMapping
 
 __all__ = ["Challenge", "parse_challenges"]
 
@@ -13,28 +14,23 @@ _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PARAMETER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*")
 _TOKEN68 = re.compile(r"([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|$)")
-# A value without quotes; real registries put whole URLs there.
-_BARE = re.compile(r"[^\s,;\"]*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# A quoted string, or a value without quotes; real registries send whole URLs that way.
+_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|((?!")[^\s,;"]*)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One challenge (RFC 9110, section 11.3); scheme and parameter names in lower case.
-
-    `malformed` tells that a part of it could not be read and was left out.
-    """
+    """One challenge (RFC 9110, section 11.3); scheme and parameter names in lower case."""
 
     scheme: str
-    params: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, str] = field(default_factory=FrozenMapping)
     token68: str | None = None
-    malformed: bool = False
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """Read a WWW-Authenticate value, or several joined by commas; never raises.
+    """Read a WWW-Authenticate value, or several joined by commas; never raise.
 
-    What cannot be read ends the challenge it stands in.
+    Where a part cannot be read, its challenge ends, and nothing after it is read.
     """
     found: list[Challenge] = []
     position = _skip(header, 0)
@@ -44,8 +40,6 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
             break
         challenge, position = _challenge(header, scheme)
         found.append(challenge)
-        if challenge.malformed:
-            break
         position = _skip(header, position)
     return tuple(found)
 
@@ -56,38 +50,24 @@ def _skip(header: str, position: int) -> int:
 
 
 def _challenge(header: str, scheme: re.Match[str]) -> tuple[Challenge, int]:
+    """Read the challenge of `scheme`; return it, and where the next one may begin."""
     name = scheme[0].lower()
     position = _skip(header, scheme.end())
     if position == scheme.end() and position < len(header):
-        return Challenge(name, malformed=True), len(header)
+        return Challenge(name), len(header)
     if "," not in header[scheme.end() : position]:
         token68 = _TOKEN68.match(header, position)
         if token68 is not None:
             return Challenge(name, token68=token68[1]), token68.end()
     params: dict[str, str] = {}
-    malformed = False
     while (parameter := _PARAMETER.match(header, position)) is not None:
-        value, end = _value(header, parameter.end())
+        value = _VALUE.match(header, parameter.end())
         key = parameter[1].lower()
         if value is None or key in params:
-            malformed = True
-            break
-        params[key] = value
-        position = end
-        following = _skip(header, position)
-        if following == position and position < len(header):
-            malformed = True
-            break
-        position = following
-    return Challenge(name, MappingProxyType(params), malformed=malformed), position
-
-
-def _value(header: str, position: int) -> tuple[str | None, int]:
-    if header[position : position + 1] == '"':
-        quoted = _QUOTED.match(header, position)
-        if quoted is None:
-            return None, len(header)
-        return re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL), quoted.end()
-    bare = _BARE.match(header, position)
-    assert bare is not None
-    return bare[0], bare.end()
+            return Challenge(name, FrozenMapping(params)), len(header)
+        quoted, bare = value.groups()
+        params[key] = bare if quoted is None else re.sub(r"(?s)\\(.)", r"\1", quoted)
+        position = _skip(header, value.end())
+        if position == value.end() and position < len(header):
+            return Challenge(name, FrozenMapping(params)), len(header)
+    return Challenge(name, FrozenMapping(params)), position

@@ -1,4 +1,4 @@
-"""What is known of the credentials for one registry, to those who have to get in there."""
+"""How the credentials for one registry are found, as its session sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from regimport.models.credential import Credential
 
 __all__ = ["CredentialLookup", "FindCredential"]
 
-# Gives the credential for a repository, None to be anonymous there.
+# Returns the credential for a repository, None for anonymous access.
 FindCredential = Callable[[str], Credential | None]
 
 
@@ -23,11 +23,11 @@ def _no_remark(_repository: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class CredentialLookup:
-    """What one side knows of the credentials for one registry.
+    """How one side finds the credentials for one registry.
 
-    `find` gives that for a repository. `renew` gives what to use in the place of one that was
-    refused: another one, None to be anonymous, or the same where there is nothing else. `remark`
-    says what stood in the way of a credential, if anything did.
+    `find` returns the credential for a repository. `renew` returns what to use instead of one that
+    was refused: another one, None for anonymous access, or the same if there is no other. `remark`
+    returns why no credential was found, or a different one than the user may expect, if it knows.
     """
 
     find: FindCredential

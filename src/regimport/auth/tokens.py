@@ -1,8 +1,8 @@
-"""How one registry is entered: Basic credentials, or tokens kept per scope.
+"""The Authorization header for one registry: Basic credentials, or tokens kept by scope.
 
 The flow is that of the distribution project's token specification (spec/auth/token.md and
-oauth.md): a refused request names the realm that gives out tokens; from then on a token is
-fetched before it is needed and renewed before it runs out.
+oauth.md): the answer to an unauthorized request names the realm that issues tokens; from then on a
+token is fetched before it is needed and renewed before it expires.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from regimport.auth.challenge import Challenge
 from regimport.auth.entra import FORM, EntraExchange, Fetch, refresh_grant
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, RegistryError
-from regimport.models.credential import Credential
+from regimport.models.credential import Credential, is_token
 from regimport.redact import safe_url
 from regimport.transport.answers import Answer, error_of
 from regimport.transport.origins import Origin, check_realm
@@ -28,31 +28,31 @@ __all__ = ["Authorizer", "Fetch", "Scopes"]
 # The resource scopes a request needs, e.g. ("repository:library/alpine:pull",).
 Scopes = tuple[str, ...]
 _CLIENT_ID = "regimport"
-# The life of a token whose answer does not say (token.md, `expires_in`), in seconds.
+# How long a token is valid if the answer does not say (token.md, `expires_in`), in seconds.
 _DEFAULT_LIFE = 60.0
 _LONGEST_LIFE = 86_400.0
-# The part of its life in which a token is used; a new one is fetched after that.
+# A token is used for this part of its lifetime; then a new one is fetched.
 _USABLE = 0.8
 _REFUSALS = frozenset({400, 401, 403})
-# One that ran out is renewed; one that is refused even so may have to be done without.
+# One renewal for a credential that expired, and one for doing without if it is refused again.
 _MOST_RENEWALS = 2
 
 
 @dataclass(slots=True)
 class _Slot:
-    """The token for one set of scopes, and the lock that keeps its requests single."""
+    """The token for one set of scopes, and a lock so that it is requested only once."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = ""
     usable_until: float = 0.0
-    # Whether the registry refused a token that was new: another one would do no better.
+    # Whether the registry refused a new token: another one would be refused too.
     settled: bool = False
     refused: AccessDenied | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Realm:
-    """Where tokens come from."""
+    """The service that issues tokens, as a challenge names it."""
 
     url: str
     service: str
@@ -60,7 +60,7 @@ class _Realm:
 
 
 class Authorizer:
-    """Knows what Authorization a registry wants; one for each side, shared by its threads."""
+    """Provides the Authorization header for a registry; one for each side, shared by threads."""
 
     def __init__(self, origin: Origin, lookup: CredentialLookup, fetch: Fetch) -> None:
         self._origin = origin
@@ -71,7 +71,7 @@ class Authorizer:
         self._slots: dict[Scopes, _Slot] = {}
         self._realm: _Realm | None = None
         self._basic = False
-        # By the header that was refused: repositories may have credentials of their own.
+        # By the refused header: repositories may have credentials of their own.
         self._refused: dict[str, AccessDenied] = {}
 
     def __repr__(self) -> str:
@@ -80,15 +80,15 @@ class Authorizer:
 
     @property
     def refused(self) -> AccessDenied | None:
-        """The error, if the registry has refused a password for good."""
+        """The error if the registry has refused a password, None otherwise."""
         return next(iter(self._refused.values()), None)
 
     def header(self, scopes: Scopes) -> str | None:
-        """Give the Authorization to send now, None as long as the registry asked for none."""
+        """Return the Authorization header to send, None if the registry has not asked for it."""
         if self._realm is not None:
             return self._bearer(self._realm, scopes, rejected=None)
         if self._basic:
-            credential = self._lookup.find(_repository(scopes))
+            credential = _checked(self._lookup.find(_repository(scopes)))
             basic = None if credential is None else credential.basic()
             if basic in self._refused:
                 raise self._refused[basic]
@@ -98,10 +98,10 @@ class Authorizer:
     def renew(
         self, challenges: Sequence[Challenge], scopes: Scopes, rejected: str | None
     ) -> str | None:
-        """Give the Authorization that answers `challenges`, after `rejected` was not enough.
+        """Return the Authorization header that answers `challenges`, after `rejected` was refused.
 
-        None where the registry asks for nothing that can be given. Raises `AccessDenied` where
-        there is no credential, or where it was refused.
+        None if no challenge has a scheme that is supported. Raise `AccessDenied` if there is no
+        credential, if it cannot be sent, or if it was refused.
         """
         for challenge in challenges:
             if challenge.scheme == "bearer" and challenge.params.get("realm"):
@@ -112,7 +112,7 @@ class Authorizer:
         return None
 
     def settle(self, scopes: Scopes) -> None:
-        """Ask for no more tokens for `scopes` while the one there lasts: a new one was refused."""
+        """Keep the token for `scopes` until it expires: the registry has refused a new one."""
         with self._lock:
             slot = self._slots.get(scopes)
         if slot is not None:
@@ -130,14 +130,15 @@ class Authorizer:
 
     def _answer_basic(self, scopes: Scopes, rejected: str | None) -> str:
         repository = _repository(scopes)
-        credential = self._lookup.find(repository)
+        credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.basic() == rejected:
-            credential = self._lookup.renew(repository, credential)
+            credential = _checked(self._lookup.renew(repository, credential))
         if credential is None:
             raise _needs_credential(401)
         if not credential.username and not credential.password:
             raise AccessDenied(
-                f"the registry wants a user name and a password; there is {credential.described}",
+                f"the registry wants a user name and a password, but there is only "
+                f"{credential.described}",
                 status=401,
                 hint="log in there with a user name and a password",
             )
@@ -146,7 +147,7 @@ class Authorizer:
             self._refused[header] = AccessDenied(
                 f"the registry refused the credentials of {credential.username!r}",
                 status=401,
-                hint="check them; `regimport auth explain` tells where they come from",
+                hint="check them; `regimport auth explain` shows where they come from",
             )
             raise self._refused[header]
         self._basic = True
@@ -171,17 +172,17 @@ class Authorizer:
 
     def _get_token(self, realm: _Realm, scopes: Scopes) -> tuple[str, float]:
         repository = _repository(scopes)
-        credential = self._lookup.find(repository)
+        credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.registry_token:
             return credential.registry_token, _LONGEST_LIFE
-        wanted = tuple(dict.fromkeys((*scopes, *_widened(realm.extra, scopes))))
+        wanted = tuple(dict.fromkeys((*scopes, *_further_scopes(realm.extra, scopes))))
         answer = self._ask(realm, wanted, credential)
         refusal: AccessDenied | None = None
         for _ in range(_MOST_RENEWALS):
             if answer.status not in _REFUSALS or credential is None:
                 break
             refusal = refusal or _refused(answer, credential)
-            other = self._lookup.renew(repository, credential)
+            other = _checked(self._lookup.renew(repository, credential))
             if other == credential:
                 break
             credential = other
@@ -199,12 +200,12 @@ class Authorizer:
                 return self._post(realm, scopes, refresh_grant(answer))
             if not credential.password:
                 return answer
-            # What was given may be the registry's own token instead, which it takes as a password.
+            # It may be a token of the registry itself, which is accepted as a password.
         if credential is not None and credential.identity_token:
             return self._post(realm, scopes, refresh_grant(credential.identity_token))
         answer = self._get(realm, scopes, credential)
         if answer.status in {404, 405} and credential is not None:
-            # A token service that has only the OAuth2 form.
+            # A token service that supports only POST (oauth.md).
             grant = {
                 "grant_type": "password",
                 "username": credential.username,
@@ -233,13 +234,24 @@ class Authorizer:
         return self._fetch("POST", realm.url, FORM, urlencode(form).encode())
 
 
+def _checked(credential: Credential | None) -> Credential | None:
+    """Return a credential, or raise `AccessDenied` if it cannot be sent as it is."""
+    flaw = None if credential is None else credential.flaw
+    if flaw is not None:
+        raise AccessDenied(
+            f"the credentials for the registry were not sent: {flaw}",
+            hint="check them; `regimport auth explain` shows where they come from",
+        )
+    return credential
+
+
 def _repository(scopes: Scopes) -> str:
-    """Give the repository that a set of scopes is about: the first one named."""
+    """Return the first repository that a set of scopes names."""
     return scopes[0].split(":")[1] if scopes and scopes[0].count(":") >= 2 else ""
 
 
-def _widened(challenged: Scopes, scopes: Scopes) -> Scopes:
-    """Give the scopes of a challenge that are not about some other request's repository."""
+def _further_scopes(challenged: Scopes, scopes: Scopes) -> Scopes:
+    """Return the further scopes of a challenge, except those for the repository of a request."""
     return tuple(
         scope for scope in challenged if not scope.startswith("repository:") and scope not in scopes
     )
@@ -252,9 +264,9 @@ def _read_token(answer: Answer) -> tuple[str, float]:
         life = document.get("expires_in")
     except (ValueError, AttributeError, RecursionError):
         token, life = None, None
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+    if not isinstance(token, str) or not token or not is_token(token):
         raise RegistryError(
-            f"the token service at {safe_url(answer.url)} gave no token",
+            f"the token service at {safe_url(answer.url)} returned no valid token",
             method=answer.method,
             url=safe_url(answer.url),
             status=answer.status,
@@ -271,16 +283,16 @@ def _refused(answer: Answer, credential: Credential | None) -> AccessDenied:
         method=answer.method,
         url=safe_url(answer.url),
         status=answer.status,
-        hint="check them, and their rights on this repository; `regimport auth explain` tells "
-        "where they come from",
+        hint="check them, and their rights on this repository; `regimport auth explain` "
+        "shows where they come from",
     )
 
 
 def _needs_credential(status: int) -> AccessDenied:
     return AccessDenied(
-        "the registry wants credentials, and there are none for it",
+        "the registry wants credentials, but there are none for it",
         status=status,
         hint="log in with `regimport login` or `docker login`, or give --source-username / "
-        "--target-username and the matching --…-password-stdin or REGIMPORT_…_PASSWORD; a "
-        "repository that does not exist may also look like this",
+        "--target-username and the matching --…-password-stdin or REGIMPORT_…_PASSWORD; the "
+        "answer may be the same for a repository that does not exist",
     )

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from regimport.cli.params import ProgressKind
-from regimport.errors import RegimportError, RegistryError
+from regimport.errors import RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
 
 __all__ = ["Printer", "human_size"]
@@ -72,6 +72,8 @@ class Printer:
             place = "/".join(part for part in (error.registry, error.repository) if part)
             where = f"at the {error.side}" if error.side else "at"
             lines.append(_clean(f"  {where}: {place}"))
+        if isinstance(error, Unreachable) and error.attempts > 1:
+            lines.append(f"  attempts: {error.attempts}")
         if isinstance(error, RegistryError) and error.codes:
             lines.append(_clean(f"  error code of the registry: {', '.join(error.codes)}"))
         if error.hint:

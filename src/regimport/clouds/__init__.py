@@ -1,1 +1,1 @@
-"""What clouds do for who is logged in there: credentials for their registries, and repositories."""
+"""What clouds offer to users who are logged in there: credentials and new repositories."""

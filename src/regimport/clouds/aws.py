@@ -1,6 +1,6 @@
 """AWS: passwords for Elastic Container Registry, private and public, and its repositories.
 
-Who is logged in is found by boto3: the environment, profiles, a role of the machine.
+boto3 finds the login: the environment, profiles, a role of the machine.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
-from regimport.clouds.lease import Lease, NoLogin
+from regimport.clouds.login import NoLogin, TemporaryCredential
 from regimport.errors import AccessDenied
 from regimport.models.credential import Credential
 from regimport.redact import safe_text
 
-__all__ = ["create_repository", "lease"]
+__all__ = ["create_repository", "get_credential"]
 
-# The only region that gives passwords for the public registry (ECR's user guide).
+# The only region that issues passwords for the public registry (ECR's user guide).
 _PUBLIC_REGION = "us-east-1"
 
 
-def lease(registry: str) -> Lease:
-    """Give a user and password for a registry of AWS; raises `NoLogin`."""
+def get_credential(registry: str) -> TemporaryCredential:
+    """Return a user name and password for a registry of AWS, or raise `NoLogin`."""
     host = ecr_host(registry)
     try:
         if host is None:
@@ -40,12 +40,15 @@ def lease(registry: str) -> Lease:
         raise NoLogin(error) from None
     username, _, password = pair.partition(":")
     seconds = (expires - dt.datetime.now(dt.UTC)).total_seconds()
-    return Lease(Credential(username, password), seconds)
+    return TemporaryCredential(Credential(username, password), seconds)
 
 
 def create_repository(registry: str, repository: str) -> bool:
-    """Make a repository in a registry of AWS; False if it was there. Raises `AccessDenied`."""
-    # In the public registry the first part is the registry's alias, not a part of the name.
+    """Create a repository in a registry of AWS; return False if it already exists.
+
+    Raise `AccessDenied`.
+    """
+    # In the public registry, the first part is the registry's alias and not part of the name.
     name = repository.partition("/")[2] if registry == ECR_PUBLIC else repository
     try:
         _client(registry).create_repository(repositoryName=name)

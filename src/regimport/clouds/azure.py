@@ -1,7 +1,7 @@
 """Azure: an access token of Microsoft Entra, which the registry exchanges for its own tokens.
 
-Who is logged in is found by azure-identity's default chain: the environment, a workload's or a
-managed identity, the Azure CLI and other tools of developers.
+azure-identity's default chain finds the login: the environment, a workload's or a managed identity,
+the Azure CLI and other developer tools.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from functools import lru_cache
 from azure.core.exceptions import AzureError
 from azure.identity import AzureAuthorityHosts, DefaultAzureCredential
 
-from regimport.clouds.lease import Lease, NoLogin
+from regimport.clouds.login import NoLogin, TemporaryCredential
 from regimport.models.credential import Credential
 from regimport.network import host_name
 
-__all__ = ["lease"]
+__all__ = ["get_credential"]
 
-# Where to log in, and for what: a token that registries alone take, where there is one.
+# Where to log in, and the scope of the token: for registries alone, where there is such a scope.
 _CLOUDS = {
     "io": (AzureAuthorityHosts.AZURE_PUBLIC_CLOUD, "https://containerregistry.azure.net/.default"),
     "cn": (AzureAuthorityHosts.AZURE_CHINA, "https://management.chinacloudapi.cn/.default"),
     "us": (AzureAuthorityHosts.AZURE_GOVERNMENT, "https://management.usgovcloudapi.net/.default"),
 }
 
-# Which member of the chain had nothing is told in the error, not on standard error.
+# The error says which members of the chain failed; the log must not repeat it on standard error.
 logging.getLogger("azure").addHandler(logging.NullHandler())
 
 
-def lease(registry: str) -> Lease:
-    """Give a token of Microsoft Entra for one of Azure's registries; raises `NoLogin`."""
+def get_credential(registry: str) -> TemporaryCredential:
+    """Return a token of Microsoft Entra for one of Azure's registries, or raise `NoLogin`."""
     authority, scope = _CLOUDS[host_name(registry).rpartition(".")[2]]
     try:
         token = _chain(authority).get_token(scope)
     except (AzureError, ValueError) as error:
         raise NoLogin(error) from None
-    return Lease(Credential(entra_token=token.token), token.expires_on - time.time())
+    return TemporaryCredential(Credential(entra_token=token.token), token.expires_on - time.time())
 
 
 @lru_cache
 def _chain(authority: str) -> DefaultAzureCredential:
-    """Keep the chain: it remembers which of its members knew somebody, and the tokens."""
+    """Return the chain of a cloud, the same each time: it caches tokens and which member worked."""
     return DefaultAzureCredential(authority=authority)

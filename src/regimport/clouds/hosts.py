@@ -1,4 +1,4 @@
-"""Which registries belong to which cloud: by their whole host name, never by a part of it."""
+"""Which registries belong to which cloud, decided by their whole host name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["ECR_PUBLIC", "EcrHost", "ecr_host", "is_azure", "is_google"]
 
 ECR_PUBLIC = "public.ecr.aws"
 
-# Patterns are compiled when they are asked for: most copies have nothing to do with a cloud.
+# Patterns are compiled on first use: most copies have nothing to do with a cloud.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 # Azure's public cloud, and those of China and of the United States' government.
 _AZURE = rf"{_LABEL}(?:\.{_LABEL})*\.azurecr\.(?:io|cn|us)"
 # Artifact Registry, and Container Registry with its locations (gcr.io, eu.gcr.io, …).
 _GOOGLE = rf"(?:{_LABEL}\.)?gcr\.io|{_LABEL}\.pkg\.dev"
-# What AWS documents for each of its partitions, with FIPS and dual-stack endpoints.
+# The hosts that AWS documents for its partitions, with FIPS and dual-stack endpoints.
 _ECR = (
     rf"(?P<account>[0-9]{{12}})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>{_LABEL})\."
     r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn)"
@@ -27,7 +27,7 @@ _ECR = (
 
 @dataclass(frozen=True, slots=True)
 class EcrHost:
-    """A private registry of AWS: whose it is, where it is, and whether by a FIPS endpoint."""
+    """A private registry of AWS: its account, its region, and whether it is a FIPS endpoint."""
 
     account: str
     region: str
@@ -35,17 +35,17 @@ class EcrHost:
 
 
 def is_azure(registry: str) -> bool:
-    """Tell whether a registry is one of Azure's, to which tokens of Microsoft Entra may go."""
+    """Return whether a registry is Azure's: only there are tokens of Microsoft Entra sent."""
     return re.fullmatch(_AZURE, host_name(registry)) is not None
 
 
 def is_google(registry: str) -> bool:
-    """Tell whether a registry is one of Google's, to which its access tokens may go."""
+    """Return whether a registry is Google's: only there are its access tokens sent."""
     return re.fullmatch(_GOOGLE, host_name(registry)) is not None
 
 
 def ecr_host(registry: str) -> EcrHost | None:
-    """Read the name of a private registry of AWS, None if it is none."""
+    """Read the host name of a private registry of AWS; None for any other."""
     match = re.fullmatch(_ECR, host_name(registry))
     if match is None:
         return None

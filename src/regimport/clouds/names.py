@@ -1,4 +1,4 @@
-"""Azure's own ways to name a registry."""
+"""Registry names as `az acr import` accepts them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _NAME = re.compile(r"[A-Za-z0-9]{5,50}")
 
 
 def source_at(registry: str, source: str) -> str:
-    """Give the reference of `source` in a registry that is named as `az acr import` takes it.
+    """Return the reference of `source` in `registry`, named as for `az acr import`.
 
     That is a resource ID, a registry's name, or its login server; the first two mean
-    NAME.azurecr.io. Raises `InvalidOptions`, also where `source` names another registry.
+    NAME.azurecr.io. Raise `InvalidOptions` if it is none of these, or if `source` names another
+    registry.
     """
     host = _login_server(registry)
     rest = source.removeprefix(f"{host}/")
@@ -33,8 +34,8 @@ def source_at(registry: str, source: str) -> str:
         or first == "localhost"
     ):
         raise InvalidOptions(
-            f"the source {source!r} names a registry already, which is not {host}",
-            hint="leave --source-registry out, or the registry in front of the source",
+            f"the source {source!r} already names a registry, which is not {host}",
+            hint="leave out --source-registry, or the registry in the source",
         )
     reference = f"{host}/{rest}"
     Reference.parse(reference)
@@ -52,5 +53,5 @@ def _login_server(registry: str) -> str:
     except InvalidReference as error:
         raise InvalidOptions(
             f"invalid --source-registry {registry[:300]!r}",
-            hint="write a resource ID, a registry's name, or its host",
+            hint="write a resource ID, a registry's name, or its host name",
         ) from error

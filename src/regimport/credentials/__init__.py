@@ -1,1 +1,1 @@
-"""Where secrets come from, not what they are used for."""
+"""Where credentials are found and stored; nothing here uses them."""

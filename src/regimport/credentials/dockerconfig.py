@@ -1,4 +1,4 @@
-"""Docker's config.json and podman's auth.json: which of their credentials are for a repository."""
+"""Docker's config.json and podman's auth.json, and their credentials for a repository."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from regimport.credentials.hosts import server_address
 from regimport.errors import InvalidConfig
 from regimport.models.credential import TOKEN_USERNAME, Credential
 from regimport.network import host_name
+from regimport.redact import reason_of
 
 __all__ = [
     "DockerConfig",
@@ -27,13 +28,13 @@ __all__ = [
 ]
 
 _MAX_BYTES = 1024 * 1024
-# The members of an entry without which it says nothing.
+# An entry without any of these members is empty.
 _SECRETS = ("auth", "identitytoken", "registrytoken", "password")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of `auths` that is for a repository; `key` is as it stands in the file."""
+    """An entry of `auths` for a repository; `key` is spelled as in the file."""
 
     key: str
     credential: Credential
@@ -41,10 +42,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DockerConfig:
-    """The parts of a config.json that speak of credentials; `where` names the file.
+    """The parts of a config.json that are about credentials; `where` names the file.
 
-    `store` is the helper for every registry that `helpers` has none for; `exposed` tells that
-    others than its owner may read the file.
+    `store` is the credential helper for registries that are not in `helpers`; `exposed` is whether
+    other users may read the file.
     """
 
     where: str
@@ -55,15 +56,15 @@ class DockerConfig:
 
     @classmethod
     def parse(cls, text: str, where: str) -> DockerConfig:
-        """Read a config.json; raises `InvalidConfig`, which shows nothing of its content."""
+        """Read a config.json, or raise `InvalidConfig`, whose message shows none of its content."""
         if len(text) > _MAX_BYTES:
             raise _too_large(where)
         try:
             document = json.loads(text) if text.strip() else {}
         except (ValueError, RecursionError):
-            # The cause is left out, here and below: it holds the secrets that it could not read.
+            # Without the cause, here and below: it contains the text, with its secrets.
             raise InvalidConfig(
-                f"{where} is not valid JSON", hint="mend it, or log in again to write it anew"
+                f"{where} is not valid JSON", hint="correct it, or log in again to write it anew"
             ) from None
         if not isinstance(document, dict):
             raise InvalidConfig(f"{where} is not a JSON object")
@@ -81,39 +82,40 @@ class DockerConfig:
         )
 
     def entry(self, registry: str, repository: str) -> Entry | None:
-        """Give the entry for a repository: the longest that names it or a parent of it.
+        """Return the entry for a repository: the longest that names it or a parent of it.
 
-        Hosts are compared whole, never in part; an empty entry is none. Of several spellings of
-        one name, Docker's own counts. Raises `InvalidConfig` for an entry that cannot be read.
+        Hosts are compared as a whole; empty entries are ignored. If a name is in the file in
+        several spellings, Docker's own is used. Raise `InvalidConfig` for an entry that cannot be
+        read.
         """
-        keys: dict[str, str] = {}
+        spelling: dict[str, str] = {}
         for key, entry in self.auths.items():
             if any(entry.get(name) for name in _SECRETS):
                 name = canonical_key(key)
                 if key in {name, server_address(name)}:
-                    keys[name] = key
+                    spelling[name] = key
                 else:
-                    keys.setdefault(name, key)
+                    spelling.setdefault(name, key)
         name = f"{host_name(registry)}/{repository}"
         while name:
-            if name in keys:
-                key = keys[name]
+            if name in spelling:
+                key = spelling[name]
                 found = self._read(self.auths[key], name)
                 return None if found is None else Entry(key, found)
             name = name.rpartition("/")[0]
         return None
 
     def helper(self, registry: str) -> str | None:
-        """Give the name of the credential helper that is set for a registry, apart from `store`.
+        """Return the name of the credential helper for this registry alone, None if there is none.
 
-        Raises `InvalidConfig` for a name that could run something else than a helper.
+        Raise `InvalidConfig` for a name that could run another program.
         """
         by_host = {canonical_key(key): name for key, name in self.helpers.items()}
         name = by_host.get(host_name(registry))
         if name is not None and not is_helper_name(name):
             raise InvalidConfig(
-                f"{self.where} names a credential helper for {registry} that cannot be one",
-                hint="the name may hold letters, digits, '.', '_' and '-'",
+                f"the credential helper for {registry} in {self.where} is not valid",
+                hint="its name may contain letters, digits, '.', '_' and '-'",
             )
         return name
 
@@ -149,7 +151,10 @@ class DockerConfig:
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
-    """Give where Docker keeps its config.json: $DOCKER_CONFIG, or ~/.docker; None without both."""
+    """Return the path of Docker's config.json, in $DOCKER_CONFIG or ~/.docker.
+
+    None if neither that variable nor HOME is set.
+    """
     folder = environ.get("DOCKER_CONFIG")
     if folder:
         return Path(folder) / "config.json"
@@ -158,9 +163,9 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
 
 
 def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Give where podman, skopeo and buildah keep an auth.json (containers-auth.json(5)).
+    """Return where podman, skopeo and buildah store an auth.json (containers-auth.json(5)).
 
-    Without $XDG_RUNTIME_DIR, as for root in a container, that is a folder of the user's number.
+    Without $XDG_RUNTIME_DIR, as for root in a container, the folder is named for the user's ID.
     """
     runtime, config = environ.get("XDG_RUNTIME_DIR"), environ.get("XDG_CONFIG_HOME")
     home = environ.get("HOME")
@@ -174,7 +179,7 @@ def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def load(path: Path) -> DockerConfig | None:
-    """Read a config.json, None if there is none; raises `InvalidConfig`."""
+    """Read a config.json, or raise `InvalidConfig`; None if there is no such file."""
     found = read_text(path)
     if found is None:
         return None
@@ -183,9 +188,9 @@ def load(path: Path) -> DockerConfig | None:
 
 
 def read_text(path: Path) -> tuple[str, bool] | None:
-    """Read a file of credentials, and tell whether others may; None if there is no such file.
+    """Return the text of a credentials file, and whether other users may read it.
 
-    Raises `InvalidConfig`.
+    None if there is no such file. Raise `InvalidConfig` if it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -194,13 +199,13 @@ def read_text(path: Path) -> tuple[str, bool] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InvalidConfig(f"{path} cannot be read: {error.strerror}") from error
+        raise InvalidConfig(f"{path} cannot be read: {reason_of(error)}") from error
     if len(raw) > _MAX_BYTES:
         raise _too_large(str(path))
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidConfig(f"{path} is not text in UTF-8") from None
+        raise InvalidConfig(f"{path} is not UTF-8 text") from None
     return text, bool(mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
@@ -220,7 +225,7 @@ def _table(value: object) -> dict[str, object]:
 
 
 def canonical_key(key: str) -> str:
-    """Give a key of `auths` as `host[:port][/path]`, without what old Dockers wrote around it."""
+    """Return a key of `auths` as `host[:port][/path]`, without the URL around it of old Dockers."""
     bare = key.partition("://")[2] or key
     host, _, path = bare.rstrip("/").partition("/")
     if path in {"v1", "v2"}:

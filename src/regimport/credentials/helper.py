@@ -1,7 +1,7 @@
-"""Credential helpers: programs that keep secrets, run as Docker runs them.
+"""Credential helpers: programs that store secrets, run as Docker runs them.
 
 The protocol is that of docker-credential-helpers: the action is the only argument, the server's
-address or a JSON object comes on standard input, the answer goes to standard output.
+address or a JSON object is its standard input, and the answer its standard output.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from dataclasses import dataclass, field
 
 from regimport.credentials.hosts import server_address
 from regimport.models.credential import TOKEN_USERNAME, Credential
-from regimport.redact import safe_text
+from regimport.redact import reason_of, safe_text
 
 __all__ = ["BrokenHelper", "Helper", "is_helper_name"]
 
 _SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-# How helpers say that they know nothing of a server (docker-credential-helpers, error.go).
+# The answers of helpers that know nothing of a server (docker-credential-helpers, error.go).
 _NOT_FOUND = ("credentials not found", "no credentials server url", "no credentials username")
 
 
 def is_helper_name(name: str) -> bool:
-    """Tell whether a name is one that a helper may have, and no path to something else."""
+    """Return whether a helper may have this name, which must not be a path."""
     return _NAME.fullmatch(name) is not None
 
 
 class BrokenHelper(Exception):
-    """A helper that could not be run, or did not answer as a helper does; shows no secret."""
+    """A helper could not be run, or its answer is not valid; the message shows no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """The helper `docker-credential-NAME`, looked for in the PATH of `environ`.
+    """The helper `docker-credential-NAME`, searched for in the PATH of `environ`.
 
     It is killed if it takes longer than `seconds`, or once `stop` is set.
     """
@@ -51,19 +51,24 @@ class Helper:
         return f"docker-credential-{self.name}"
 
     def get(self, registry: str) -> Credential | None:
-        """Give what the helper keeps for a registry, None if nothing; raises `BrokenHelper`."""
+        """Return the helper's credential for a registry, None if it has none.
+
+        Raise `BrokenHelper`.
+        """
         answer = self._run("get", server_address(registry))
         if answer is None:
             return None
         username, secret = _strings(answer, "Username", "Secret", program=self.program)
         if not secret:
             return None
-        if username == TOKEN_USERNAME:
-            return Credential(identity_token=secret)
-        return Credential(username, secret)
+        token = username == TOKEN_USERNAME
+        found = Credential(identity_token=secret) if token else Credential(username, secret)
+        if (flaw := found.flaw) is not None:
+            raise BrokenHelper(f"{self.program} returned a credential that cannot be used: {flaw}")
+        return found
 
     def store(self, registry: str, credential: Credential) -> None:
-        """Let the helper keep a credential; raises `BrokenHelper`."""
+        """Store a credential in the helper, or raise `BrokenHelper`."""
         token = credential.identity_token
         document = {
             "ServerURL": server_address(registry),
@@ -73,11 +78,11 @@ class Helper:
         self._run("store", json.dumps(document))
 
     def erase(self, address: str) -> None:
-        """Let the helper forget a server's address; raises `BrokenHelper`."""
+        """Remove a server's address from the helper, or raise `BrokenHelper`."""
         self._run("erase", address)
 
     def servers(self) -> Mapping[str, str]:
-        """Give the user name for each address that the helper knows; raises `BrokenHelper`."""
+        """Return the user name for each address in the helper, or raise `BrokenHelper`."""
         answer = self._run("list", "")
         try:
             document = json.loads(answer or "{}")
@@ -87,34 +92,34 @@ class Helper:
             raise BrokenHelper(f"{self.program} did not answer with a JSON object")
         return {key: name for key, name in document.items() if isinstance(name, str)}
 
-    def _run(self, action: str, given: str) -> str | None:
-        """Give the answer to an action, None where the helper knows nothing of the server."""
+    def _run(self, action: str, text: str) -> str | None:
+        """Return the answer to an action, None if the helper knows nothing of the server."""
         if not is_helper_name(self.name):
             raise BrokenHelper(f"{self.name!r} cannot be the name of a credential helper")
-        # Most copies run no helper, and are quicker without what it takes.
+        # Most copies run no helper, and start faster without this import.
         from regimport.credentials.process import run  # noqa: PLC0415
 
         try:
             code, answer = run(
-                [self.program, action], given.encode(), self.environ, self.seconds, self.stop
+                [self.program, action], text.encode(), self.environ, self.seconds, self.stop
             )
         except FileNotFoundError:
             raise BrokenHelper(f"{self.program} is not in the PATH") from None
         except TimeoutError:
             raise BrokenHelper(
-                f"{self.program} gave no answer in {self.seconds:.0f} seconds"
+                f"{self.program} did not answer within {self.seconds:.0f} seconds"
             ) from None
         except OverflowError:
-            raise BrokenHelper(f"{self.program} answered with far too much") from None
+            raise BrokenHelper(f"{self.program} returned too large an answer") from None
         except OSError as error:
-            raise BrokenHelper(f"{self.program} could not be run: {error.strerror}") from None
-        text = answer.decode("utf-8", "replace")
+            raise BrokenHelper(f"{self.program} could not be run: {reason_of(error)}") from None
+        answered = answer.decode("utf-8", "replace")
         if code == 0:
-            return text
-        if text.strip().lower().startswith(_NOT_FOUND):
+            return answered
+        if answered.strip().lower().startswith(_NOT_FOUND):
             return None
-        # What looks like an answer may hold the secret: a complaint is one line of words.
-        words = "" if "{" in text else safe_text(text.strip().partition("\n")[0], 200)
+        # Anything like JSON may contain the secret; an error message is a line of words.
+        words = "" if "{" in answered else safe_text(answered.strip().partition("\n")[0], 200)
         raise BrokenHelper(f"{self.program} failed with code {code}" + (words and f": {words}"))
 
 

@@ -1,4 +1,4 @@
-"""The names of registries, as those who keep credentials write them."""
+"""The names of registries where credentials are stored."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from regimport.network import host_name
 
 __all__ = ["server_address"]
 
-# What Docker calls the Hub where it keeps credentials, since long before references had hosts.
+# The name under which Docker stores credentials for Docker Hub.
 _DOCKER_HUB_ADDRESS = "https://index.docker.io/v1/"
 
 
 def server_address(registry: str) -> str:
-    """Give the name that Docker, and its credential helpers, know a registry by."""
+    """Return the name under which Docker and its credential helpers store a registry."""
     host = host_name(registry)
     return _DOCKER_HUB_ADDRESS if host == "docker.io" else host

@@ -1,4 +1,4 @@
-"""In which order credentials are looked for; each side of a copy on its own."""
+"""The order in which credentials are looked for, for each side of a copy separately."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from regimport.network import host_name
 
 __all__ = ["Explanation", "Keychain"]
 
-# The part of its life in which a credential is used; a new one is fetched after that.
+# A credential is used for this part of its lifetime; then a new one is fetched.
 _USABLE = 0.8
 _FOREVER = float("inf")
-# What is refused so many seconds after it was renewed did not run out.
+# A credential that is refused within this many seconds of its renewal has not expired.
 _SOON = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was found for a repository, and until when that is good."""
+    """The results of a search for a repository, and until when they are valid."""
 
     looked: tuple[Looked, ...]
     until: float
@@ -39,22 +39,22 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What each place had; `error` is what ended the search, where it ended in one."""
+    """What was found at each place; `error` is what ended the search, if an error did."""
 
     looked: tuple[Looked, ...]
     error: UsageError | None
 
     @property
     def used(self) -> Looked | None:
-        """The place whose credential counts, None to be anonymous."""
-        return next((one for one in self.looked if one.credential is not None), None)
+        """The result whose credential is used, None for anonymous access."""
+        return next((found for found in self.looked if found.credential is not None), None)
 
 
 class Keychain:
-    """Finds credentials: those given, the environment's, what files keep, a cloud's, or none.
+    """Finds credentials: given ones, the environment's, those in files, or a cloud's.
 
-    What was given, or stands in the environment, is for the registries of its side; `warn` is
-    told, once, of what could not be used. `authfile` is the file that the user named.
+    Given credentials, and those of the environment, are for all registries of their side. `warn`
+    is called once with each problem. `authfile` is the file that the user named.
     """
 
     def __init__(
@@ -77,20 +77,20 @@ class Keychain:
         }
 
     def close(self) -> None:
-        """End what still runs to find a credential."""
+        """Stop a credential helper that is still running."""
         self._helpers.stop.set()
 
     def find(self, side: Side, registry: str, repository: str) -> Credential | None:
-        """Give the credential for a repository, None to be anonymous; raises `InvalidConfig`."""
+        """Return the credential for a repository, None for anonymous access; raise `UsageError`."""
         return self._find(side, registry, repository).credential
 
     def renew(
         self, side: Side, registry: str, repository: str, rejected: Credential
     ) -> Credential | None:
-        """Give what to use in the place of a credential that was refused.
+        """Return what to use instead of a credential that was refused.
 
-        That is another one, or the same where there is no other. A cloud's login, which nobody
-        has set up for this registry, is done without (None) when a new one is refused as well.
+        That is another one, or the same if there is no other. None if it is a cloud's login, which
+        the user did not configure for this registry, and a new one was refused too.
         """
         key = (side, host_name(registry), repository)
         with self._lock:
@@ -102,20 +102,22 @@ class Keychain:
                 known = self._look(side, registry, repository, fresh=True)
             if known.credential == rejected and known.looked[-1].implied:
                 *before, last = known.looked
-                detail = f"{last.detail}, but {registry} refused that"
+                detail = f"{last.detail}, but {registry} refused that login"
                 refused = Looked(last.place, Outcome.FAILED, detail)
                 known = self._known[key] = _Known((*before, refused), _FOREVER)
             return known.credential
 
     def remark(self, side: Side, registry: str, repository: str) -> str | None:
-        """Say what stood in the way of a credential, None if nothing did."""
+        """Return why places had no credential that can be used, None if there was no problem."""
         known = self._known.get((side, host_name(registry), repository))
         bad = {Outcome.FAILED, Outcome.MISSING}
-        looked = [] if known is None else [one for one in known.looked if one.outcome in bad]
-        return "; ".join(one.warning or one.detail for one in looked) or None
+        problems = (
+            [] if known is None else [found for found in known.looked if found.outcome in bad]
+        )
+        return "; ".join(found.warning or found.detail for found in problems) or None
 
     def check(self, side: Side, registry: str) -> None:
-        """Raise `UsageError` where what the user named cannot be meant, or cannot be read."""
+        """Raise `UsageError` if what the user named cannot be used or read."""
         for place in self._places[side]:
             if isinstance(place, Given):
                 tuple(place.look(registry, "", fresh=False))
@@ -123,18 +125,18 @@ class Keychain:
                 place.check()
 
     def explain(self, side: Side, registry: str, repository: str) -> Explanation:
-        """Look as `find` does, and tell of each place in its order, those not asked included."""
+        """Search as `find` does; return the result of each place, those not asked included."""
         looked: list[Looked] = []
         error: UsageError | None = None
         for place in self._places[side]:
-            if error is not None or any(one.credential is not None for one in looked):
+            if error is not None or any(found.credential is not None for found in looked):
                 looked.append(Looked(place.name, Outcome.NOT_ASKED, ""))
                 continue
             try:
-                for one in place.look(registry, repository, fresh=False):
-                    looked.append(one)
-                    self._warn_of(one)
-                    if one.credential is not None:
+                for found in place.look(registry, repository, fresh=False):
+                    looked.append(found)
+                    self._warn_of(found)
+                    if found.credential is not None:
                         break
             except UsageError as caught:
                 error = caught
@@ -152,10 +154,10 @@ class Keychain:
 
     def _look(self, side: Side, registry: str, repository: str, *, fresh: bool) -> _Known:
         looked: list[Looked] = []
-        for one in self._walk(side, registry, repository, fresh=fresh):
-            looked.append(one)
-            self._warn_of(one)
-            if one.credential is not None:
+        for found in self._walk(side, registry, repository, fresh=fresh):
+            looked.append(found)
+            self._warn_of(found)
+            if found.credential is not None:
                 break
         life = looked[-1].life if looked else 0.0
         known = _Known(tuple(looked), time.monotonic() + life * _USABLE)

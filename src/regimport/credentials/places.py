@@ -22,7 +22,7 @@ _FOREVER = float("inf")
 
 
 class Outcome(StrEnum):
-    """What came of looking at a place."""
+    """The result of looking at a place."""
 
     USED = "used"
     NOTHING = "nothing"
@@ -35,9 +35,9 @@ class Outcome(StrEnum):
 class Looked:
     """What was found at one place.
 
-    `detail` says it in words; `warning` is what the user should know even if all goes well;
-    `life` is for how many seconds the credential is good; `implied` that nobody set it up for the
-    registry in question.
+    `detail` is the same in words; `warning` is for the user, even if the copy succeeds; `life` is
+    for how many seconds the credential is valid; `implied` is whether the user never configured it
+    for this registry.
     """
 
     place: str
@@ -50,29 +50,29 @@ class Looked:
 
 
 class Place(Protocol):
-    """Where credentials may be."""
+    """A place where credentials may be found."""
 
     @property
     def name(self) -> str:
-        """What a user calls the place."""
+        """The name of the place in messages."""
 
     def look(self, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:
-        """Tell what is there for a repository, up to a credential; `fresh`: not from memory."""
+        """Yield what is found for a repository, a credential last; `fresh` bypasses caches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A credential that was named for one side; `absent` says why there is none."""
+    """A credential that the user gave for one side; `absent` says why there is none."""
 
     name: str
     credential: Credential | None
     absent: str
 
     def look(self, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:  # noqa: ARG002 - as in `Place`
-        """Give it, whatever the registry: it is for those of its side.
+        """Yield the credential: it is for every registry of its side.
 
-        A password alone is an access token, which only Azure's registries take; raises
-        `InvalidOptions` for another.
+        A password alone is an access token, which only Azure's registries accept. Raise
+        `InvalidOptions` for another registry, and for a credential that cannot be sent.
         """
         credential = self.credential
         if credential is None:
@@ -81,19 +81,25 @@ class Given:
         if not credential.username and credential.password:
             if not is_azure(registry):
                 raise InvalidOptions(
-                    f"there is a password for {registry}, and no user name",
-                    hint="give the user name too, as the option or the variable beside the "
-                    "password's; only Azure's registries take an access token alone",
+                    f"there is a password for {registry}, but no user name",
+                    hint="give the user name too, with the option or variable that belongs to the "
+                    "password's; only Azure's registries accept an access token alone",
                 )
             token = credential.password
             credential = Credential(ANYBODY, token, entra_token=token)
+        if (flaw := credential.flaw) is not None:
+            raise InvalidOptions(
+                f"the credentials for {registry} from {self.name} cannot be used: {flaw}",
+                hint="check the user name and the password; a file or a variable with a password "
+                "must contain nothing else",
+            )
         yield Looked(self.name, Outcome.USED, "for all registries of this side", credential)
 
 
 class Helpers:
-    """Runs credential helpers, once for each registry as long as their answer is not refused.
+    """Runs credential helpers, once for each registry unless a new answer is asked for.
 
-    `stop` ends the one that runs.
+    `stop` ends the helper that is running.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -103,7 +109,7 @@ class Helpers:
         self.stop = threading.Event()
 
     def get(self, name: str, registry: str, *, fresh: bool) -> Credential | None:
-        """Give what a helper keeps for a registry, None if nothing; raises `BrokenHelper`."""
+        """Return a helper's credential for a registry, None if none, or raise `BrokenHelper`."""
         key = (name, host_name(registry))
         with self._lock:
             if fresh or key not in self._answers:
@@ -120,7 +126,7 @@ class Helpers:
 class File:
     """Docker's config.json or podman's auth.json, with the helpers that it names.
 
-    `required` says that the user named the file, so that it must be there.
+    `required` is whether the user named the file: then it must exist.
     """
 
     def __init__(self, name: str, path: Path, helpers: Helpers, *, required: bool = False) -> None:
@@ -132,9 +138,9 @@ class File:
         self._loaded: Callable[[], DockerConfig | None] | None = None
 
     def look(self, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:
-        """Ask the registry's helper, or the one for all and then the entries; `InvalidConfig`.
+        """Yield what the registry's own helper has, or else the common helper and the entries.
 
-        A registry that has a helper of its own has no entry: Docker keeps none for it.
+        If a registry has its own helper, Docker stores no entry for it. Raise `InvalidConfig`.
         """
         config = self._config()
         if config is None:
@@ -157,19 +163,24 @@ class File:
         try:
             found = self._helpers.get(helper, registry, fresh=fresh)
         except BrokenHelper as error:
-            warning = f"the {what} of {self._path} is of no use for {registry}: {error}"
+            warning = f"the {what} of {self._path} cannot be used for {registry}: {error}"
             return Looked(self.name, Outcome.FAILED, f"{what}: {error}", warning=warning)
         if found is None:
-            return Looked(self.name, Outcome.NOTHING, f"{what} keeps nothing for {registry}")
+            return Looked(self.name, Outcome.NOTHING, f"{what} has nothing for {registry}")
         return Looked(self.name, Outcome.USED, what, found)
 
     def _entry(self, config: DockerConfig, registry: str, repository: str) -> Looked:
         entry = config.entry(registry, repository)
         if entry is None:
             return Looked(self.name, Outcome.NOTHING, f"no entry for {registry}/{repository}")
+        if (flaw := entry.credential.flaw) is not None:
+            raise InvalidConfig(
+                f"the entry {entry.key!r} in {self._path} cannot be used: {flaw}",
+                hint=f"log in again: regimport login {registry}",
+            )
         warning = None
         if config.exposed:
-            warning = f"{self._path} holds secrets, and others may read it: chmod 600 it"
+            warning = f"{self._path} contains secrets that other users may read: chmod 600 it"
         detail = f"entry {entry.key!r}"
         return Looked(self.name, Outcome.USED, detail, entry.credential, warning)
 
@@ -181,7 +192,7 @@ class File:
             config = self._loaded()
         if config is None and self._required:
             raise InvalidConfig(
-                f"{self.name} names {self._path}, which is not there",
-                hint="check the path, or write it with `regimport login --authfile FILE REGISTRY`",
+                f"{self.name} names {self._path}, which does not exist",
+                hint="check the path, or create it with `regimport login --authfile FILE REGISTRY`",
             )
         return config

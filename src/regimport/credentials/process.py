@@ -1,4 +1,4 @@
-"""Runs another program for a short answer, within bounds of time and size."""
+"""Run another program for a short answer, with a limit for its time and size."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import IO
 __all__ = ["run"]
 
 _MOST_BYTES = 64 * 1024
-# How often a program that is silent is given a thought, in seconds.
-_GLANCE = 0.2
+# How often to check whether to stop while a program is silent, in seconds.
+_POLL = 0.2
 
 
 def run(
     command: Sequence[str],
-    given: bytes,
+    text: bytes,
     environ: Mapping[str, str],
     seconds: float,
     stop: threading.Event,
 ) -> tuple[int, bytes]:
-    """Run a command of the PATH with no shell, and give its exit code and what it wrote.
+    """Run a command of the PATH with no shell, and return its exit code and its output.
 
-    Raises `FileNotFoundError` if it is not there, `OSError` if it cannot be run, and `TimeoutError`
-    or `OverflowError` (more than 64 KiB) once it is killed with all that it started.
+    Raise `FileNotFoundError` if it is not there, `OSError` if it cannot be run, and `TimeoutError`
+    or `OverflowError` (more than 64 KiB) after it was killed with all processes that it started.
     """
     name, *arguments = command
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
@@ -40,15 +40,15 @@ def run(
     try:
         process = _start([path, *arguments], environ)
     except FileNotFoundError as error:
-        raise OSError(errno.ENOEXEC, "what is to run it is not there") from error
+        raise OSError(errno.ENOEXEC, "its interpreter is not there") from error
     with process:
         assert process.stdin is not None
         assert process.stdout is not None
         deadline = time.monotonic() + seconds
         try:
-            # What is given fits into the pipe; who reads nothing of it may.
+            # The text fits into the pipe; a program that does not read it is fine.
             with suppress(BrokenPipeError), process.stdin as file:
-                file.write(given)
+                file.write(text)
             answer = _read(process.stdout, deadline, stop)
             code = process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -76,7 +76,7 @@ def _read(file: IO[bytes], deadline: float, stop: threading.Event) -> bytes:
     with selectors.DefaultSelector() as selector:
         selector.register(file, selectors.EVENT_READ)
         while time.monotonic() < deadline and not stop.is_set():
-            if not selector.select(min(_GLANCE, deadline - time.monotonic())):
+            if not selector.select(min(_POLL, deadline - time.monotonic())):
                 continue
             piece = os.read(file.fileno(), _MOST_BYTES)
             if not piece:

@@ -1,4 +1,4 @@
-"""Keeps credentials as `docker login` does, and takes them away as `docker logout` does."""
+"""Store credentials as `docker login` does, and remove them as `docker logout` does."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from regimport.credentials.hosts import server_address
 from regimport.errors import InvalidConfig, RegimportError
 from regimport.models.credential import Credential
 from regimport.network import host_name
+from regimport.redact import reason_of
 
 __all__ = ["Store"]
 
 
 class Store:
-    """The file that a login is kept in: the one that was named, or Docker's config.json.
+    """The file in which a login is stored: the one that was named, or Docker's config.json.
 
-    Raises `InvalidConfig` if there is no such place, or if what stands there cannot be read.
+    Raise `InvalidConfig` if there is no place for it, or if the file cannot be read.
     """
 
     def __init__(self, authfile: str | None, environ: Mapping[str, str] | None = None) -> None:
@@ -32,16 +33,16 @@ class Store:
         path = Path(named) if named else config_path(self._environ)
         if path is None:
             raise InvalidConfig(
-                "there is no place to keep credentials in: HOME is not set",
+                "there is no place to store credentials: HOME is not set",
                 hint="set HOME or DOCKER_CONFIG, or give --authfile FILE",
             )
         self._path = path
         self._read()
 
     def save(self, registry: str, credential: Credential) -> str:
-        """Keep a user name and a password, and say where: the helper's name, or the file's.
+        """Store a user name and a password, and return where: the helper's name, or the file's.
 
-        Raises `RegimportError` where the helper or the file does not take them.
+        Raise `RegimportError` if the helper fails, or if the file cannot be written.
         """
         document, config = self._read()
         helper = self._helper(config, registry)
@@ -50,10 +51,10 @@ class Store:
             pair = f"{credential.username}:{credential.password}".encode()
             entry["auth"] = base64.b64encode(pair).decode("ascii")
         else:
-            with _told("keep the credentials"):
+            with _explained("store the credentials"):
                 helper.store(registry, credential)
         auths = document.get("auths")
-        # Where a helper keeps the secret, Docker notes an empty entry.
+        # If a helper stores the secret, Docker writes an empty entry.
         document["auths"] = (auths if isinstance(auths, dict) else {}) | {
             server_address(registry): entry
         }
@@ -61,10 +62,10 @@ class Store:
         return str(self._path) if helper is None else helper.program
 
     def erase(self, registry: str) -> bool:
-        """Forget a registry, however it is spelled; tell whether it was known.
+        """Remove a registry in all its spellings; return whether it was there.
 
-        Entries for single repositories stay. Raises `RegimportError` where the helper or the file
-        does not let go.
+        Entries for single repositories stay. Raise `RegimportError` if the helper fails, or if the
+        file cannot be written.
         """
         document, config = self._read()
         host = host_name(registry)
@@ -87,8 +88,8 @@ class Store:
         return (json.loads(text) if text.strip() else {}), config
 
     def _write(self, document: Mapping[str, object]) -> None:
-        """Put the whole file in the place of the old one, for its owner alone to read."""
-        # A link, as some keep among their dotfiles, stays one.
+        """Replace the whole file; only its owner may read it."""
+        # A symbolic link, which is common for dotfiles, stays one.
         path = self._path.resolve()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,29 +106,29 @@ class Store:
                 raise
         except OSError as error:
             raise RegimportError(
-                f"{path} cannot be written: {error.strerror}",
+                f"{path} cannot be written: {reason_of(error)}",
                 hint="check who may write there, or give --authfile FILE",
             ) from error
 
 
 def _erase(helper: Helper, host: str) -> bool:
-    """Let a helper forget every spelling of a host; tell whether it knew one."""
+    """Remove every spelling of a host from a helper; return whether it knew one."""
     known: list[str] = []
-    # Not every helper can tell what it knows.
+    # Not every helper can list its servers.
     with suppress(BrokenHelper):
         known = [address for address in helper.servers() if canonical_key(address) == host]
-    with _told("forget the credentials"):
+    with _explained("remove the credentials"):
         for address in known or [server_address(host)]:
             helper.erase(address)
     return bool(known)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _explained(action: str) -> Iterator[None]:
     try:
         yield
     except BrokenHelper as error:
         raise RegimportError(
-            f"the credential helper did not {what}: {error}",
-            hint="mend the helper, or take it out of the file that names it",
+            f"the credential helper did not {action}: {error}",
+            hint="repair the helper, or remove its name from the file",
         ) from None

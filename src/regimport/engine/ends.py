@@ -93,5 +93,5 @@ class Target(Source, Protocol):
         A `RegistryError` has the codes and the digests that the registry names.
         """
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
-        """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
+        """Return whether a tag or a digest points to this manifest; True if unclear."""

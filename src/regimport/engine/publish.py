@@ -21,7 +21,7 @@ __all__ = ["Publisher"]
 # specification, "Error codes"; the last one is said of an index's manifests).
 _LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _PUTS = 3
-# How long to wait, in seconds, before a tag that shows something else is looked at once more.
+# How long to wait, in seconds, before a tag that points to something else is looked at once more.
 _SECOND_LOOK = 1.0
 
 
@@ -51,11 +51,11 @@ class Publisher:
                 return
 
     def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Make sure that the target shows what was put; raises `ContentMismatch` if it does not."""
-        if end.shows(manifest, reference):
+        """Raise `ContentMismatch` unless the target points to the manifest that was put."""
+        if end.points_to(manifest, reference):
             return
         self.mover.workers.pause(_SECOND_LOOK)
-        if end.shows(manifest, reference):
+        if end.points_to(manifest, reference):
             return
         raise ContentMismatch(
             f"{reference} at {end.name} does not show the manifest that was put there",

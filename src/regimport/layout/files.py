@@ -1,4 +1,4 @@
-"""The files of an image layout: no link is followed, and what is written appears by rename."""
+"""The files of an image layout; links are not followed, and files are put in place by rename."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ from typing import Self
 
 from regimport.errors import NotFound, RegimportError, UsageError
 from regimport.models.digest import Digest
+from regimport.redact import reason_of
 
 __all__ = ["CHUNK", "Files", "Incoming", "blob_parts", "explained"]
 
 CHUNK = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: a named pipe in the place of a blob must not hold us for ever.
+# O_NONBLOCK: opening a named pipe in place of a blob must not block forever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LAYOUT_FILE = "oci-layout"
 _LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
-# What a folder may hold that is about to become a layout: somebody else may be at it already.
+# The names allowed in a folder that becomes a layout: another process may be creating it too.
 _OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
 
 
 def blob_parts(digest: Digest) -> tuple[str, str, str]:
-    """Give where a blob lies in a layout; only a `Digest` gets near a path."""
+    """Return the path of a blob in a layout, as its parts; a `Digest` is safe in a path."""
     return "blobs", digest.algorithm, digest.encoded
 
 
 @contextmanager
 def explained(root: Path) -> Iterator[None]:
-    """Turn what the operating system complains of into an error of ours, about `root`."""
+    """Turn an `OSError` into a `RegimportError` about `root`."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        what = f": {error.filename}" if isinstance(error.filename, str) else ""
+        name = f": {error.filename}" if isinstance(error.filename, str) else ""
         raise RegimportError(
-            f"the image layout {root} cannot be used{what}: {reason}",
-            hint="links inside a layout are not followed; else see to space and permissions",
+            f"the image layout {root} cannot be used{name}: {reason_of(error)}",
+            hint="check the disk's free space and the permissions; links in a layout are not "
+            "followed",
         ).located(None, f"oci:{root}") from error
 
 
 class Files:
-    """The files under the folder of a layout, named by their path's parts.
+    """The files in the folder of a layout, named by the parts of their paths.
 
-    `durable` waits for the disk at each file, so that what is there survives a power failure.
+    `durable` waits until each file is on the disk, so that it survives a power failure.
     """
 
     def __init__(self, root: str | Path, *, durable: bool = True) -> None:
@@ -58,7 +59,7 @@ class Files:
         self.durable = durable
 
     def check(self) -> None:
-        """Raise `NotFound` if there is no folder, `UsageError` if it is no layout."""
+        """Raise `NotFound` if there is no folder, `UsageError` if it is not a layout."""
         name = f"oci:{self.root}"
         if not self.root.exists():
             raise NotFound(
@@ -67,22 +68,23 @@ class Files:
             ).located(None, name)
         if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
             raise UsageError(
-                f"{self.root} is no OCI image layout: it has no file oci-layout",
-                hint="name the folder that holds oci-layout, index.json and blobs",
+                f"{self.root} is not an OCI image layout: it has no file oci-layout",
+                hint="name the folder that contains oci-layout, index.json and blobs",
             ).located(None, name)
 
     def create(self) -> None:
-        """Make the folder a layout, unless it is one; raises `UsageError` if it is something else.
+        """Make the folder a layout, unless it is one already.
 
-        The file oci-layout comes first: what has it may be filled.
+        Raise `UsageError` if it contains other files. The file oci-layout is written first: a
+        folder with it may be filled.
         """
         names = self.names()
         if _LAYOUT_FILE in names:
             return
         if names - _OWN_NAMES:
             raise UsageError(
-                f"{self.root} holds other files and is no OCI image layout",
-                hint="name a new or an empty folder",
+                f"{self.root} is not an OCI image layout, and contains other files",
+                hint="name a new or empty folder",
             ).located(None, f"oci:{self.root}")
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
@@ -92,7 +94,7 @@ class Files:
                 self.write(_EMPTY_INDEX, "index.json")
 
     def names(self) -> set[str]:
-        """List the folder itself, hidden files left out; nothing if it does not exist."""
+        """Return the names in the folder, without hidden files; none if it does not exist."""
         with explained(self.root):
             try:
                 return {path.name for path in self.root.iterdir() if not path.name.startswith(".")}
@@ -100,7 +102,7 @@ class Files:
                 return set()
 
     def open(self, *parts: str) -> int | None:
-        """Open a regular file for reading; None if it is not there. The caller closes it."""
+        """Open a regular file for reading; None if it does not exist. The caller closes it."""
         with explained(self.root):
             try:
                 with self._folder(parts[:-1]) as folder:
@@ -113,7 +115,7 @@ class Files:
             raise OSError(None, "not a regular file", "/".join(parts))
 
     def status(self, *parts: str) -> os.stat_result | None:
-        """Ask for a file's size and times; None if there is no regular file of that name."""
+        """Return a file's size and times; None if there is no regular file of that name."""
         with explained(self.root):
             try:
                 with self._folder(parts[:-1]) as folder:
@@ -123,12 +125,12 @@ class Files:
         return found if stat.S_ISREG(found.st_mode) else None
 
     def size(self, *parts: str) -> int | None:
-        """Ask for a file's size; None if it is not there."""
+        """Return a file's size in bytes; None if it does not exist."""
         found = self.status(*parts)
         return None if found is None else found.st_size
 
     def read(self, *parts: str, limit: int) -> bytes | None:
-        """Read a whole file, at most `limit` bytes and one; None if it is not there."""
+        """Read a whole file, but at most `limit` + 1 bytes; None if it does not exist."""
         descriptor = self.open(*parts)
         if descriptor is None:
             return None
@@ -136,13 +138,13 @@ class Files:
             return file.read(limit + 1)
 
     def write(self, content: bytes, *parts: str) -> None:
-        """Write a whole file; readers see the old one or the new one."""
+        """Write a whole file; readers see either the old or the new content."""
         with Incoming(self) as incoming:
             incoming.write(content)
             incoming.place(*parts)
 
     def move(self, source: tuple[str, ...], target: tuple[str, ...]) -> None:
-        """Move a file within the layout, over what is there."""
+        """Move a file within the layout, replacing a file at the new path."""
         with (
             explained(self.root),
             self._folder(source[:-1]) as origin,
@@ -153,7 +155,7 @@ class Files:
                 os.fsync(folder)
 
     def remove(self, *parts: str) -> bool:
-        """Remove a file; tells whether it was there."""
+        """Remove a file; return whether it existed."""
         with explained(self.root):
             try:
                 with self._folder(parts[:-1]) as folder:
@@ -163,16 +165,16 @@ class Files:
         return True
 
     def make(self, *parts: str) -> int:
-        """Create a new file for appending, and give it open; the caller closes it."""
+        """Create a new file and open it for appending; the caller closes it."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_APPEND
         with explained(self.root), self._folder(parts[:-1], create=True) as folder:
             return os.open(parts[-1], flags, 0o666, dir_fd=folder)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other writer of index.json out, in this process and in others.
+        """Lock index.json against other writers, in this process and in others.
 
-        What is locked is the file oci-layout, which every layout has and nobody needs to replace.
+        The lock is on the file oci-layout, which every layout has and which is never replaced.
         """
         path = self.root / _LAYOUT_FILE
         while True:
@@ -181,7 +183,7 @@ class Files:
             try:
                 with explained(self.root):
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
-                    # Two that create the layout at once may each have put the file in place.
+                    # If two processes create the layout at once, the file may have been replaced.
                     current = os.path.samestat(os.fstat(descriptor), os.lstat(path))
                 if current:
                     yield
@@ -191,7 +193,7 @@ class Files:
 
     @contextmanager
     def _folder(self, parts: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
-        """Open a folder below the root, link by link refused; the root itself may be a link."""
+        """Open a folder below the root, in which no part may be a link; the root may be one."""
         folder = os.open(self.root, _FOLDER)
         try:
             for part in parts:
@@ -207,11 +209,11 @@ class Files:
 
 
 class Incoming:
-    """A file on its way into a layout; unless it is placed, it is gone when the block ends."""
+    """A file that is being written; unless it is placed, it is removed when the block ends."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        # Not in blobs/: what a killed process leaves behind must not look like content.
+        # Not in blobs/: a file that a killed process leaves must not look like content.
         self._name = f".incoming-{secrets.token_hex(8)}"
         self._descriptor = files.make(self._name)
 
@@ -225,7 +227,7 @@ class Incoming:
         trace: TracebackType | None,
     ) -> None:
         os.close(self._descriptor)
-        # After an error a second one, about the clean-up, would hide what matters.
+        # A second error, about the clean-up, would hide the first.
         with suppress(RegimportError):
             self._files.remove(self._name)
 
@@ -237,7 +239,7 @@ class Incoming:
                 rest = rest[os.write(self._descriptor, rest) :]
 
     def place(self, *parts: str) -> None:
-        """Give the file its name, complete."""
+        """Move the complete file to its final path."""
         if self._files.durable:
             with explained(self._files.root):
                 os.fsync(self._descriptor)

@@ -18,11 +18,11 @@ __all__ = ["LayoutReader", "load_manifest"]
 
 
 class LayoutReader:
-    """An image layout that is read.
+    """An image layout, for reading.
 
-    A reference is a digest, a name that index.json lists (`org.opencontainers.image.ref.name`), or
-    empty. The empty one means the entry named `latest`, or else the only entry there is. A name
-    is taken as it is: `latest` never means an entry without a name.
+    A reference is a digest, a name in index.json (`org.opencontainers.image.ref.name`), or empty.
+    An empty reference means the entry named `latest`, or else the only entry. The name `latest`
+    never means an entry without a name.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -34,33 +34,34 @@ class LayoutReader:
         return f"oci:{self._files.root}"
 
     def head_manifest(self, reference: str) -> Descriptor | None:
-        """Ask what a name or a digest points to; None if nothing."""
+        """Return what a name or a digest points to; None if it does not exist."""
         manifest = self._find(reference)
         return None if manifest is None else manifest.descriptor
 
     def get_manifest(self, reference: str) -> Manifest:
-        """Read a manifest, checked against its digest; raises `NotFound`."""
+        """Return a manifest, checked against its digest, or raise `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
             names = ", ".join(sorted(self.tags())) or "none"
             raise NotFound(
-                f"{self.name} has no manifest {reference!r}", hint=f"names in it: {names[:300]}"
+                f"{self.name} has no manifest {reference!r}",
+                hint=f"names in the layout: {names[:300]}",
             ).located(None, self.name)
         return manifest
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Tell whether a blob is there, with the size it should have."""
+        """Return whether a blob exists and has the size of its descriptor."""
         self._check()
         return self._files.size(*blob_parts(blob.digest)) == blob.size
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked."""
+        """Open a blob; the iterator yields its bytes from `start` on, unchecked."""
         self._check()
         file = self._files.open(*blob_parts(blob.digest))
         if file is None:
             raise NotFound(
-                f"{self.name} has no blob {blob.digest}", hint="the layout is not complete"
+                f"{self.name} has no blob {blob.digest}", hint="the layout is incomplete"
             ).located(None, self.name)
         try:
             size = os.fstat(file).st_size
@@ -76,7 +77,7 @@ class LayoutReader:
             os.close(file)
 
     def tags(self) -> Iterator[str]:
-        """List the names of the layout, in lexical order."""
+        """Yield the names in the layout, in lexical order."""
         yield from sorted({entry.name for entry in self._index().entries if entry.name})
 
     def _check(self) -> None:
@@ -111,16 +112,18 @@ class LayoutReader:
 
 
 def load_manifest(files: Files, digest: Digest, media_type: str | None = None) -> Manifest | None:
-    """Read a manifest from the blobs of a layout; None if it is not there.
+    """Return a manifest from the blobs of a layout; None if it does not exist.
 
-    Raises `ContentMismatch` if its bytes are not those of its digest: a disk, or whoever packed
-    the layout, may have changed them.
+    Raise `ContentMismatch` if its bytes do not hash to its digest: the disk, or the program that
+    made the layout, may have changed them.
     """
     content = files.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
     if content is None:
         return None
     if len(content) > MAX_MANIFEST_BYTES:
-        raise InvalidManifest(f"{digest} is larger than {MAX_MANIFEST_BYTES} bytes: no manifest")
+        raise InvalidManifest(
+            f"{digest} is not a manifest: it has more than {MAX_MANIFEST_BYTES} bytes"
+        )
     actual = Digest.of(content, digest.algorithm)
     if actual != digest:
         raise ContentMismatch(

@@ -17,9 +17,9 @@ __all__ = ["BlobUpload", "Layout", "named_below"]
 
 
 class Layout(LayoutReader):
-    """An image layout that is written, and read; several threads and processes may at once.
+    """An image layout, for writing and reading, by several threads and processes at once.
 
-    A folder that does not exist is an empty layout here, and is made when the first content comes.
+    A folder that does not exist counts as an empty layout; it is created with the first content.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -29,22 +29,22 @@ class Layout(LayoutReader):
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> BlobUpload | None:
-        """Get ready to store a blob; None: it is there already. A layout mounts nothing."""
+        """Start to store a blob; None if it exists already. A layout mounts nothing."""
         del mount_from
         self._files.create()
-        there = not anew and self.has_blob(blob)
-        return None if there else BlobUpload(self._files, blob)
+        exists = not anew and self.has_blob(blob)
+        return None if exists else BlobUpload(self._files, blob)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
-        """Tell whether a name or a digest is this manifest's."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
+        """Return whether a name or a digest points to this manifest."""
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.
 
-        A name moves from the manifest it was at. Untagged, what an index of the layout names is
-        not listed for itself, and an index takes its children's untagged entries away.
+        A name moves from the manifest that it pointed to. A manifest is not listed untagged if an
+        index of the layout names it; storing an index removes its children's untagged entries.
         """
         self._files.create()
         self._store(manifest)
@@ -79,7 +79,7 @@ class Layout(LayoutReader):
 
 
 class BlobUpload:
-    """A blob on its way into a layout; one that breaks off leaves nothing, and starts anew."""
+    """An upload into a layout; if it is interrupted, nothing is left, and it starts again."""
 
     offset = 0
 
@@ -88,9 +88,9 @@ class BlobUpload:
         self._blob = blob
 
     def send(self, content: Iterator[bytes]) -> None:
-        """Store the blob; raises `ContentMismatch` unless `content` is what its digest says.
+        """Store the blob, or raise `ContentMismatch` if `content` does not hash to its digest.
 
-        Whatever `content` raises goes through, and then nothing is left of the blob.
+        Errors from `content` pass through, and then nothing of the blob is stored.
         """
         verifier = Verifier(self._blob.digest, self._blob.size)
         with Incoming(self._files) as incoming:
@@ -101,22 +101,22 @@ class BlobUpload:
             incoming.place(*blob_parts(self._blob.digest))
 
     def recover(self) -> bool:
-        """Tell that nothing has arrived."""
+        """Return False: no part of the blob is kept."""
         return False
 
     def leave(self) -> None:
         """Do nothing, as `cancel`."""
 
     def cancel(self) -> None:
-        """Do nothing: an upload that was not sent has left nothing behind."""
+        """Do nothing: an upload that was not sent leaves nothing behind."""
 
 
 def named_below(
     files: Files, entries: Iterable[Entry], known: dict[Digest, tuple[Descriptor, ...]]
 ) -> set[Digest]:
-    """Give the manifests that the indexes among `entries`, and those below, name.
+    """Return the digests of all manifests below the indexes among `entries`.
 
-    `known` keeps what indexes were read before: their content cannot change.
+    `known` caches the children of indexes: their content cannot change.
     """
     found: set[Digest] = set()
     waiting = [entry.descriptor for entry in entries]

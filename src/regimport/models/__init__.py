@@ -1,1 +1,1 @@
-"""The words of the specifications, as values; nothing here reads or writes."""
+"""The terms of the specifications, as values; nothing here does input or output."""

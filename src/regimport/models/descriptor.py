@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from regimport.errors import InvalidManifest, InvalidReference
 from regimport.models.digest import Digest
+from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import is_sendable
 from regimport.models.platform import Platform
 
 __all__ = ["Descriptor"]
 
-_NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
+_NO_ANNOTATIONS: Mapping[str, str] = FrozenMapping()
 # The largest integer that every JSON reader keeps exact (RFC 8259, section 6).
 _MAX_SIZE = 2**53 - 1
 
@@ -34,7 +34,7 @@ class Descriptor:
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Descriptor:
-        """Read a descriptor of a manifest; `where` names it in the `InvalidManifest` raised."""
+        """Read a descriptor, or raise `InvalidManifest`, whose message calls it `where`."""
         if not isinstance(value, Mapping):
             raise InvalidManifest(f"{where} is not a descriptor")
         media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
@@ -63,4 +63,4 @@ def _strings(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not value:
         return _NO_ANNOTATIONS
     pairs = {key: text for key, text in value.items() if isinstance(text, str)}
-    return MappingProxyType(pairs)
+    return FrozenMapping(pairs)

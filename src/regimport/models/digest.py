@@ -1,4 +1,4 @@
-"""Digests: the names of content, and the only way to get one is to check it."""
+"""Digests, which name content; every `Digest` has been checked when it was made."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ class Hasher(Protocol):
     """The part of a hashlib object that is used here."""
 
     def copy(self) -> Self:
-        """Give another one that has taken in the same bytes."""
+        """Return a copy that has hashed the same bytes."""
 
     def update(self, data: bytes | bytearray | memoryview, /) -> None:
-        """Take the next bytes in."""
+        """Hash the next bytes."""
 
     def hexdigest(self) -> str:
-        """Give the hash so far, in lower-case hexadecimal digits."""
+        """Return the hash so far, in lower-case hexadecimal digits."""
 
 
 class Digest(str):
-    """A valid digest, `sha256:<64 hex>` or `sha512:<128 hex>`; it is its own text.
+    """A valid digest, `sha256:<64 hex>` or `sha512:<128 hex>`; it is a string.
 
-    Raises `InvalidReference` for any other text, so that a `Digest` is safe in URLs and paths.
+    Raise `InvalidReference` for any other text, so that a `Digest` is safe in URLs and paths.
     """
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Check `text` and give it as a digest."""
+        """Check `text` and return it as a digest."""
         if isinstance(text, cls):
             return text
         if _DIGEST.fullmatch(text) is None:
@@ -49,7 +49,7 @@ class Digest(str):
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> Digest:
-        """Give the digest of `content`."""
+        """Return the digest of `content`."""
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
     @property
@@ -63,14 +63,14 @@ class Digest(str):
         return self.partition(":")[2]
 
     def hasher(self) -> Hasher:
-        """Give a fresh hash object of this digest's algorithm."""
+        """Return a new hash object for this digest's algorithm."""
         return hashlib.new(self.algorithm)
 
 
 class Verifier:
-    """Hashes and counts a stream, and says at its end whether it is the content it should be.
+    """Hashes and counts a stream, and checks at its end that it has the expected size and digest.
 
-    One whose first `unseen` bytes went by before it came can only count the others.
+    Where the first `unseen` bytes could not be hashed, it can only count.
     """
 
     __slots__ = ("_hasher", "digest", "received", "size", "unseen")
@@ -83,7 +83,7 @@ class Verifier:
         self._hasher = digest.hasher()
 
     def copy(self) -> Verifier:
-        """Give another one that has come as far."""
+        """Return a copy in the same state."""
         other = Verifier(self.digest, self.size, self.unseen)
         other.received = self.received
         other._hasher = self._hasher.copy()
@@ -91,11 +91,11 @@ class Verifier:
 
     @property
     def complete(self) -> bool:
-        """Whether as many bytes have come as the descriptor says."""
+        """Whether as many bytes have been received as the descriptor says."""
         return self.received == self.size
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes in; raises `ContentMismatch` once there are more than `size`."""
+        """Hash the next bytes, or raise `ContentMismatch` once there are more than `size`."""
         self.received += len(data)
         if self.received > self.size:
             raise self.too_long(f"at least {self.received} bytes")
@@ -103,7 +103,7 @@ class Verifier:
             self._hasher.update(data)
 
     def too_long(self, got: str) -> ContentMismatch:
-        """Give the error of a stream that has more bytes than it should."""
+        """Return the error for a stream that is longer than its descriptor says."""
         error = ContentMismatch(
             f"{self.digest} is longer than the {self.size} bytes its descriptor says",
             expected=f"{self.size} bytes",
@@ -113,7 +113,7 @@ class Verifier:
         return error
 
     def check(self) -> None:
-        """Raise `ContentMismatch` unless all bytes came and, if seen, hash to the digest."""
+        """Raise `ContentMismatch` unless all bytes were received and hash to the digest."""
         if not self.complete:
             raise ContentMismatch(
                 f"{self.digest} ended after {self.received} of {self.size} bytes",

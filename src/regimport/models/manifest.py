@@ -30,10 +30,10 @@ _MAX_DESCRIPTORS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest or an index; `raw` are its bytes as they came, which is what is ever put.
+    """A manifest or an index; `raw` are its bytes as received, and they are pushed unchanged.
 
-    `manifests` are the children of an index, `config` and `layers` the blobs of a manifest; the
-    other side is empty. `descriptor` points to `raw`.
+    `manifests` are the children of an index; `config` and `layers` are the blobs of a manifest.
+    `descriptor` points to `raw`.
     """
 
     raw: bytes
@@ -50,9 +50,9 @@ class Manifest:
     ) -> Manifest:
         """Read a manifest as it was received with `content_type`.
 
-        Raises `InvalidManifest` where the bytes are no manifest, or where Content-Type,
-        `mediaType` and shape disagree: a document that is read as an image here and as an index
-        there could hide what it holds (CVE-2021-41190).
+        Raise `InvalidManifest` if the bytes are not a manifest, or if Content-Type, `mediaType`
+        and shape disagree: a document that one client reads as an image and another as an index
+        could hide its content (CVE-2021-41190).
         """
         if essence(content_type) in SCHEMA1_TYPES:
             raise _schema1()
@@ -75,7 +75,7 @@ class Manifest:
 
     @property
     def media_type(self) -> str:
-        """The media type it is put with."""
+        """The media type that it is pushed with."""
         return self.descriptor.media_type
 
     @property
@@ -84,7 +84,7 @@ class Manifest:
         return self.descriptor.digest
 
     def blobs(self) -> tuple[Descriptor, ...]:
-        """Give the config, if there is one, and the layers, as they are listed."""
+        """Return the config, if there is one, and the layers, in the order of the manifest."""
         return self.layers if self.config is None else (self.config, *self.layers)
 
 
@@ -96,18 +96,18 @@ def _load(raw: bytes) -> Mapping[str, object]:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InvalidManifest(
-            f"the answer is no manifest: {reason[:200]}",
+            f"the answer is not a manifest: {reason[:200]}",
             hint="a proxy or a login page may have answered in the registry's place",
         ) from error
     if not isinstance(document, dict):
-        raise InvalidManifest("the answer is no manifest: not a JSON object")
+        raise InvalidManifest("the answer is not a manifest: it is not a JSON object")
     return document
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice in one JSON object")
+        raise ValueError("a name occurs twice in one JSON object")
     return members
 
 
@@ -116,18 +116,18 @@ def _no_constant(text: str) -> object:
 
 
 def _media_type(document: Mapping[str, object], content_type: str) -> str:
-    """Settle the media type from what the document, the header and the shape say."""
+    """Return the media type on which the document, the header and the shape agree."""
     declared = document.get("mediaType")
     if declared is not None and not (isinstance(declared, str) and is_sendable(declared)):
-        raise InvalidManifest("its mediaType is not a text in printable ASCII")
+        raise InvalidManifest("its mediaType is not a string of printable ASCII characters")
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
         raise _schema1()
     lists = "manifests" in document
     holds = any(key in document for key in ("config", "layers", "blobs"))
     if lists and holds:
-        raise InvalidManifest("the manifest is ambiguous: it lists manifests and layers at once")
+        raise InvalidManifest("the manifest is ambiguous: it lists both manifests and layers")
     if not lists and not holds:
-        raise InvalidManifest("the answer is no manifest: it names neither manifests nor layers")
+        raise InvalidManifest("the answer is not a manifest: it lists neither manifests nor layers")
     header = content_type if content_type in INDEX_TYPES | MANIFEST_TYPES else ""
     if header and declared and header != declared:
         raise InvalidManifest(f"its mediaType is {declared}, but it was served as {header}")
@@ -143,12 +143,14 @@ def _descriptors(value: object, kind: str) -> tuple[Descriptor, ...]:
     if not isinstance(value, list):
         raise InvalidManifest(f"its {kind}s are not a list")
     if len(value) > _MAX_DESCRIPTORS:
-        raise InvalidManifest(f"it lists {len(value)} {kind}s; {_MAX_DESCRIPTORS} is the most")
+        raise InvalidManifest(
+            f"it lists {len(value)} {kind}s; at most {_MAX_DESCRIPTORS} are allowed"
+        )
     return tuple(Descriptor.from_json(item, f"its {kind} {n}") for n, item in enumerate(value, 1))
 
 
 def _schema1() -> InvalidManifest:
     return InvalidManifest(
         "the source serves a Docker schema 1 image, a deprecated format that cannot be copied",
-        hint="push the image again with a current Docker, or name a tag that is newer",
+        hint="push the image again with a current Docker, or choose a newer tag",
     )

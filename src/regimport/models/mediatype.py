@@ -1,4 +1,4 @@
-"""The media types of manifests and layers, and what each one is."""
+"""The media types of manifests and layers, and what kind of content each one is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ __all__ = [
     "INDEX_TYPES",
     "MANIFEST_TYPES",
     "OCI_ARTIFACT",
-    "OCI_EMPTY",
     "OCI_INDEX",
     "OCI_MANIFEST",
     "SCHEMA1_TYPES",
@@ -21,7 +20,6 @@ __all__ = [
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
-OCI_EMPTY = "application/vnd.oci.empty.v1+json"
 DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -34,8 +32,8 @@ SCHEMA1_TYPES = frozenset(
     }
 )
 
-# All at once: registries convert an image down to the deprecated schema 1, or to one platform,
-# for a client whose list is too short.
+# Every type in one list: for a client whose list is too short, registries convert an image to the
+# deprecated schema 1, or to one platform.
 ACCEPT_MANIFESTS = ", ".join(
     (OCI_INDEX, DOCKER_MANIFEST_LIST, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT, "*/*;q=0.1")
 )
@@ -48,15 +46,15 @@ _FOREIGN_LAYERS = (
 
 
 def essence(content_type: str | None) -> str:
-    """Give a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
+    """Return a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
     return (content_type or "").partition(";")[0].strip().lower()
 
 
 def is_sendable(media_type: str) -> bool:
-    """Tell whether a media type can stand in a header, and on a terminal."""
+    """Return whether a media type can be sent in a header and shown on a terminal."""
     return media_type.isascii() and media_type.isprintable()
 
 
 def is_foreign_layer(media_type: str) -> bool:
-    """Tell whether a registry need not hold a layer of this type."""
+    """Return whether layers of this type may be missing from a registry."""
     return media_type.startswith(_FOREIGN_LAYERS)

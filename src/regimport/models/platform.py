@@ -13,7 +13,7 @@ __all__ = ["Platform"]
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 
-# Spellings that mean the same to everybody (as containerd normalises them).
+# Other spellings of the same architecture (as containerd normalises them).
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "x86-64": "amd64",
@@ -22,7 +22,7 @@ _ARCHITECTURES = {
     "i386": "386",
     "i686": "386",
 }
-# An index that names no variant means this one.
+# The variant that is meant where an index names none.
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
 
@@ -37,7 +37,7 @@ class Platform:
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read `os/architecture[/variant]`; raises `InvalidReference`."""
+        """Read `os/architecture[/variant]`, or raise `InvalidReference`."""
         parts = text.split("/")
         if not 2 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in parts):
             raise InvalidReference(
@@ -52,7 +52,7 @@ class Platform:
 
     @classmethod
     def from_json(cls, value: object) -> Platform | None:
-        """Read the `platform` of a descriptor; None where there is none that can be read."""
+        """Read the `platform` of a descriptor; None if it is missing or not valid."""
         if not isinstance(value, Mapping):
             return None
         os, architecture = value.get("os"), value.get("architecture")
@@ -67,23 +67,23 @@ class Platform:
         )
 
     def __str__(self) -> str:
-        """Give the platform as users write it, safe to show."""
+        """Return the platform as users write it, safe to show."""
         parts = (self.os, self.architecture, self.variant)
         return "/".join(safe_text(part, 60) for part in parts if part)
 
     @property
     def known(self) -> bool:
-        """Whether it names a system; attestations are filed under `unknown/unknown`."""
+        """Whether it names a system; attestations have the platform `unknown/unknown`."""
         return self.os != "unknown" or self.architecture != "unknown"
 
     @property
     def usual(self) -> Platform:
-        """The same platform with the variant that is meant where none is named."""
+        """The same platform with the default variant, if it names none."""
         default = _DEFAULT_VARIANTS.get(self.architecture)
         return self if self.variant else replace(self, variant=default)
 
     def matches(self, wanted: Platform) -> bool:
-        """Tell whether this platform is what `wanted` asks for; a variant not asked for is free."""
+        """Return whether this platform is `wanted`; if that has no variant, any variant will do."""
         if (self.os, self.architecture) != (wanted.os, wanted.architecture):
             return False
         if wanted.os_version is not None and wanted.os_version != self.os_version:

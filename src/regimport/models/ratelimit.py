@@ -19,7 +19,7 @@ _QUOTA = re.compile(r"([0-9]{1,12})(?:\s*;\s*w=([0-9]{1,9}))?")
 class RateLimit:
     """`remaining` of `limit` pulls are left in a window of `window` seconds.
 
-    The limit is that of `source`: an address, or an account. What was not told is None.
+    The limit applies to `source`: an address, or an account. What the registry did not say is None.
     """
 
     limit: int | None
@@ -29,7 +29,7 @@ class RateLimit:
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> RateLimit | None:
-        """Read it from the header fields of an answer; None if they tell nothing."""
+        """Read it from the header fields of an answer; None if they do not mention it."""
         limit, window = _quota(headers.get("ratelimit-limit", ""))
         remaining, other = _quota(headers.get("ratelimit-remaining", ""))
         if limit is None and remaining is None:
@@ -39,7 +39,7 @@ class RateLimit:
 
     @property
     def by_address(self) -> bool:
-        """Whether it is for all that ask from one address, not for an account."""
+        """Whether it applies to everyone behind one address, not to an account."""
         try:
             ipaddress.ip_address(self.source or "")
         except ValueError:
@@ -47,7 +47,7 @@ class RateLimit:
         return True
 
     def __str__(self) -> str:
-        """Give it in words: `76 of 100 pulls left per 6 hours for the address 192.0.2.1`."""
+        """Return it in words, e.g. `76 of 100 pulls left per 6 hours for the address 192.0.2.1`."""
         left = "?" if self.remaining is None else str(self.remaining)
         words = f"{left} of {self.limit} pulls left" if self.limit else f"{left} pulls left"
         if self.window:
@@ -65,8 +65,7 @@ def _quota(text: str) -> tuple[int | None, int | None]:
 
 
 def _duration(seconds: int) -> str:
-    for unit, name in ((3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % unit == 0:
-            count = seconds // unit
-            return name if count == 1 else f"{count} {name}s"
-    raise AssertionError("every number of seconds is one of seconds")
+    units = {3600: "hour", 60: "minute", 1: "second"}
+    unit = next(unit for unit in units if seconds % unit == 0)
+    count = seconds // unit
+    return units[unit] if count == 1 else f"{count} {units[unit]}s"

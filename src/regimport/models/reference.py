@@ -13,6 +13,7 @@ __all__ = [
     "LayoutReference",
     "Reference",
     "is_loopback",
+    "is_repository",
     "is_tag",
     "parse_end",
     "registry_of",
@@ -48,14 +49,14 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read what users write, e.g. `hello-world`; raises `InvalidReference`.
+        """Read what users write, e.g. `hello-world`, or raise `InvalidReference`.
 
-        A missing registry becomes `docker.io`, and `library/` its namespace. A missing tag stays
-        missing.
+        Without a registry, `docker.io` is meant, and there `library/` if the repository has no
+        namespace. A missing tag stays missing.
         """
         _check_characters(text)
         if _IDENTIFIER.fullmatch(text):
-            raise _invalid(text, "an image ID names no repository")
+            raise _invalid(text, "it is an image ID, which does not name a repository")
         rest, at, digest_text = text.partition("@")
         digest = Digest(digest_text) if at else None
         name, tag = _split_tag(rest)
@@ -68,7 +69,7 @@ class Reference:
         return cls(registry, repository, tag, digest)
 
     def __str__(self) -> str:
-        """Give the full form, with the tag and the digest where there are any."""
+        """Return the full form, with the tag and the digest where there are any."""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.name}{tag}{digest}"
@@ -79,13 +80,16 @@ class Reference:
         return f"{self.registry}/{self.repository}"
 
     def tagged(self, tag: str | None) -> Reference:
-        """Give the same repository with another tag and no digest; raises `InvalidReference`."""
+        """Return the same repository with another tag and no digest; it may be None.
+
+        Raise `InvalidReference` for a tag that is not valid.
+        """
         if tag is not None:
             _check_tag(tag)
         return replace(self, tag=tag, digest=None)
 
     def pinned(self, digest: Digest) -> Reference:
-        """Give the same repository by digest alone."""
+        """Return the same repository by digest alone."""
         return replace(self, tag=None, digest=digest)
 
 
@@ -99,11 +103,11 @@ class LayoutReference:
 
     @classmethod
     def parse(cls, text: str) -> LayoutReference:
-        """Read the part behind `oci:` or `ocidir://`; raises `InvalidReference`."""
+        """Read the part after `oci:` or `ocidir://`, or raise `InvalidReference`."""
         rest, at, digest_text = text.partition("@")
         path, colon, tag = rest.partition(":")
         if path.startswith("//"):
-            # Behind "oci:" two slashes would be read as a part of the prefix.
+            # After "oci:", two slashes would be read as part of the prefix.
             path = "/" + path.lstrip("/")
         if not path or any(ord(character) < 32 for character in path):
             raise InvalidReference(
@@ -115,7 +119,7 @@ class LayoutReference:
         return cls(path, tag if colon else None, Digest(digest_text) if at else None)
 
     def __str__(self) -> str:
-        """Give it as it is written on the command line."""
+        """Return the form in which it is written on the command line."""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.name}{tag}{digest}"
@@ -126,11 +130,11 @@ class LayoutReference:
         return f"oci:{self.path}"
 
     def tagged(self, tag: str | None) -> LayoutReference:
-        """Give the same layout with another tag and no digest."""
+        """Return the same layout with another tag and no digest."""
         return replace(self, tag=tag, digest=None)
 
     def pinned(self, digest: Digest) -> LayoutReference:
-        """Give the same layout by digest alone."""
+        """Return the same layout by digest alone."""
         return replace(self, tag=None, digest=digest)
 
 
@@ -143,23 +147,24 @@ def parse_end(text: str) -> Reference | LayoutReference:
 
 
 def with_default_tag(reference: Reference | LayoutReference) -> Reference | LayoutReference:
-    """Give a registry's reference the tag `latest` if it has neither tag nor digest."""
+    """Return the reference, with the tag `latest` if a registry's has neither tag nor digest."""
     if isinstance(reference, Reference) and reference.tag is None and reference.digest is None:
         return replace(reference, tag="latest")
     return reference
 
 
 def target_of(text: str, source: Reference | LayoutReference) -> Reference | LayoutReference:
-    """Read a target, filling in from `source` what it leaves out; raises `InvalidReference`.
+    """Read a target, filling in from `source` what it leaves out, or raise `InvalidReference`.
 
-    A target that ends in `/` keeps the source's repository under it; one without a tag takes the
-    source's, even where it names the digest that must come.
+    A target that ends in `/` gets the source's repository appended; one without a tag gets the
+    source's tag, even where it names the expected digest.
     """
     if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
         if isinstance(source, LayoutReference):
             raise InvalidReference(
-                f"the target {text!r} ends in '/', but a layout has no repository to put under it",
-                hint="write the repository out",
+                f"the target {text!r} ends in '/', but the source is a layout, which has no "
+                "repository name to append",
+                hint="write the target's repository in full",
             )
         text += source.repository
     target = parse_end(text)
@@ -170,20 +175,20 @@ def target_of(text: str, source: Reference | LayoutReference) -> Reference | Lay
 
 
 def registry_of(text: str) -> str:
-    """Read the name of a registry, `host[:port]`, as users write it; raises `InvalidReference`."""
+    """Read a registry's name, `host[:port]`, as users write it, or raise `InvalidReference`."""
     bare = text.partition("://")[2] or text
     bare = bare.rstrip("/").removesuffix("/v1").removesuffix("/v2")
     named = "." in bare or ":" in bare or bare == "localhost"
     if not named or not _valid_registry(bare):
         raise InvalidReference(
             f"invalid registry {text[:160]!r}",
-            hint="write its whole host name, and its port if it has one, as references have it",
+            hint="write its full host name, and its port if it has one, as in a reference",
         )
     return _DOCKER_HUB if bare in _DOCKER_HUB_ALIASES else bare
 
 
 def is_loopback(registry: str) -> bool:
-    """Tell whether `registry` (host or host:port) is on this machine, by address, not by name."""
+    """Return whether `registry` (host or host:port) is on this machine, by address, not by name."""
     host = registry.rpartition(":")[0] if re.search(r":[0-9]+$", registry) else registry
     host = host.removeprefix("[").removesuffix("]").lower()
     if host == "localhost":
@@ -198,7 +203,7 @@ def _check_characters(text: str) -> None:
     if not text:
         raise InvalidReference("the reference is empty", hint="write registry/repository:tag")
     if len(text) > _MAX_TEXT or not text.isascii() or not text.isprintable() or " " in text:
-        raise _invalid(text, "it holds characters that no reference has")
+        raise _invalid(text, "it contains characters that are not allowed in a reference")
 
 
 def _split_tag(text: str) -> tuple[str, str | None]:
@@ -213,7 +218,7 @@ def _split_registry(name: str, text: str) -> tuple[str, str]:
     )
     registry, repository = (first, rest) if is_registry else (_DOCKER_HUB, name)
     if is_registry and not _valid_registry(registry):
-        raise _invalid(text, f"{registry!r} is no host name")
+        raise _invalid(text, f"{registry!r} is not a host name")
     if registry in _DOCKER_HUB_ALIASES:
         registry = _DOCKER_HUB
     if registry == _DOCKER_HUB and "/" not in repository:
@@ -239,7 +244,7 @@ def _valid_registry(registry: str) -> bool:
 
 def _check_repository(repository: str, text: str) -> None:
     if not _REPOSITORY.fullmatch(repository):
-        reason = f"{repository!r} is no repository name"
+        reason = f"{repository!r} is not a repository name"
         if repository != repository.lower():
             reason += " (it must be lower case)"
         raise _invalid(text, reason)
@@ -247,8 +252,13 @@ def _check_repository(repository: str, text: str) -> None:
         raise _invalid(text, f"the repository name is longer than {_MAX_NAME} characters")
 
 
+def is_repository(text: str) -> bool:
+    """Return whether a text is a valid repository name, at most 255 characters long."""
+    return len(text) <= _MAX_NAME and _REPOSITORY.fullmatch(text) is not None
+
+
 def is_tag(text: str) -> bool:
-    """Tell whether a text can be a tag (OCI distribution specification, "Pulling manifests")."""
+    """Return whether a text is a valid tag (distribution specification, "Pulling manifests")."""
     return _TAG.fullmatch(text) is not None
 
 
@@ -256,7 +266,7 @@ def _check_tag(tag: str) -> None:
     if not is_tag(tag):
         raise InvalidReference(
             f"invalid tag {tag[:160]!r}",
-            hint="a tag is up to 128 letters, digits, '_', '.' and '-', not opened by '.' or '-'",
+            hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",
         )
 
 

@@ -1,4 +1,4 @@
-"""Blobs at a registry: asked for and read."""
+"""Blobs at a registry: whether they exist, and reading them."""
 
 from __future__ import annotations
 
@@ -10,67 +10,71 @@ from http import HTTPStatus
 from regimport.errors import ContentMismatch, RegistryError, Side, Unreachable
 from regimport.models.descriptor import Descriptor
 from regimport.redact import safe_text
-from regimport.registry.access import Access
 from regimport.registry.codings import decoded, is_encoded
+from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
 
 __all__ = ["has_blob", "is_other", "read_blob"]
 
-# RFC 9110, section 14.4; a total that is not known stands as an asterisk.
+# RFC 9110, section 14.4; an asterisk stands for an unknown total.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _PLAIN: Mapping[str, str] = {}
 
 
-def has_blob(access: Access, blob: Descriptor) -> bool:
-    """Ask whether a blob is there, whole.
+def has_blob(client: RepositoryClient, blob: Descriptor) -> bool:
+    """Return whether the registry has a blob, completely.
 
     Only an answer that agrees with the descriptor counts: some registries say yes to anything.
-    A target that forbids the question, or fails at it, is taken not to have it: the upload tells.
+    A target that refuses the request, or fails, is taken not to have it: the upload will tell.
     """
     try:
-        answer = access.ask("HEAD", f"blobs/{blob.digest}")
+        answer = client.ask("HEAD", f"blobs/{blob.digest}")
     except Unreachable as error:
-        if access.session.side is Side.SOURCE or error.status is None:
+        if client.session.side is Side.SOURCE or error.status is None:
             raise
         return False
     if answer.ok:
         length: str = answer.headers.get("content-length", str(blob.size))
         return length == str(blob.size) and not is_other(answer, blob)
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-    if refused and (access.session.side is Side.SOURCE or access.session.refused):
+    if refused and (client.session.side is Side.SOURCE or client.session.refused):
         raise error_of(answer)
     return False
 
 
 def is_other(answer: Answer, blob: Descriptor) -> bool:
-    """Tell whether an answer names another blob; some name theirs by another algorithm."""
+    """Return whether an answer is about another blob; a digest by another algorithm is ignored."""
     named = answer.headers.get("docker-content-digest", "")
     return named.startswith(f"{blob.digest.algorithm}:") and named != blob.digest
 
 
 @contextmanager
-def read_blob(access: Access, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
-    """Open a blob; gives its bytes from `start` on, unchecked, piece by piece as they come.
+def read_blob(
+    client: RepositoryClient, blob: Descriptor, start: int = 0
+) -> Iterator[Iterator[bytes]]:
+    """Open a blob; the iterator yields its bytes from `start` on, unchecked, as they arrive.
 
-    A part that is not certainly the part that was asked for is never used: then the whole blob is
-    asked for, and its first bytes are left out.
+    A partial answer is used only if it is exactly the part that was requested. Otherwise the whole
+    blob is read, and its first bytes are dropped.
     """
     with ExitStack() as stack:
-        pieces = _rest(stack, access, blob, start) if start else None
+        pieces = _rest(stack, client, blob, start) if start else None
         if pieces is None:
             stack.close()
-            head, whole = stack.enter_context(access.session.stream(_get(access, blob)))
+            head, whole = stack.enter_context(client.session.stream(_get(client, blob)))
             whole = _checked(head, blob, whole)
             pieces = _without(start, whole) if start else whole
         yield pieces
 
 
-def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Iterator[bytes] | None:
-    """Ask for the bytes from `start` on (RFC 9110, section 14.2); None if they do not come."""
-    request = _get(access, blob, {"Range": f"bytes={start}-"})
+def _rest(
+    stack: ExitStack, client: RepositoryClient, blob: Descriptor, start: int
+) -> Iterator[bytes] | None:
+    """Request the bytes from `start` on (RFC 9110, section 14.2); None if that is not possible."""
+    request = _get(client, blob, {"Range": f"bytes={start}-"})
     try:
-        head, pieces = stack.enter_context(access.session.stream(request))
+        head, pieces = stack.enter_context(client.session.stream(request))
     except RegistryError as error:
         if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return None
@@ -84,12 +88,14 @@ def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Ite
     return _without(start, whole)
 
 
-def _get(access: Access, blob: Descriptor, headers: Mapping[str, str] = _PLAIN) -> Request:
-    return Request("GET", f"{access.repository}/blobs/{blob.digest}", access.scopes, headers)
+def _get(
+    client: RepositoryClient, blob: Descriptor, headers: Mapping[str, str] = _PLAIN
+) -> Request:
+    return Request("GET", f"{client.repository}/blobs/{blob.digest}", client.scopes, headers)
 
 
 def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
-    """Tell whether a 206 carries what was asked for, to the blob's end and as it is."""
+    """Return whether a 206 is exactly the requested part, to the blob's end and not encoded."""
     match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", "").strip())
     if match is None or head.headers.get("content-encoding", "identity") != "identity":
         return False
@@ -103,7 +109,7 @@ def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
 
 
 def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give a whole blob as it is; raises `ContentMismatch` where its length tells otherwise."""
+    """Return a whole blob, decoded, or raise `ContentMismatch` if its length is wrong."""
     if is_encoded(head, blob):
         return decoded(head, blob, pieces)
     length = head.headers.get("content-length")
@@ -118,7 +124,7 @@ def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterato
 
 
 def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Leave out the first `count` bytes."""
+    """Yield the pieces without their first `count` bytes."""
     for piece in pieces:
         if count < len(piece):
             yield piece[count:] if count else piece

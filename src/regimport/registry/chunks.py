@@ -1,4 +1,4 @@
-"""How large the requests of an upload may be, as a registry has shown it; and cutting streams."""
+"""How large the requests of an upload may be, learned from a registry's answers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from regimport.models.digest import Digest
 
 __all__ = ["CHUNK", "LARGE", "Chunking", "Cutter"]
 
-# Blobs of at least LARGE bytes go up in two chunks or more, of about CHUNK bytes each, so that an
-# upload which breaks has something to go on from. Each chunk costs a round trip in which nothing
-# goes up: these cost less than half a percent of the time on a line of 40 ms and 400 Mbit/s.
+# Blobs of at least LARGE bytes are uploaded in two or more chunks of about CHUNK bytes each, so
+# that an interrupted upload can be continued. Each chunk costs a round trip in which nothing is
+# sent: less than half a percent of the time on a line of 40 ms and 400 Mbit/s.
 LARGE = 512 * 1024**2
 CHUNK = 512 * 1024**2
-# What is tried first, in bytes, where a proxy refuses a body as too large (the lowest limit that
-# is common is 100 MB), and the least that is worth trying: some storage takes no smaller parts.
+# The first size to try, in bytes, if a proxy refuses a body as too large (the lowest common limit
+# is 100 MB), and the smallest: some storage accepts no smaller parts.
 _BELOW_COMMON_LIMITS = 90 * 1024**2
 _LEAST = 5 * 1024**2
-# Registries that take a blob in one piece only, or in very small ones, by the end of their names.
+# Registries that accept blobs only whole, or in very small chunks, by the end of their names.
 _WHOLE_ONLY = ("ghcr.io", "gcr.io", "pkg.dev")
 
 
 class Chunking:
-    """What one repository takes in one request: all of a blob, or a chunk of it.
+    """What one repository accepts in one request: a whole blob, or a chunk of some size.
 
-    Threads share it; what one learns, the others need not find out.
+    It is shared by threads: what one of them learns, the others use.
     """
 
     def __init__(self, registry: str) -> None:
@@ -40,9 +40,9 @@ class Chunking:
         self.proven = False
 
     def chunk(self, blob: Descriptor, least: int) -> int | None:
-        """Give the size of a blob's chunks, None to send it whole.
+        """Return the size of a blob's chunks in bytes, None to send it whole.
 
-        `least` is what the registry asks for with `OCI-Chunk-Min-Length`, 0 if nothing.
+        `least` is the registry's `OCI-Chunk-Min-Length`, 0 if it sent none.
         """
         if not self.takes_chunks:
             return None
@@ -50,11 +50,11 @@ class Chunking:
             return max(self._limit, least)
         if not self._large or blob.size < LARGE:
             return None
-        # All of one size: a small rest would cost a round trip of its own.
+        # All of equal size: a small rest would cost another round trip.
         return max(ceil(blob.size / max(2, blob.size // CHUNK)), least)
 
     def too_large(self, size: int, least: int) -> bool:
-        """Take note that a body of `size` bytes was too large; False if none smaller would do."""
+        """Record that a body of `size` bytes was too large; return whether to try a smaller one."""
         smaller = max(_LEAST, min(_BELOW_COMMON_LIMITS, size // 2))
         if not self.takes_chunks or size <= max(_LEAST, least):
             return False
@@ -62,18 +62,18 @@ class Chunking:
         return True
 
     def broke(self, blob: Descriptor) -> None:
-        """Take note that the connection broke while a whole blob was sent.
+        """Record that the connection broke while a whole blob was sent.
 
-        Some proxies say nothing else about a body that is too large for them.
+        That is how some proxies refuse a body that is too large for them.
         """
         self._breaks[blob.digest] += 1
         if self._breaks[blob.digest] == 2:
             self.too_large(blob.size, 0)
 
     def refused(self) -> bool:
-        """Take note that a chunk was refused for no good reason; False if that is nothing new.
+        """Record that a chunk was refused; return whether the blob should be sent whole instead.
 
-        A registry that has taken chunks before has rather lost this one upload.
+        A registry that accepted chunks before has more likely lost this one upload.
         """
         if self.proven or self._limit is not None or not self.takes_chunks:
             return False
@@ -82,7 +82,7 @@ class Chunking:
 
 
 class Cutter:
-    """Cuts a stream of bytes into parts of given sizes; `taken` counts what it gave."""
+    """Cuts a stream of bytes into parts of given sizes; `taken` counts the bytes so far."""
 
     def __init__(self, content: Iterator[bytes]) -> None:
         self.taken = 0
@@ -90,7 +90,7 @@ class Cutter:
         self._rest = memoryview(b"")
 
     def part(self, size: int) -> Iterator[bytes]:
-        """Give the next `size` bytes."""
+        """Yield the next `size` bytes."""
         while size:
             piece = self._rest or memoryview(next(self._content, b""))
             if not piece:
@@ -98,10 +98,10 @@ class Cutter:
             now, self._rest = piece[:size], piece[size:]
             size -= len(now)
             self.taken += len(now)
-            # Typed as bytes: what sends it takes any buffer.
+            # Typed as bytes, though the transport accepts any buffer.
             yield cast("bytes", now)
 
     def finish(self) -> None:
-        """Run to the end of the stream, which has given all it had."""
+        """Read the stream to its end, where its source checks what it has sent."""
         for _ in self._content:
             pass

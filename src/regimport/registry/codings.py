@@ -1,4 +1,4 @@
-"""Content codings: undoing what a proxy has done to a blob without being asked."""
+"""Content codings: decoding blobs that a proxy has compressed on the way."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from regimport.transport.answers import Answer
 __all__ = ["decoded", "is_encoded"]
 
 _GZIP = frozenset({"gzip", "x-gzip"})
-# The most that is decoded at once, in bytes: what is sent may be a thousand times smaller.
+# The most to decode at once, in bytes: the encoded form may be a thousand times smaller.
 _PIECE = 256 * 1024
 
 
 def is_encoded(head: Answer, blob: Descriptor) -> bool:
-    """Tell whether a blob comes encoded (RFC 9110, section 8.4).
+    """Return whether a blob was sent with a content coding (RFC 9110, section 8.4).
 
-    A body as long as the blob is the blob: some storage labels what is gzip by itself so.
+    A body as long as the blob is not encoded: some storage labels blobs that are gzip files.
     """
     coding = head.headers.get("content-encoding", "identity").strip().lower()
     return coding != "identity" and head.headers.get("content-length") != str(blob.size)
 
 
 def decoded(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give a blob as it was before it was encoded.
+    """Return the decoded bytes of a blob.
 
-    Raises `RegistryError` for a coding other than gzip, `BrokenTransfer` for what is no gzip.
+    Raise `RegistryError` for a coding other than gzip, `BrokenTransfer` if it is not valid gzip.
     """
     coding = head.headers["content-encoding"].strip().lower()
     if coding not in _GZIP:
         raise RegistryError(
             f"blob {blob.digest} was served with Content-Encoding {safe_text(coding, 40)}, "
             "which was not asked for",
-            hint="a proxy on the way compresses; let it pass registry traffic untouched",
+            hint="a proxy compresses the answers; exempt the registry from that",
             status=head.status,
         )
     return _inflated(blob, pieces)
@@ -53,5 +53,5 @@ def _inflated(blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
                 left = stream.unconsumed_tail
     except zlib.error as error:
         raise BrokenTransfer(
-            f"blob {blob.digest} was served as gzip, but is none: {error}"
+            f"blob {blob.digest} was served as gzip, but is not valid gzip: {error}"
         ) from error

@@ -17,10 +17,10 @@ _HOSTS = {"docker.io": "registry-1.docker.io"}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The URL that stands before /v2/.
+    """The URL before /v2/.
 
-    `guessed` says that it is http only because the registry is on this machine: such a one may
-    speak TLS all the same.
+    `guessed` is whether it is http only because the registry is on this machine, where it may
+    still require TLS.
     """
 
     url: str
@@ -28,22 +28,22 @@ class Endpoint:
 
     @property
     def origin(self) -> tuple[str, int]:
-        """The host, and the port at which it would be spoken to with TLS."""
+        """The host, and the port for TLS."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or 443
 
     def with_tls(self) -> Endpoint:
-        """Give the same place, spoken to with TLS."""
+        """Return the same endpoint with https."""
         return Endpoint("https:" + self.url.partition(":")[2])
 
 
 def endpoint_of(registry: str, options: CopyOptions) -> Endpoint:
-    """Give the endpoint of a registry; plain http is for loopback and for what is named so."""
+    """Return the endpoint of a registry; plain http is for loopback and for named registries."""
     settings = options.network.of(registry)
     if settings.endpoint is not None:
         return Endpoint(settings.endpoint.rstrip("/"))
-    named = {host_name(one) for one in options.plain_http}
-    plain = settings.plain_http or host_name(registry) in named
+    without_tls = {host_name(name) for name in options.plain_http}
+    plain = settings.plain_http or host_name(registry) in without_tls
     guessed = not plain and is_loopback(registry)
     scheme = "http" if plain or guessed else "https"
     return Endpoint(f"{scheme}://{_HOSTS.get(registry, registry)}", guessed)

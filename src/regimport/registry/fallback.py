@@ -1,8 +1,8 @@
-"""A repository that has mirrors: they are asked first, but only for what they cannot get wrong.
+"""A repository with mirrors, which are asked first for content that can be checked.
 
-Manifests and blobs are asked for by digest, and their bytes are checked, so it does not matter who
-serves them. What a tag points to is for the registry alone to say: a mirror may be behind. Only
-when the registry cannot be asked does a mirror's word count, and then a warning says so.
+Manifests and blobs are requested by digest and their bytes are checked, so any mirror may serve
+them. What a tag points to is asked of the registry itself, because a mirror may be out of date.
+Only if the registry cannot be reached is a mirror asked, with a warning.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _T = TypeVar("_T")
 
 
 class MirroredRepository:
-    """A repository to read from, as `Repository`, with its mirrors before it; shared by threads.
+    """A repository for reading, like `Repository`, with mirrors; shared by threads.
 
-    A mirror that lacks something is passed over for it; one that fails otherwise is left alone
-    from then on, and `warn` is told why.
+    If a mirror does not have something, the next one is asked. A mirror that fails in another way
+    is not used any more, and `warn` is called with the reason.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MirroredRepository:
         return self._repository.name
 
     def head_manifest(self, reference: str) -> Descriptor | None:
-        """Ask what a tag or a digest points to; None if nothing."""
+        """Return what a tag or a digest points to; None if it does not exist."""
         if ":" not in reference:
             return self._of_tag(
                 reference,
@@ -63,13 +63,13 @@ class MirroredRepository:
                 lambda found: None if found is None else found.digest,
             )
         for mirror in self._usable():
-            found = self._try(mirror, lambda one: one.repository.head_manifest(reference))
+            found = self._try(mirror, lambda repository: repository.head_manifest(reference))
             if found is not None:
                 return found
         return self._repository.head_manifest(reference)
 
     def get_manifest(self, reference: str) -> Manifest:
-        """Read a manifest; asked for by digest, its bytes are checked against it."""
+        """Return a manifest; one that is requested by digest is checked."""
         if ":" not in reference:
             return self._of_tag(
                 reference,
@@ -77,26 +77,26 @@ class MirroredRepository:
                 lambda found: found.digest,
             )
         for mirror in self._usable():
-            found = self._try(mirror, lambda one: one.repository.get_manifest(reference))
+            found = self._try(mirror, lambda repository: repository.get_manifest(reference))
             if found is not None:
                 return found
         return self._repository.get_manifest(reference)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Ask whether a blob is there, whole."""
+        """Return whether a mirror or the registry has a blob, completely."""
         for mirror in self._usable():
-            if self._try(mirror, lambda one: one.repository.has_blob(blob)):
+            if self._try(mirror, lambda repository: repository.has_blob(blob)):
                 return True
         return self._repository.has_blob(blob)
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """Open a blob; a mirror is asked for it once: where that was no good, others are."""
+        """Open a blob; a mirror is asked only once for it, then the next one."""
         with ExitStack() as stack:
             yield self._open(stack, blob, start)
 
     def tags(self) -> Iterator[str]:
-        """List the tags, page by page, as the registry has them."""
+        """Yield the tags of the registry itself, page by page."""
         yield from self._repository.tags()
 
     def _open(self, stack: ExitStack, blob: Descriptor, start: int) -> Iterator[bytes]:
@@ -106,7 +106,7 @@ class MirroredRepository:
                     continue
                 mirror.asked.add(blob.digest)
             pieces = self._try(
-                mirror, lambda one: stack.enter_context(one.repository.read_blob(blob, start))
+                mirror, lambda repository: stack.enter_context(repository.read_blob(blob, start))
             )
             if pieces is not None:
                 return pieces
@@ -118,19 +118,20 @@ class MirroredRepository:
         ask: Callable[[Repository], _T],
         digest_of: Callable[[_T], Digest | None],
     ) -> _T:
-        """Ask the registry, and the mirrors only where it cannot be asked."""
+        """Ask the registry, and the mirrors only if it cannot be reached."""
         try:
             return ask(self._repository)
         except BrokenTransfer:
             raise
         except (Unreachable, RateLimited) as error:
             for mirror in self._usable():
-                found = self._try(mirror, lambda one: ask(one.repository))
+                found = self._try(mirror, ask)
                 digest = None if found is None else digest_of(found)
                 if found is not None and digest is not None:
                     self._warn(
-                        f"{self.name} could not be asked ({error.message}); its mirror "
-                        f"{mirror.repository.name} says that {tag} is {digest}, which may be old"
+                        f"{self.name} could not be reached ({error.message}); its mirror "
+                        f"{mirror.repository.name} says that {tag} is {digest}, which may be out "
+                        "of date"
                     )
                     return found
             raise
@@ -138,10 +139,10 @@ class MirroredRepository:
     def _usable(self) -> list[_Mirror]:
         return [mirror for mirror in self._mirrors if mirror.good]
 
-    def _try(self, mirror: _Mirror, ask: Callable[[_Mirror], _T]) -> _T | None:
-        """Ask a mirror; None if it does not have it, or cannot be asked any more."""
+    def _try(self, mirror: _Mirror, ask: Callable[[Repository], _T]) -> _T | None:
+        """Ask a mirror; None if it does not have the content, or fails."""
         try:
-            return ask(mirror)
+            return ask(mirror.repository)
         except Interrupted:
             raise
         except NotFound:
@@ -151,14 +152,13 @@ class MirroredRepository:
                 first, mirror.good = mirror.good, False
             if first:
                 self._warn(
-                    f"the mirror {mirror.repository.name} is left alone from now on: "
-                    f"{error.message}"
+                    f"the mirror {mirror.repository.name} is not used any more: {error.message}"
                 )
             return None
 
 
 class _Mirror:
-    """A mirror, whether it is still asked, and the blobs that it was asked for."""
+    """A mirror, whether it is still used, and the blobs that it was asked for."""
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository

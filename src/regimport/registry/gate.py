@@ -1,4 +1,4 @@
-"""The gate before a registry: after "too many requests" it pauses, and then lets fewer in."""
+"""Limit the requests to a registry: pause after "too many requests", then send fewer at once."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from regimport.registry.rate import RequestRate
 
 __all__ = ["Gate"]
 
-# How many good answers in a row let one more request go at once.
+# After this many good answers in a row, one more request is allowed at once.
 _GOOD_ANSWERS = 20
-# How long a request waits for room at most, in seconds: going easy on a registry is a courtesy,
-# and must never become two requests that wait for each other.
+# How long a request waits at most until fewer are in progress, in seconds: two requests must never
+# wait for each other.
 _LONGEST_WAIT = 30.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class Gate:
-    """Lets requests to one registry through, unless the registry asked for a pause.
+    """Limits the requests to one registry, and holds them back while it asks for a pause.
 
-    A registry that was asked too much at once is asked half as much from then on, and for each
-    run of good answers one request more, until it takes as much as before. `pace` spaces the
-    requests, where the user wants that.
+    After "too many requests", half as many go at once, and one more for each run of good answers,
+    until there are as many as before. `rate`, if it is given, spaces the requests evenly.
     """
 
-    def __init__(self, stop: threading.Event, pace: RequestRate | None = None) -> None:
+    def __init__(self, stop: threading.Event, rate: RequestRate | None = None) -> None:
         self._stop = stop
-        self._pace = pace
+        self._rate = rate
         self._lock = threading.Condition()
         self._closed_until = 0.0
         self._inside = 0
@@ -52,17 +51,17 @@ class Gate:
 
     @property
     def held(self) -> bool:
-        """Whether the registry wants to be left alone for now."""
+        """Whether the registry has asked for a pause that has not ended."""
         return self._closed_until > time.monotonic()
 
     def hold(self, seconds: float) -> None:
-        """Let nothing through for `seconds` from now, nor before an earlier pause ends."""
+        """Hold requests back for `seconds` from now, and until an earlier pause ends."""
         with self._lock:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
     def wait(self) -> None:
-        """Return when requests may go; raises `Interrupted` if the copy is stopped meanwhile."""
-        if self._pace is not None and (turn := self._pace.reserve()) > 0:
+        """Wait until a request may be sent; raise `Interrupted` if the copy is stopped."""
+        if self._rate is not None and (turn := self._rate.reserve()) > 0:
             self.sleep(turn)
         while (left := self._closed_until - time.monotonic()) > 0:
             self.sleep(left)
@@ -70,15 +69,15 @@ class Gate:
             raise Interrupted
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the copy is stopped meanwhile; raises `Interrupted` then."""
+        """Wait for `seconds`; raise `Interrupted` if the copy is stopped meanwhile."""
         if self._stop.wait(seconds):
             raise Interrupted
 
     @contextmanager
     def passage(self, *, room: bool = True) -> Iterator[int]:
-        """Let one request through, and count it until it is over; gives what `crowded` wants.
+        """Wait until a request may be sent, and count it until it ends; yield a mark for `crowded`.
 
-        Without `room` it does not wait for others to end: the rest of what has begun.
+        Without `room` it does not wait for other requests to end: it continues something begun.
         """
         self.wait()
         with self._lock:
@@ -94,9 +93,9 @@ class Gate:
                 self._lock.notify()
 
     def crowded(self, mark: int) -> None:
-        """Let half as many through at once: the registry was asked too much.
+        """Allow half as many requests at once: the registry answered "too many requests".
 
-        Once for all requests that were under way together.
+        Requests that were in progress together count once.
         """
         with self._lock:
             if mark != self._lowered:
@@ -108,7 +107,7 @@ class Gate:
             self._good = 0
 
     def good(self) -> None:
-        """Take note of a good answer."""
+        """Record a good answer."""
         if self._limit is not None:
             with self._lock:
                 self._count_good()
@@ -128,4 +127,4 @@ class Gate:
                 raise Interrupted
             if time.monotonic() >= latest:
                 return
-            self._lock.wait(_LOOK_SECONDS)
+            self._lock.wait(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Manifests at a registry: asked for, read, and put, always as bytes."""
+"""Manifests at a registry: finding, reading and putting them, always as bytes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
-from regimport.registry.access import Access
+from regimport.registry.repository_client import RepositoryClient
 from regimport.transport.answers import Answer, error_of
 
-__all__ = ["get_manifest", "head_manifest", "put_manifest", "shows"]
+__all__ = ["get_manifest", "head_manifest", "points_to", "put_manifest"]
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 
 
-def head_manifest(access: Access, reference: str) -> Descriptor | None:
-    """Ask what a tag or digest points to; None if it is not there.
+def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None:
+    """Return what a tag or digest points to; None if it does not exist.
 
-    HEAD costs no pull at registries that count them. One that answers it badly is asked with
-    GET; a target that forbids the question is taken not to have the manifest, since writing
-    will tell for sure.
+    HEAD is not counted as a pull. If the answer is incomplete, GET is sent; a target that refuses
+    the request is taken not to have the manifest, because writing it will tell.
     """
-    session = access.session
-    answer = access.ask("HEAD", f"manifests/{reference}", _ACCEPT)
+    session = client.session
+    answer = client.ask("HEAD", f"manifests/{reference}", _ACCEPT)
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
     if answer.ok:
@@ -49,61 +48,65 @@ def head_manifest(access: Access, reference: str) -> Descriptor | None:
     elif session.side is Side.TARGET:
         return None
     try:
-        return get_manifest(access, reference).descriptor
+        return get_manifest(client, reference).descriptor
     except NotFound:
         return None
 
 
-def get_manifest(access: Access, reference: str) -> Manifest:
-    """Read a manifest; raises `NotFound`, and `ContentMismatch` for other bytes than asked for.
+def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
+    """Return a manifest, or raise `NotFound`, or `ContentMismatch` if the digest is wrong.
 
-    Bytes that are not what they should be are asked for once more: an answer without a length may
-    have been cut off.
+    If the digest is wrong, the manifest is requested once more: an answer without a length may
+    have been truncated.
     """
     wanted = _digest(reference)
-    answer = _read(access, reference)
+    answer = _read(client, reference)
     said = wanted or _digest(answer.headers.get("docker-content-digest", ""))
     if said is not None and Digest.of(answer.body, said.algorithm) != said:
-        answer = _read(access, reference)
+        answer = _read(client, reference)
     algorithm = wanted.algorithm if wanted else "sha256"
     actual = Digest.of(answer.body, algorithm)
     if wanted is not None and actual != wanted:
         raise ContentMismatch(
-            f"asked for manifest {wanted}, got bytes that hash to {actual}",
+            f"the registry was asked for manifest {wanted}, but its answer hashes to {actual}",
             expected=wanted,
             got=actual,
-            hint="the registry, or a cache in front of it, serves something else",
+            hint="the registry, or a cache in front of it, serves other content",
         )
     return Manifest.parse(answer.body, answer.headers.get("content-type"), algorithm=algorithm)
 
 
-def _read(access: Access, reference: str) -> Answer:
-    answer = access.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
+def _read(client: RepositoryClient, reference: str) -> Answer:
+    answer = client.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
     if not answer.ok:
         raise error_of(answer)
     return answer
 
 
-def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
-    """Store a manifest under a tag or its digest; raises `TagExists` for a tag that is fixed.
+def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -> None:
+    """Store a manifest under a tag or its digest, or raise `TagExists` for an immutable tag.
 
-    A registry that keeps failing is asked whether it has stored the manifest all the same: a
-    proxy may have lost the answer.
+    If the registry keeps failing, it is asked whether it has stored the manifest: a proxy may
+    have lost the answer.
     """
     headers = {"Content-Type": manifest.media_type}
     try:
-        answer = access.retry_once_if_forbidden(
+        answer = client.retry_once_if_forbidden(
             "PUT", f"manifests/{reference}", headers, body=manifest.raw
         )
     except Unreachable:
-        if _is_stored(access, manifest, reference):
+        if _is_stored(client, manifest, reference):
             return
         raise
     if answer.ok:
         return
     error = error_of(answer)
-    if answer.status in {400, 405, 409, 412} and _digest(reference) is None and _is_fixed(answer):
-        if _is_stored(access, manifest, reference):
+    if (
+        answer.status in {400, 405, 409, 412}
+        and _digest(reference) is None
+        and _says_immutable(answer)
+    ):
+        if _is_stored(client, manifest, reference):
             return
         raise TagExists(
             f"the tag {reference} exists and is immutable: {error.message}",
@@ -117,18 +120,18 @@ def put_manifest(access: Access, manifest: Manifest, reference: str) -> None:
     raise error
 
 
-def _is_stored(access: Access, manifest: Manifest, reference: str) -> bool:
+def _is_stored(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
     try:
-        held = head_manifest(access, reference)
+        held = head_manifest(client, reference)
     except RegimportError:
         return False
     return held is not None and held.digest == manifest.digest
 
 
-def shows(access: Access, manifest: Manifest, reference: str) -> bool:
-    """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
+    """Return whether a tag or a digest points to this manifest; True if unclear."""
     path = f"manifests/{reference}"
-    answer = access.ask("HEAD", path, _ACCEPT)
+    answer = client.ask("HEAD", path, _ACCEPT)
     if answer.status == HTTPStatus.NOT_FOUND:
         return False
     if not answer.ok:
@@ -136,18 +139,18 @@ def shows(access: Access, manifest: Manifest, reference: str) -> bool:
     named = answer.headers.get("docker-content-digest", "")
     if named.startswith(f"{manifest.digest.algorithm}:"):
         return named == manifest.digest
-    # It does not say, or by another algorithm: the bytes do.
-    answer = access.ask("GET", path, _ACCEPT, limit=MAX_MANIFEST_BYTES)
+    # Without a digest of this algorithm, the bytes are compared.
+    answer = client.ask("GET", path, _ACCEPT, limit=MAX_MANIFEST_BYTES)
     return not answer.ok or answer.body == manifest.raw
 
 
-def _is_fixed(answer: Answer) -> bool:
+def _says_immutable(answer: Answer) -> bool:
     body = answer.body[:4096].lower()
     return b"immutable" in body or b"imagetagalreadyexists" in body or b"tag_invalid" in body
 
 
 def _descriptor(answer: Answer, reference: str) -> Descriptor | None:
-    """Read a HEAD answer; None unless it says all there is to know."""
+    """Return the descriptor in a HEAD answer; None if the answer is incomplete."""
     digest = _digest(reference) or _digest(answer.headers.get("docker-content-digest", ""))
     length = answer.headers.get("content-length", "")
     media_type = essence(answer.headers.get("content-type"))

@@ -1,4 +1,4 @@
-"""What a run has spent of the pulls that a registry allows, and what is left of them."""
+"""How many pulls a run has used, and how many the registry still allows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Quota"]
 
 
 class Quota:
-    """Counts pulls: manifests that were got, not those that were only asked about with HEAD.
+    """Counts pulls: a GET of a manifest is one, a HEAD is not, as Docker Hub counts them.
 
-    That is how Docker Hub counts them. `pulls` are those of this run; `limit` is what the
-    registry said last, None if it said nothing.
+    `pulls` is their number in this run; `limit` is what the registry said last, None if it did
+    not mention a limit.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Quota:
         return f"<Quota: {self.pulls} spent, {self.limit}>"
 
     def note(self, method: str, path: str, response: httpx.Response) -> None:
-        """Take notice of an answer."""
+        """Record an answer."""
         if "/manifests/" not in path:
             return
         spent = method == "GET" and response.status_code == HTTPStatus.OK
@@ -39,6 +39,6 @@ class Quota:
                 self.limit = told
 
     def _is_older(self, told: RateLimit) -> bool:
-        """Tell whether an answer was overtaken by one that came after it was made."""
+        """Return whether a limit is older than the known one: answers may overtake each other."""
         known = None if self.limit is None else self.limit.remaining
         return known is not None and told.remaining is not None and told.remaining > known

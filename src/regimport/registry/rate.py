@@ -1,4 +1,4 @@
-"""How often a registry is asked: no more often than the settings allow."""
+"""How many requests a second are sent to a registry, as the settings allow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["RequestRate"]
 
 
 class RequestRate:
-    """Spaces requests evenly, `rate` of them a second; shared by all that ask one registry."""
+    """Spaces requests evenly, `rate` of them a second; shared by all threads of a registry."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1.0 / rate
@@ -22,7 +22,7 @@ class RequestRate:
         return f"<RequestRate: {1 / self._interval:g} requests a second>"
 
     def reserve(self) -> float:
-        """Take the next turn, and give how long it is until then, in seconds."""
+        """Reserve the next time for a request, and return how many seconds it is until then."""
         with self._lock:
             now = self._clock()
             turn = max(now, self._next)

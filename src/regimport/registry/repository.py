@@ -9,8 +9,8 @@ from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
 from regimport.registry import blobs, manifests, tags, uploads
-from regimport.registry.access import Access
 from regimport.registry.chunks import Chunking
+from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
 from regimport.registry.upload_session import BlobUpload, UploadStore
 
@@ -18,13 +18,11 @@ __all__ = ["Repository"]
 
 
 class Repository:
-    """One repository, seen through the session of its registry.
+    """One repository of a registry.
 
-    Errors that pass through are told where they happened. A repository that is a target asks for
-    the right to push from the start, so that no upload is held up by a second token, unless it is
-    `only_read`. `create` makes the repository if the registry says that there is none, where it
-    has to be made first. `ledger` gives the record of the large uploads that earlier runs have
-    begun.
+    Its errors name the repository. At the target, every request asks for the right to push, so
+    that no upload waits for a second token, unless `only_read`. `create` creates the repository, at
+    registries where a push does not. `open_store` returns the store of unfinished uploads.
     """
 
     def __init__(
@@ -32,74 +30,76 @@ class Repository:
         session: Session,
         repository: str,
         create: Callable[[], object] | None = None,
-        ledger: Callable[[], UploadStore] | None = None,
+        open_store: Callable[[], UploadStore] | None = None,
         *,
         only_read: bool = False,
     ) -> None:
         actions = "pull" if only_read or session.side is Side.SOURCE else "pull,push"
-        self._access = Access(session, repository, (f"repository:{repository}:{actions}",))
-        self._desk = uploads.UploadContext(self._access, Chunking(session.registry), ledger)
+        self._client = RepositoryClient(
+            session, repository, (f"repository:{repository}:{actions}",)
+        )
+        self._uploads = uploads.UploadContext(self._client, Chunking(session.registry), open_store)
         self._create = create
 
     def __repr__(self) -> str:
-        return f"<Repository {self.name} as {self._access.session.side}>"
+        return f"<Repository {self.name} as {self._client.session.side}>"
 
     @property
     def name(self) -> str:
         """`registry/repository`."""
-        return self._access.name
+        return self._client.name
 
     def head_manifest(self, reference: str) -> Descriptor | None:
-        """Ask what a tag or a digest points to; None if nothing."""
-        with self._access.located():
-            return manifests.head_manifest(self._access, reference)
+        """Return what a tag or a digest points to; None if it does not exist."""
+        with self._client.located():
+            return manifests.head_manifest(self._client, reference)
 
     def get_manifest(self, reference: str) -> Manifest:
-        """Read a manifest; asked for by digest, its bytes are checked against it."""
-        with self._access.located():
-            return manifests.get_manifest(self._access, reference)
+        """Return a manifest; one that is requested by digest is checked."""
+        with self._client.located():
+            return manifests.get_manifest(self._client, reference)
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         """Store a manifest, byte for byte, under a tag or its digest."""
-        with self._access.located():
-            manifests.put_manifest(self._access, manifest, reference)
+        with self._client.located():
+            manifests.put_manifest(self._client, manifest, reference)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
-        """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
-        with self._access.located():
-            return manifests.shows(self._access, manifest, reference)
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
+        """Return whether a tag or a digest points to this manifest; True if unclear."""
+        with self._client.located():
+            return manifests.points_to(self._client, manifest, reference)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Ask whether a blob is there, whole."""
-        with self._access.located():
-            return blobs.has_blob(self._access, blob)
+        """Return whether the repository has a blob, completely."""
+        with self._client.located():
+            return blobs.has_blob(self._client, blob)
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked."""
-        with self._access.located(), blobs.read_blob(self._access, blob, start) as pieces:
+        """Open a blob; the iterator yields its bytes from `start` on, unchecked."""
+        with self._client.located(), blobs.read_blob(self._client, blob, start) as pieces:
             yield pieces
 
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> BlobUpload | None:
-        """Get ready to store a blob; None: it is there now, and nothing is to be sent.
+        """Start to store a blob; None if the repository has it now, so nothing need be sent.
 
-        Where there is no other repository to mount from, a mount from this one asks whether the
-        blob is there, and opens the upload if not, in one request.
+        Without another repository to mount from, a mount from this one checks whether the blob
+        exists, and starts the upload if not, in one request. `anew` skips that.
         """
-        origin = None if anew else mount_from or self._access.repository
-        with self._access.located():
+        origin = None if anew else mount_from or self._client.repository
+        with self._client.located():
             try:
-                return uploads.start_upload(self._desk, blob, origin)
+                return uploads.start_upload(self._uploads, blob, origin)
             except NotFound:
                 if self._create is None:
                     raise
-                # Several threads may come here: who is second finds it made.
+                # Several threads may get here; creating it twice does no harm.
                 self._create()
-                return uploads.start_upload(self._desk, blob, origin)
+                return uploads.start_upload(self._uploads, blob, origin)
 
     def tags(self) -> Iterator[str]:
-        """List the tags, page by page."""
-        with self._access.located():
-            yield from tags.list_tags(self._access)
+        """Yield the tags, page by page."""
+        with self._client.located():
+            yield from tags.list_tags(self._client)

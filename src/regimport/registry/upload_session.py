@@ -1,4 +1,4 @@
-"""Sending a blob into its upload session: in one PUT, or in chunks; and asking what arrived."""
+"""An upload session: sending a blob in one PUT or in chunks, and asking what has arrived."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from regimport.errors import BrokenTransfer, ContentMismatch, RegimportError, Re
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.redact import safe_text
-from regimport.registry.access import Access
 from regimport.registry.blobs import has_blob, is_other
 from regimport.registry.chunks import Chunking, Cutter
+from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.registry.retry import RETRYABLE
 from regimport.transport.answers import Answer, error_of
@@ -22,7 +22,7 @@ from regimport.transport.origins import upload_location, with_digest
 __all__ = ["BlobUpload", "SavedUpload", "UploadStore", "kept_bytes"]
 
 _BODY = {"Content-Type": "application/octet-stream"}
-# What registries answer for a session they no longer know: they do not agree on one status.
+# Statuses with which registries answer for a session that they no longer know.
 _SESSION_LOST = frozenset({400, 404, 416})
 _PASSING = RETRYABLE | {HTTPStatus.UNAUTHORIZED}
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
@@ -30,70 +30,69 @@ _LOST_CODES = frozenset({"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_IN
 
 
 class SavedUpload(Protocol):
-    """What is written down of one upload, held by this process alone."""
+    """The saved state of one unfinished upload, locked by this process."""
 
     place: str | None
     offset: int
 
-    def note(self, place: str, offset: int) -> None:
-        """Write down where the session is, below `/v2/`, and how far."""
+    def save(self, place: str, offset: int) -> None:
+        """Save the path of the session below `/v2/`, and how many bytes are confirmed."""
 
     def forget(self) -> None:
-        """Write down that there is none."""
+        """Delete the saved state."""
 
     def release(self) -> None:
-        """Let go of it; what is written stays."""
+        """Unlock it; the saved state stays."""
 
 
 class UploadStore(Protocol):
-    """Where uploads that were begun are written down."""
+    """Where the state of unfinished uploads is saved."""
 
     def open(self, target: str, digest: Digest) -> SavedUpload | None:
-        """Take hold of what is known of one; None if that cannot be."""
+        """Lock and return the state of an upload; None if another process has locked it."""
 
 
 class BlobUpload:
     """An open upload session for one blob (OCI distribution specification, "Pushing blobs").
 
-    `offset` is how much of the blob the registry has confirmed. No byte before it is sent again
-    into this session; whoever is not sure what has arrived asks with `recover`.
+    `offset` is how many bytes of the blob the registry has confirmed. They are not sent again in
+    this session; `recover` asks how many have arrived.
     """
 
     def __init__(
         self,
-        access: Access,
+        client: RepositoryClient,
         blob: Descriptor,
         chunking: Chunking,
         location: str,
         *,
         least: int = 0,
-        ticket: SavedUpload | None = None,
+        saved: SavedUpload | None = None,
         offset: int = 0,
     ) -> None:
         self.offset = offset
-        self._access = access
+        self._client = client
         self._blob = blob
         self._chunking = chunking
         self._location = location
         self._least = least
-        self._ticket = ticket
+        self._saved = saved
         self._sent = 0
 
     def send(self, content: Iterator[bytes]) -> None:
-        """Fill the session from `offset` on, and close it.
+        """Send the blob from `offset` on, in one PUT or in chunks, and close the session.
 
-        In one PUT; or in chunks, if that was found to do better here. Raises `BrokenTransfer`
-        where another attempt may go better, `ContentMismatch` if the registry says that the blob
-        is not what its digest says.
+        Raise `BrokenTransfer` if another attempt may succeed, `ContentMismatch` if the registry
+        says that the blob does not have its digest.
         """
         chunk = self._chunking.chunk(self._blob, self._least)
         stream = Cutter(content)
-        with self._access.located():
+        with self._client.located():
             if self.offset == 0 and (chunk is None or chunk >= self._blob.size):
                 self._close(stream, self._blob.size)
                 self._end()
                 return
-            self._note()
+            self._save()
             while self.offset < self._blob.size:
                 left = self._blob.size - self.offset
                 self._append(stream, min(left, chunk or left))
@@ -102,16 +101,16 @@ class BlobUpload:
             self._end()
 
     def recover(self) -> bool:
-        """Ask the registry how much of the blob it has got; False if the session is of no use."""
+        """Ask the registry how many bytes it has; return False if the session cannot be used."""
         if not self._chunking.takes_chunks or self._sent == 0:
             return False
         try:
-            request = Request("GET", self._location, self._access.scopes)
-            answer = self._access.session.ask(request)
+            request = Request("GET", self._location, self._client.scopes)
+            answer = self._client.session.ask(request)
         except RegimportError:
             return False
         kept = kept_bytes(answer)
-        # Before what it has confirmed, and behind what was sent, nothing it says makes sense.
+        # Less than it has confirmed, or more than was sent, cannot be true.
         if not kept or not self.offset <= kept <= self._sent:
             return False
         self.offset = kept
@@ -119,15 +118,15 @@ class BlobUpload:
         return True
 
     def leave(self) -> None:
-        """Leave the session to a later run, where it is written down; or give it back."""
-        if self._ticket is None or self._ticket.place is None:
+        """Keep the session for a later run if its state is saved, otherwise cancel it."""
+        if self._saved is None or self._saved.place is None:
             self.cancel()
         else:
-            self._ticket.release()
+            self._saved.release()
 
     def cancel(self) -> None:
-        """Give the session back; not every registry cares."""
-        self._access.session.dismiss(Request("DELETE", self._location, self._access.scopes))
+        """Delete the session; not every registry supports that."""
+        self._client.session.dismiss(Request("DELETE", self._location, self._client.scopes))
         self._end()
 
     def _append(self, stream: Cutter, size: int) -> None:
@@ -137,25 +136,25 @@ class BlobUpload:
         request = Request(
             "PATCH",
             self._location,
-            self._access.scopes,
+            self._client.scopes,
             {**_BODY, "Content-Length": str(size), "Content-Range": f"{self.offset}-{last}"},
             content=stream.part(size),
         )
         try:
-            answer = self._access.session.send(request)
+            answer = self._client.session.send(request)
         finally:
             self._sent = self.offset + stream.taken - before
         if not answer.ok:
             raise self._chunk_refused(answer, size)
-        # What it has taken counts: not every registry keeps the Range of its answers up to date.
+        # Its whole size counts: not every registry updates the Range of its answers.
         self._chunking.proven = self._chunking.proven or self.offset > 0
         self.offset += size
         self._move(answer)
 
     def _close(self, stream: Cutter, size: int) -> None:
-        """End the session with a PUT of the last `size` bytes, and make sure of the blob."""
-        session = self._access.session
-        url, scopes = with_digest(self._location, self._blob.digest), self._access.scopes
+        """Close the session with a PUT of the last `size` bytes, and check the result."""
+        session = self._client.session
+        url, scopes = with_digest(self._location, self._blob.digest), self._client.scopes
         try:
             if size:
                 headers = {**_BODY, "Content-Length": str(size)}
@@ -165,7 +164,7 @@ class BlobUpload:
                 stream.finish()
                 answer = session.ask(Request("PUT", url, scopes, _BODY))
         except BrokenTransfer:
-            # The answer may have been lost, not the blob.
+            # Perhaps only the answer was lost.
             if self._is_stored():
                 return
             if stream.taken:
@@ -184,7 +183,7 @@ class BlobUpload:
         if is_other(answer, self._blob) and not self._is_stored():
             stored = answer.headers["docker-content-digest"]
             raise ContentMismatch(
-                f"the registry stored {safe_text(stored, 160)} in the place of {self._blob.digest}",
+                f"the registry stored {safe_text(stored, 160)} instead of {self._blob.digest}",
                 expected=self._blob.digest,
                 got=safe_text(stored, 160),
             )
@@ -197,46 +196,46 @@ class BlobUpload:
             return _refusal(answer)
         self._sent = 0
         if self._chunking.refused():
-            return _adapted(f"{error_of(answer).message}; it goes in one piece now")
+            return _adapted(f"{error_of(answer).message}; it is sent in one piece now")
         error = error_of(answer)
         lost = answer.status in _SESSION_LOST
         return BrokenTransfer(error.message, hint=error.hint) if lost else error
 
     def _too_large(self, answer: Answer, size: int) -> RegimportError:
         if self._chunking.too_large(size, self._least):
-            return _adapted(f"{error_of(answer).message}; it goes in smaller pieces now")
+            return _adapted(f"{error_of(answer).message}; it is sent in smaller pieces now")
         return error_of(answer)
 
     def _move(self, answer: Answer) -> None:
-        """Go on where the registry says: every answer may name another place."""
+        """Continue at the URL in the answer, which may be another one each time."""
         location = answer.headers.get("location", "")
         if location:
             self._location = upload_location(answer.url, location)
-        self._note()
+        self._save()
 
-    def _note(self) -> None:
-        """Write down where the session is, if it is at the registry itself."""
-        place = self._access.session.place_of(self._location)
-        if self._ticket is not None and place is not None:
-            self._ticket.note(place, self.offset)
+    def _save(self) -> None:
+        """Save the state of the session, if its URL is at the registry itself."""
+        place = self._client.session.place_of(self._location)
+        if self._saved is not None and place is not None:
+            self._saved.save(place, self.offset)
 
     def _end(self) -> None:
-        """Nobody is to come back to this session."""
-        if self._ticket is not None:
-            self._ticket.forget()
-            self._ticket.release()
+        """Delete the saved state of the session, which has ended."""
+        if self._saved is not None:
+            self._saved.forget()
+            self._saved.release()
 
     def _is_stored(self) -> bool:
         try:
-            return has_blob(self._access, self._blob)
+            return has_blob(self._client, self._blob)
         except RegimportError:
             return False
 
 
 def kept_bytes(answer: Answer) -> int | None:
-    """Read how many bytes a session has; None if it is gone.
+    """Return how many bytes a session has; None if it does not exist.
 
-    `0-0` stands for one byte and for none: it is taken for none.
+    `0-0` may mean one byte or none; it is taken to mean none.
     """
     if not answer.ok:
         return None
@@ -252,7 +251,7 @@ def _adapted(message: str) -> BrokenTransfer:
 
 
 def _refusal(answer: Answer) -> RegimportError:
-    """Tell a session that was lost, or a registry that fails, from a refusal that stays."""
+    """Return the error for a refused upload: `BrokenTransfer` if another attempt may succeed."""
     error = error_of(answer)
     codes = error.codes if isinstance(error, RegistryError) else ()
     if "DIGEST_INVALID" in codes:

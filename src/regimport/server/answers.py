@@ -1,4 +1,4 @@
-"""Answers that say no, in the form that the distribution specification gives errors."""
+"""Error answers, in the form of the distribution specification."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from regimport.errors import InvalidReference, RegimportError
 from regimport.models.digest import Digest
-from regimport.server.names import is_repository
+from regimport.models.reference import is_repository
 
 __all__ = ["Refusal", "asked_digest", "asked_repository", "broken", "failed", "refused"]
 
 
 class Refusal(Exception):
-    """A request that cannot be answered as asked: a status, and a code of the specification."""
+    """A request is refused, with an HTTP status and an error code of the specification."""
 
     def __init__(
         self,
@@ -42,20 +42,20 @@ def refused(request: Request, error: Exception) -> Response:
 
 
 def failed(request: Request, error: Exception) -> Response:
-    """Answer a `RegimportError` of the layout: a disk that is full, a file that is broken."""
+    """Answer a `RegimportError` of the layout, e.g. a full disk or a damaged file."""
     del request
     message = error.message if isinstance(error, RegimportError) else "internal error"
     return _answer(500, "UNKNOWN", message)
 
 
 def broken(request: Request, error: Exception) -> Response:
-    """End a request whose client went away; nobody reads this."""
+    """End a request whose client has disconnected; nobody reads this answer."""
     del request, error
     return Response(status_code=400)
 
 
 def asked_repository(request: Request) -> str:
-    """Give the repository of the path; refuses what is no name."""
+    """Return the repository in the path, or raise `Refusal` if its name is not valid."""
     name: str = request.path_params["name"]
     if not is_repository(name):
         raise Refusal(400, "NAME_INVALID", f"invalid repository name {name[:300]!r}")
@@ -63,7 +63,7 @@ def asked_repository(request: Request) -> str:
 
 
 def asked_digest(text: str) -> Digest:
-    """Read a digest of a request; refuses what is none."""
+    """Read a digest of a request, or raise `Refusal` if it is not valid."""
     try:
         return Digest(text)
     except InvalidReference as error:

@@ -1,4 +1,4 @@
-"""The embedded registry: the OCI distribution API over a folder with an image layout."""
+"""The embedded registry: the OCI distribution API for a folder with an image layout."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["create_app"]
 
 
 def create_app(directory: str | Path) -> Starlette:
-    """Give the ASGI application that serves `directory`, which is made a layout if it is new.
+    """Return the ASGI application that serves `directory`; a new folder becomes a layout.
 
-    Raises `UsageError` for a folder that holds something else. Nobody is asked who they are.
+    Raise `UsageError` for a folder with other content. There is no authentication.
     """
     store = Store(directory)
     return Starlette(
@@ -37,10 +37,10 @@ def create_app(directory: str | Path) -> Starlette:
 
 
 def _routes(manifests: Manifests, blobs: Blobs) -> list[Route]:
-    """List the endpoints, those of the most requests first.
+    """Return the endpoints, those with the most requests first.
 
-    A repository's name may itself have a part `blobs` or `manifests`; it is taken as long as it
-    can be.
+    A repository's name may contain a part `blobs` or `manifests`: the longest possible name is
+    matched.
     """
     blob, session = "/v2/{name:path}/blobs/{digest}", "/v2/{name:path}/blobs/uploads/{session}"
     manifest = "/v2/{name:path}/manifests/{reference}"
@@ -65,13 +65,13 @@ def _routes(manifests: Manifests, blobs: Blobs) -> list[Route]:
 
 
 async def _version(request: Request) -> Response:
-    """Say that this is a registry."""
+    """Answer the request by which clients recognise a registry."""
     del request
     return JSONResponse({}, headers={"Docker-Distribution-API-Version": "registry/2.0"})
 
 
 async def _unsupported(request: Request, error: Exception) -> Response:
-    """Answer what no route takes: an unknown path, or a method that a path does not have."""
+    """Answer a request without a route: an unknown path, or a method that it does not allow."""
     assert isinstance(error, HTTPException)
     problem = {
         "code": "UNSUPPORTED" if error.status_code == 405 else "NAME_UNKNOWN",

@@ -30,7 +30,7 @@ class Blobs:
         self._uploads = Uploads(store.files)
 
     async def get(self, request: Request) -> Response:
-        """Answer GET and HEAD of a blob, whole or a part of it."""
+        """Answer GET and HEAD of a blob, or of a part of it."""
         name, digest = asked_repository(request), asked_digest(request.path_params["digest"])
         size = self._store.blob_size(name, digest)
         if size is None:
@@ -62,7 +62,7 @@ class Blobs:
         return Response(status_code=202)
 
     async def start(self, request: Request) -> Response:
-        """Answer POST: begin a session, take a whole blob at once, or mount one."""
+        """Answer POST: start an upload session, store a whole blob, or mount one."""
         name, query = asked_repository(request), request.query_params
         if "mount" in query:
             digest = asked_digest(query["mount"])
@@ -79,25 +79,25 @@ class Blobs:
         return _progress(name, upload, 202)
 
     async def status(self, request: Request) -> Response:
-        """Answer GET of a session: how far it is."""
+        """Answer GET of a session: how many bytes it has."""
         name, upload = self._session(request)
         return _progress(name, upload, 204)
 
     async def append(self, request: Request) -> Response:
-        """Answer PATCH of a session: take a chunk, or a stream of unknown length."""
+        """Answer PATCH of a session: store a chunk, or a stream of unknown length."""
         name, upload = self._session(request)
-        async with upload.turn:
+        async with upload.lock:
             self._check_alive(upload)
             await self._take(request, name, upload)
             return _progress(name, upload, 202)
 
     async def finish(self, request: Request) -> Response:
-        """Answer PUT of a session: take the rest, and make it a blob if it is what it should be."""
+        """Answer PUT of a session: store the rest, and make it a blob if its digest is right."""
         name, upload = self._session(request)
         if "digest" not in request.query_params:
             raise Refusal(400, "DIGEST_INVALID", "the query has no digest")
         digest = asked_digest(request.query_params["digest"])
-        async with upload.turn:
+        async with upload.lock:
             self._check_alive(upload)
             return await self._finished(request, name, upload, digest)
 
@@ -115,12 +115,12 @@ class Blobs:
         return name, upload
 
     def _check_alive(self, upload: Upload) -> None:
-        """Refuse a session that ended while this request waited for its turn."""
+        """Raise `Refusal` if the session ended while this request waited for its lock."""
         if not self._uploads.is_open(upload):
             raise Refusal(404, "BLOB_UPLOAD_UNKNOWN", "the upload has ended")
 
     async def _take(self, request: Request, name: str, upload: Upload) -> None:
-        """Append a request's body; refuses a chunk that does not fit where the session is."""
+        """Append a request's body, or raise `Refusal` for a chunk at another offset."""
         start, expected = upload.offset, _length(request)
         header = request.headers.get("content-range")
         if header is not None:
@@ -130,14 +130,18 @@ class Blobs:
                     416,
                     "BLOB_UPLOAD_INVALID",
                     f"the next chunk begins at byte {start}; Content-Range says {header[:80]!r}",
-                    headers=_whereabouts(name, upload),
+                    headers=_session_headers(name, upload),
                 )
             expected = chunk[1]
         await upload.receive(request.stream())
         if expected not in {None, upload.offset - start}:
             received = upload.offset - start
             upload.cut(start)
-            raise Refusal(400, "SIZE_INVALID", f"{received} bytes came, {expected} were announced")
+            raise Refusal(
+                400,
+                "SIZE_INVALID",
+                f"{received} bytes were received, but {expected} were announced",
+            )
 
     async def _finished(
         self, request: Request, name: str, upload: Upload, digest: Digest
@@ -148,7 +152,7 @@ class Blobs:
         except Refusal:
             raise
         except BaseException:
-            # Broken off: the client may send this request again, the same bytes in it.
+            # Interrupted: the client may send this request again, with the same bytes.
             upload.cut(start)
             raise
         actual = await upload.digest(digest.algorithm)
@@ -157,7 +161,7 @@ class Blobs:
             raise Refusal(
                 400,
                 "DIGEST_INVALID",
-                "the content does not hash to the digest; the upload is over",
+                "the content does not hash to the digest; the upload has ended",
                 detail={"expected": digest, "actual": actual, "size": upload.offset},
             )
         self._store.keep_blob(name, digest, upload.parts)
@@ -166,7 +170,7 @@ class Blobs:
 
 
 class _Content(Response):
-    """Sends a part of a file, a piece at a time; closes the file."""
+    """An answer that sends a part of a file, a piece at a time, and closes the file."""
 
     def __init__(
         self, file: int, part: tuple[int, int], status: int, headers: Mapping[str, str]
@@ -185,7 +189,9 @@ class _Content(Response):
             while position < stop:
                 piece = await self._read(min(CHUNK, stop - position), position)
                 position += len(piece)
-                if not piece:  # somebody cut the file: the client sees too short an answer
+                if (
+                    not piece
+                ):  # the file was truncated: the client notices that the answer is too short
                     break
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
@@ -199,7 +205,7 @@ class _Content(Response):
 
 
 def _part(request: Request, size: int, etag: str) -> tuple[int, int] | None:
-    """Give what part of a blob is asked for; None for the whole."""
+    """Return the first byte of the requested part and the one after its last; None for all."""
     if request.headers.get("if-range", etag) != etag:
         return None
     try:
@@ -214,8 +220,8 @@ def _length(request: Request) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-def _whereabouts(name: str, upload: Upload) -> dict[str, str]:
-    """Say where a session is: the last byte it has, and 0 while it has none, as others do."""
+def _session_headers(name: str, upload: Upload) -> dict[str, str]:
+    """Return the headers that describe a session; its Range is 0-0 while it is empty."""
     return {
         "Location": f"/v2/{name}/blobs/uploads/{upload.identifier}",
         "Range": f"0-{max(0, upload.offset - 1)}",
@@ -224,8 +230,8 @@ def _whereabouts(name: str, upload: Upload) -> dict[str, str]:
 
 
 def _progress(name: str, upload: Upload, status: int) -> Response:
-    headers = _whereabouts(name, upload)
-    if status != 204:  # which has no length: RFC 9110, section 8.6
+    headers = _session_headers(name, upload)
+    if status != 204:  # an answer without a length: RFC 9110, section 8.6
         headers["Content-Length"] = "0"
     return Response(status_code=status, headers=headers)
 

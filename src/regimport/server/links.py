@@ -1,4 +1,4 @@
-"""Which repository holds which blobs and manifests: small files beside the layout.
+"""Which repository has which blobs and manifests: small files next to the layout.
 
     repositories/<repository>/_blobs/<algorithm>/<hex>       empty
     repositories/<repository>/_manifests/<algorithm>/<hex>   its media type
@@ -22,10 +22,10 @@ __all__ = ["Links"]
 
 
 class Links:
-    """What repositories hold: what the files say, and what was found in a layout made elsewhere.
+    """The content of repositories: links on disk, and content found in a layout made elsewhere.
 
-    The found is kept in memory only, so that serving a layout does not change it, until the first
-    deletion from its repository: what was deleted must not be found again.
+    Found content is recorded in memory only, so that serving a layout does not change it. At the
+    first deletion from a repository it is written to disk: deleted content must not be found again.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,24 +34,24 @@ class Links:
         self._found_manifests: dict[str, dict[Digest, Manifest]] = {}
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Tell whether a repository holds a blob."""
+        """Return whether a repository has a blob."""
         if digest in self._found_blobs.get(repository, ()):
             return True
         return self._path(repository, "_blobs", digest).is_file()
 
     def media_type(self, repository: str, digest: Digest) -> str | None:
-        """Give the media type of a manifest that a repository holds; None if it does not."""
+        """Return the media type of a manifest of a repository; None if it does not have it."""
         found = self._found_manifests.get(repository, {}).get(digest)
         if found is not None:
             return found.media_type
         try:
-            # Empty where a server was killed while it wrote: then the manifest was never there.
+            # Empty if the server was killed while it wrote: then the manifest was never stored.
             return self._path(repository, "_manifests", digest).read_text() or None
         except OSError:
             return None
 
     def referrers(self, repository: str, subject: Digest) -> set[Digest]:
-        """Give the manifests of a repository that have `subject` as their subject."""
+        """Return the digests of the manifests of a repository whose subject is `subject`."""
         found = self._found_manifests.get(repository, {}).values()
         digests = {manifest.digest for manifest in found if _refers(manifest, subject)}
         with suppress(FileNotFoundError):
@@ -60,55 +60,55 @@ class Links:
         return digests
 
     def find(self, repository: str, manifest: Manifest) -> None:
-        """Take note of a manifest, and its blobs, that a layout made elsewhere holds."""
+        """Record a manifest, and its blobs, that a layout made elsewhere contains."""
         self._found_manifests.setdefault(repository, {})[manifest.digest] = manifest
         blobs = self._found_blobs.setdefault(repository, set())
         blobs.update(blob.digest for blob in manifest.blobs())
 
     def add_blob(self, repository: str, digest: Digest) -> None:
-        """Let a repository hold a blob."""
+        """Add a blob to a repository."""
         self._write(self._path(repository, "_blobs", digest), "")
 
     def add_manifest(self, repository: str, manifest: Manifest) -> None:
-        """Let a repository hold a manifest, and know it as a referrer of its subject."""
+        """Add a manifest to a repository, also as a referrer of its subject."""
         if manifest.subject is not None:
             self._write(self._referrer(repository, manifest.subject.digest, manifest.digest), "")
         path = self._path(repository, "_manifests", manifest.digest)
-        # Not written again if it is the same: readers would see it empty for a moment.
+        # Not written again if unchanged: readers would see it empty for a moment.
         if not path.is_file() or path.read_text() != manifest.media_type:
             self._write(path, manifest.media_type)
 
     def remove_blob(self, repository: str, digest: Digest) -> None:
-        """Take a blob from a repository."""
+        """Remove a blob from a repository."""
         self._settle(repository)
         self._remove(self._path(repository, "_blobs", digest))
 
     def remove_manifest(self, repository: str, manifest: Manifest) -> None:
-        """Take a manifest from a repository."""
+        """Remove a manifest from a repository."""
         self._settle(repository)
         self._remove(self._path(repository, "_manifests", manifest.digest))
         if manifest.subject is not None:
             self._remove(self._referrer(repository, manifest.subject.digest, manifest.digest))
 
     def repositories(self) -> set[str]:
-        """List the repositories that hold anything."""
+        """Return the repositories that have any content."""
         return {*self._found_blobs, *self._found_manifests, *self._folders()}
 
     def holds(self, repository: str) -> bool:
-        """Tell whether a repository holds anything, or did."""
+        """Return whether a repository has content, or had some."""
         known = repository in self._found_blobs or repository in self._found_manifests
         folder = self._root / "repositories" / repository
         return known or (folder / "_blobs").is_dir() or (folder / "_manifests").is_dir()
 
     def anywhere(self, digest: Digest) -> bool:
-        """Tell whether any repository holds `digest`, as a blob or as a manifest."""
+        """Return whether any repository has `digest`, as a blob or as a manifest."""
         return any(
             self.has_blob(repository, digest) or self.media_type(repository, digest) is not None
             for repository in self.repositories()
         )
 
     def _settle(self, repository: str) -> None:
-        """Write down what was found for a repository."""
+        """Write the recorded content of a repository to disk."""
         for digest in self._found_blobs.pop(repository, ()):
             self.add_blob(repository, digest)
         for manifest in self._found_manifests.pop(repository, {}).values():

@@ -1,4 +1,4 @@
-"""The routes of manifests, and of the lists of tags, repositories and referrers."""
+"""The routes of manifests, and of the listings of tags, repositories and referrers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from regimport.errors import InvalidManifest
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import OCI_INDEX
+from regimport.models.reference import is_tag
 from regimport.server.answers import Refusal, asked_digest, asked_repository
-from regimport.server.names import is_tag
 from regimport.server.store import Store
 
 __all__ = ["Manifests"]
 
 
 class Manifests:
-    """Answers requests for manifests, and for lists of what there is."""
+    """Answers requests for manifests and for listings."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def get(self, request: Request) -> Response:
-        """Answer GET and HEAD of a manifest, as it was put, whatever the client accepts."""
+        """Answer GET and HEAD of a manifest; it is never converted to what the client accepts."""
         name, reference = asked_repository(request), _reference(request)
         found = self._store.resolve(name, reference)
         if found is None:
@@ -59,7 +59,7 @@ class Manifests:
             raise Refusal(
                 400,
                 "MANIFEST_BLOB_UNKNOWN",
-                f"{name} lacks what the manifest names: {', '.join(missing[:8])}",
+                f"{name} has not all that the manifest names: {', '.join(missing[:8])} missing",
                 detail=[{"digest": digest} for digest in missing[:100]],
             )
         await run_in_threadpool(self._store.put_manifest, name, manifest, tags)
@@ -97,7 +97,7 @@ class Manifests:
         return JSONResponse({"repositories": page}, headers=headers)
 
     async def referrers(self, request: Request) -> Response:
-        """Answer GET of the manifests that have a subject, all or those of one artifactType."""
+        """Answer GET of the referrers of a subject, all or those of one artifactType."""
         name, subject = asked_repository(request), asked_digest(request.path_params["digest"])
         found = await run_in_threadpool(self._store.referrers, name, subject)
         headers = {}
@@ -117,7 +117,7 @@ class Manifests:
         )
 
     def _name_unknown(self, name: str) -> Refusal:
-        return Refusal(404, "NAME_UNKNOWN", f"no repository {name}", detail={"name": name})
+        return Refusal(404, "NAME_UNKNOWN", f"there is no repository {name}", detail={"name": name})
 
 
 def _reference(request: Request) -> Digest | str:
@@ -130,7 +130,7 @@ def _reference(request: Request) -> Digest | str:
 
 
 async def _body(request: Request) -> bytes:
-    """Read a manifest's bytes, up to the size that is taken for one."""
+    """Return a request's body, or raise `Refusal` if it is too large for a manifest."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -153,10 +153,10 @@ def _parsed(body: bytes, request: Request, reference: Digest | str) -> Manifest:
 
 
 def _page(request: Request, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Cut out the page that `n` and `last` ask for, and link to the next one."""
+    """Return the page that `n` and `last` select, and a header that links to the next one."""
     limit, last = request.query_params.get("n"), request.query_params.get("last")
     if limit is not None and not (limit.isascii() and limit.isdigit()):
-        raise Refusal(400, "UNSUPPORTED", f"n is no number: {limit[:80]!r}")
+        raise Refusal(400, "UNSUPPORTED", f"n is not a number: {limit[:80]!r}")
     rest = [name for name in names if last is None or name > last]
     page = rest if limit is None else rest[: int(limit)]
     if not page or len(page) == len(rest):

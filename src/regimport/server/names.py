@@ -1,4 +1,4 @@
-"""Repositories and tags: their grammar, and the names a layout lists them under."""
+"""The names under which a layout lists the tags and manifests of repositories."""
 
 from __future__ import annotations
 
@@ -8,31 +8,18 @@ from pathlib import Path
 
 from regimport.layout.index import REF_NAME, Entry
 from regimport.models.manifest import Manifest
+from regimport.models.reference import is_repository, is_tag
 
-__all__ = ["default_repository", "is_repository", "is_tag", "owner", "tagged", "untagged"]
+__all__ = ["default_repository", "owner", "tagged", "untagged"]
 
-# OCI distribution specification, "Pulling manifests"; both are what becomes part of a path here.
-_REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_MAX_NAME = 255
-# Says which repository holds a manifest that has no tag there.
-_HOLDER = "vnd.regimport.repository"
-
-
-def is_repository(name: str) -> bool:
-    """Tell whether `name` can be a repository."""
-    return len(name) <= _MAX_NAME and _REPOSITORY.fullmatch(name) is not None
-
-
-def is_tag(name: str) -> bool:
-    """Tell whether `name` can be a tag."""
-    return _TAG.fullmatch(name) is not None
+# The annotation that names the repository of a manifest without a tag.
+_REPOSITORY = "vnd.regimport.repository"
 
 
 def default_repository(directory: Path) -> str:
-    """Give the repository of what a layout lists under a bare tag, or under no name.
+    """Return the repository of entries with a bare tag or without a name.
 
-    It is the name of the folder; of the folder above it, where the folder is named `layout`.
+    It is the name of the folder, or of the folder above if that is named `layout`.
     """
     folder = directory.resolve()
     name = (folder.parent if folder.name == "layout" else folder).name
@@ -41,23 +28,23 @@ def default_repository(directory: Path) -> str:
 
 
 def owner(entry: Entry, default: str) -> tuple[str, str | None]:
-    """Give the repository of an entry, and its tag if it has one.
+    """Return the repository of an entry, and its tag if it has one.
 
-    `repository:tag` is how this registry names an entry; a bare tag, as other tools write it, is
-    one of the repository `default`. Any other name is none here.
+    This registry names an entry `repository:tag`; a bare tag, as other tools write it, belongs to
+    the repository `default`. Any other name counts as no tag.
     """
-    holder = entry.descriptor.annotations.get(_HOLDER)
-    return _owner(entry.name, default if holder is None or not is_repository(holder) else holder)
+    repository = entry.descriptor.annotations.get(_REPOSITORY, "")
+    return _owner(entry.name, repository if is_repository(repository) else default)
 
 
 def tagged(manifest: Manifest, repository: str, tag: str) -> Entry:
-    """List a manifest under a tag."""
+    """Return the entry for a manifest with a tag."""
     return Entry.of(manifest, {REF_NAME: f"{repository}:{tag}"})
 
 
 def untagged(entry: Entry, repository: str) -> Entry:
-    """List the manifest of `entry` without a tag."""
-    return entry.annotated({_HOLDER: repository})
+    """Return the entry for the manifest of `entry` without a tag."""
+    return entry.annotated({_REPOSITORY: repository})
 
 
 @lru_cache(maxsize=8192)

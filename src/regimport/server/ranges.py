@@ -1,4 +1,4 @@
-"""Parts of blobs: what a Range header asks for, and what a Content-Range of an upload says."""
+"""Parts of blobs: the Range header of a download, and the Content-Range of an upload."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 
 __all__ = ["Unsatisfiable", "chunk_range", "wanted_range"]
 
-# Everything here has a bound, so that no header costs more than a look at it.
+# All repetitions are bounded, so that no header takes long to match.
 _RANGE = re.compile(
     r"bytes\s{0,9}=\s{0,9}([0-9]{0,18})\s{0,9}-\s{0,9}([0-9]{0,18})", re.IGNORECASE | re.ASCII
 )
-# The specification leaves out the unit and the total that RFC 9110 has; clients send both forms.
+# The specification omits the unit and the total of RFC 9110; clients send both forms.
 _CONTENT_RANGE = re.compile(
     r"(?:bytes[ =])?\s{0,9}([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]{1,18}|\*))?", re.ASCII
 )
 
 
 class Unsatisfiable(Exception):
-    """A range that has no byte in the content."""
+    """A range has no byte in the content."""
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Give the first byte and the one behind the last that a Range header asks for.
+    """Return the first byte of a Range header and the one after its last.
 
-    None for the whole content, also where the header asks for several ranges or makes no sense
-    (RFC 9110, section 14.2, allows that). Raises `Unsatisfiable`.
+    None for the whole content, also if the header has several ranges or is not valid, as RFC 9110,
+    section 14.2, allows. Raise `Unsatisfiable` if the content has no byte in the range.
     """
     match = _RANGE.fullmatch((header or "").strip())
     if match is None or not any(match.groups()):
@@ -40,7 +40,7 @@ def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def chunk_range(header: str) -> tuple[int, int] | None:
-    """Read the Content-Range of a chunk: its first byte, and its length; None if it is none."""
+    """Return the first byte and the length in a Content-Range; None if it is not valid."""
     match = _CONTENT_RANGE.fullmatch(header.strip())
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Runs the embedded registry, or any ASGI application, on a socket of this machine."""
+"""Run the embedded registry, or any ASGI application, on a socket of this machine."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from regimport.errors import RegimportError
+from regimport.redact import reason_of
 from regimport.server.app import create_app
 
 __all__ = ["Serving", "serving"]
 
-# Longer than clients keep a connection for its next request: so it is they who close it.
+# Longer than clients keep idle connections, so that the client closes them first.
 _KEEP_ALIVE_SECONDS = 75
-# A request that is still running when the registry is stopped gets this long.
+# How long a running request may take to end when the registry is stopped.
 _GRACE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A registry that runs; `address` is `host:port`, as it stands in references."""
+    """A running registry; `address` is `host:port`, as in references."""
 
     address: str
 
@@ -47,7 +48,7 @@ def serving(
 ) -> Iterator[Serving]:
     """Serve `directory`, or `app`, in a thread of this process until the block ends.
 
-    Port 0 is any free one. Raises `RegimportError` if it cannot listen there.
+    Port 0 means any free port. Raise `RegimportError` if it cannot listen there.
     """
     if app is None:
         if directory is None:
@@ -80,7 +81,7 @@ def serving(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, told by events instead of looking around every tenth of a second."""
+    """A uvicorn server that starts and stops by events, without polling."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -92,13 +93,13 @@ class _Server(uvicorn.Server):
         try:
             super().run(sockets)
         finally:
-            self.ready.set()  # also where it failed: nobody may wait for ever
+            self.ready.set()  # also if it failed: otherwise the caller would wait forever
 
     def stop(self) -> None:
-        """End the server from another thread."""
+        """Stop the server, from another thread."""
         self.should_exit = True
         if self._loop is not None:
-            with suppress(RuntimeError):  # the loop has ended by itself
+            with suppress(RuntimeError):  # the loop has already ended
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -115,8 +116,8 @@ class _Server(uvicorn.Server):
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    # With the protocol named, asyncio lets small answers go at once; left open, as by
-    # create_server, each answer waits 40 ms for an acknowledgement (Nagle's algorithm).
+    # asyncio switches Nagle's algorithm off only if the socket names the protocol, which those of
+    # create_server do not: each small answer would wait 40 ms for an acknowledgement.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -126,7 +127,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise RegimportError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}",
-            hint="choose another port, or port 0 for any free one",
+            f"cannot listen on {host} port {port}: {reason_of(error)}",
+            hint="choose another port, or 0 for any free port",
         ) from error
     return listener

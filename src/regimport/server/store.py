@@ -1,4 +1,4 @@
-"""Repositories, tags and blobs over one image layout; the only part that knows where they lie."""
+"""The repositories, tags and blobs of the registry, stored in one image layout."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import is_foreign_layer
+from regimport.models.reference import is_repository
 from regimport.server.links import Links
-from regimport.server.names import default_repository, is_repository, owner
-from regimport.server.shelf import Shelf
+from regimport.server.names import default_repository, owner
+from regimport.server.registry_index import RegistryIndex
 
 __all__ = ["Store"]
 
@@ -27,45 +28,45 @@ logger = logging.getLogger(__name__)
 
 
 class Store:
-    """A registry's content in one folder: an image layout, and links beside it.
+    """A registry's content in one folder: an image layout, and links next to it.
 
-    The layout's index.json is the truth for tags, its blobs for content; other tools may read and
-    write both meanwhile. The links say which repository may see what.
+    index.json defines the tags, and other tools may read and write the layout at the same time.
+    The links define which repository has which blobs and manifests.
     """
 
     def __init__(self, directory: str | Path) -> None:
-        # Not durable: waiting for the disk at each small file would cost more than all the rest,
-        # and a killed process loses nothing by it.
+        # Not durable: waiting for the disk after each small file would take most of the time, and a
+        # killed process loses nothing without it.
         self.files = Files(directory, durable=False)
         self.files.create()
         self._links = Links(self.files.root)
         self._default = default_repository(self.files.root)
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
         self._seen: tuple[int, ...] | None = None
-        self._shelf = self._shelved(Index())
+        self._index = self._view(Index())
         self._lock = threading.RLock()
         self._current()
 
     def repositories(self) -> list[str]:
-        """List all repositories, in lexical order."""
+        """Return all repositories, in lexical order."""
         return sorted(self._current().repositories() | self._links.repositories())
 
     def exists(self, repository: str) -> bool:
-        """Tell whether a repository is there."""
-        shelf = self._current()
-        return self._links.holds(repository) or repository in shelf.repositories()
+        """Return whether a repository exists."""
+        current = self._current()
+        return self._links.holds(repository) or repository in current.repositories()
 
     def tags(self, repository: str) -> list[str]:
-        """List the tags of a repository, in lexical order."""
+        """Return the tags of a repository, in lexical order."""
         return sorted(self._current().tags(repository))
 
     def resolve(self, repository: str, reference: str) -> Descriptor | None:
-        """Find a manifest of a repository, by tag or digest; None if it is not there."""
-        shelf = self._current()
+        """Return what a tag or a digest of a repository points to; None if it does not exist."""
+        current = self._current()
         if ":" in reference:
             digest = Digest(reference)
         else:
-            target = shelf.tags(repository).get(reference)
+            target = current.tags(repository).get(reference)
             if target is None:
                 return None
             digest = target.digest
@@ -76,26 +77,26 @@ class Store:
         return Descriptor(media_type, digest, size)
 
     def content(self, digest: Digest) -> bytes | None:
-        """Read a manifest's bytes; None if they are not there."""
+        """Return a manifest's bytes; None if they do not exist."""
         return self.files.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
 
     def blob_size(self, repository: str, digest: Digest) -> int | None:
-        """Ask for the size of a blob of a repository; None if it is not there."""
+        """Return the size of a blob of a repository; None if it does not have it."""
         self._current()
         if not self._links.has_blob(repository, digest):
             return None
         return self.files.size(*blob_parts(digest))
 
     def keep_blob(self, repository: str, digest: Digest, upload: tuple[str, ...]) -> None:
-        """Make a finished upload a blob of the layout and of a repository."""
+        """Move a finished upload to the blobs of the layout, and add it to a repository."""
         with self._lock:
             self.files.move(upload, blob_parts(digest))
             self._links.add_blob(repository, digest)
 
     def mount_blob(self, repository: str, digest: Digest, source: str | None) -> int | None:
-        """Let a repository hold a blob of `source`, or of any repository; gives the blob's size.
+        """Add a blob of `source`, or of any repository, to a repository; return its size.
 
-        None: it cannot be had from there.
+        None if `source` does not have it.
         """
         with self._lock:
             self._current()
@@ -109,22 +110,22 @@ class Store:
             return size
 
     def delete_blob(self, repository: str, digest: Digest) -> bool:
-        """Take a blob from a repository; tells whether it was there."""
+        """Remove a blob from a repository; return whether it was there."""
         with self._lock:
             if self.blob_size(repository, digest) is None:
                 return False
             self._links.remove_blob(repository, digest)
-            self._reclaim(digest)
+            self._remove_unused(digest)
         return True
 
     def missing(self, repository: str, manifest: Manifest) -> list[Digest]:
-        """Give the children and blobs of a manifest that a repository does not hold."""
-        lacking = [
+        """Return the children and blobs of a manifest that a repository does not have."""
+        manifests = [
             child.digest
             for child in manifest.manifests
             if self._links.media_type(repository, child.digest) is None
         ]
-        return lacking + [
+        return manifests + [
             blob.digest
             for blob in manifest.blobs()
             if self.blob_size(repository, blob.digest) is None
@@ -143,58 +144,58 @@ class Store:
                 self._save(self._current().put(repository, manifest, tags))
 
     def delete_tag(self, repository: str, tag: str) -> bool:
-        """Take a tag from a repository; tells whether it was there."""
+        """Remove a tag from a repository; return whether it was there."""
         with self._lock, self.files.locked():
-            shelf = self._current()
-            if tag not in shelf.tags(repository):
+            current = self._current()
+            if tag not in current.tags(repository):
                 return False
-            self._save(shelf.drop_tag(repository, tag))
+            self._save(current.without_tag(repository, tag))
         return True
 
     def delete_manifest(self, repository: str, digest: Digest) -> bool:
-        """Take a manifest and its tags from a repository; tells whether it was there."""
+        """Remove a manifest and its tags from a repository; return whether it was there."""
         with self._lock, self.files.locked():
-            shelf = self._current()
+            current = self._current()
             manifest = self._manifest(repository, digest)
             if manifest is None:
                 return False
             children = (self._manifest(repository, child.digest) for child in manifest.manifests)
             left = [child for child in children if child is not None]
-            self._save(shelf.drop_manifest(repository, manifest, left))
+            self._save(current.without_manifest(repository, manifest, left))
             self._links.remove_manifest(repository, manifest)
-            self._reclaim(digest)
+            self._remove_unused(digest)
         return True
 
     def referrers(self, repository: str, subject: Digest) -> list[dict[str, object]]:
-        """Describe the manifests of a repository whose subject is `subject`."""
+        """Return the descriptors of the manifests of a repository whose subject is `subject`."""
         self._current()
         found = sorted(self._links.referrers(repository, subject))
         manifests = (self._manifest(repository, digest) for digest in found)
         return [_described(manifest) for manifest in manifests if manifest is not None]
 
-    def _current(self) -> Shelf:
-        """Give index.json as it is now; it is read again only when it has changed."""
+    def _current(self) -> RegistryIndex:
+        """Return the current index.json; it is read again only if it has changed."""
         seen = self._state()
         if seen != self._seen:
             with self._lock:
                 index = Index.parse(self.files.read("index.json", limit=MAX_INDEX_BYTES))
                 self._discover(index)
-                self._shelf, self._seen = self._shelved(index), seen
-        return self._shelf
+                self._index, self._seen = self._view(index), seen
+        return self._index
 
     def _save(self, index: Index) -> None:
         """Write index.json, under its lock."""
-        if index != self._shelf.index:
+        if index != self._index.index:
             self.files.write(index.render(), "index.json")
-            self._shelf, self._seen = self._shelved(index), self._state()
+            self._index, self._seen = self._view(index), self._state()
 
     def _state(self) -> tuple[int, ...] | None:
-        """Give what changes whenever somebody puts another index.json in place."""
+        """Return a value that changes whenever index.json is replaced."""
         status = self.files.status("index.json")
         return status and (status.st_ino, status.st_mtime_ns, status.st_size)
 
-    def _shelved(self, index: Index) -> Shelf:
-        return Shelf(index, self._default, self._named)
+    def _view(self, index: Index) -> RegistryIndex:
+        return RegistryIndex(index, self._default, self._named)
 
     def _named(self, entries: Iterable[Entry]) -> set[Digest]:
         return named_below(self.files, entries, self._children)
@@ -204,7 +205,7 @@ class Store:
         return None if media_type is None else load_manifest(self.files, digest, media_type)
 
     def _discover(self, index: Index) -> None:
-        """Note what the entries of other tools bring, with all that is below them."""
+        """Record the manifests that other tools have listed, with everything below them."""
         for entry in index.entries:
             repository = owner(entry, self._default)[0]
             waiting = [entry.descriptor]
@@ -221,14 +222,14 @@ class Store:
                     self._links.find(repository, manifest)
                     waiting.extend(manifest.manifests)
 
-    def _reclaim(self, digest: Digest) -> None:
-        """Free the space of what no repository holds any more."""
+    def _remove_unused(self, digest: Digest) -> None:
+        """Remove a blob from the disk if no repository has it any more."""
         if not self._links.anywhere(digest):
             self.files.remove(*blob_parts(digest))
 
 
 def _described(manifest: Manifest) -> dict[str, object]:
-    """Give the descriptor of a referrer (distribution specification, "Listing Referrers")."""
+    """Return the descriptor of a referrer (distribution specification, "Listing Referrers")."""
     target = manifest.descriptor
     described: dict[str, object] = {
         "mediaType": target.media_type,

@@ -1,4 +1,4 @@
-"""Upload sessions: files that grow, hashed while they do."""
+"""Upload sessions: files that are hashed while they are written."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["Upload", "Uploads"]
 
 _FOLDER = "uploads"
 _ID = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}")
-# Below this, handing work to a thread costs more than the work.
+# Up to this size, in bytes, handing a write to a thread costs more than the write.
 _SMALL = 128 * 1024
 _MAX_AGE_SECONDS = 24 * 3600
 
 
 class Upload:
-    """One session. Its file says how far it is, also after a restart of the server."""
+    """One session; its offset is the size of its file, also after a restart of the server."""
 
     def __init__(self, files: Files, identifier: str, offset: int) -> None:
         self.identifier = identifier
         self.parts = (_FOLDER, identifier)
         self.offset = offset
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self._files = files
         self._path = files.root / _FOLDER / identifier
         self._algorithm = "sha256"
@@ -39,12 +39,12 @@ class Upload:
         self._hashed = 0
 
     def expect(self, algorithm: str) -> None:
-        """Hash with `algorithm` from now on; it is what the digest will be of."""
+        """Hash with `algorithm` from now on, which the digest will have."""
         if algorithm != self._algorithm:
             self._algorithm, self._hasher, self._hashed = algorithm, hashlib.new(algorithm), 0
 
     async def receive(self, content: AsyncIterable[bytes]) -> None:
-        """Append what comes; in memory is never more than a piece of it."""
+        """Append a stream; only a piece of it is ever in memory."""
         pieces: list[bytes] = []
         held = 0
         with explained(self._files.root):
@@ -57,7 +57,7 @@ class Upload:
                     await run_in_threadpool(self._append, file, pieces)
                     pieces, held = [], 0
         finally:
-            # Also where the client went away: what has come need not come again.
+            # Also if the client has disconnected: what was received need not be sent again.
             try:
                 if held > _SMALL:
                     await run_in_threadpool(self._append, file, pieces)
@@ -67,14 +67,14 @@ class Upload:
                 os.close(file)
 
     async def digest(self, algorithm: str) -> Digest:
-        """Give the digest of all that has come."""
+        """Return the digest of all bytes received so far."""
         self.expect(algorithm)
         if self._hashed != self.offset:
             await run_in_threadpool(self._rehash)
         return Digest(f"{algorithm}:{self._hasher.hexdigest()}")
 
     def cut(self, offset: int) -> None:
-        """Forget what came behind `offset`."""
+        """Remove the bytes after `offset`."""
         if self.offset != offset:
             with explained(self._files.root):
                 os.truncate(self._path, offset)
@@ -102,7 +102,7 @@ class Upload:
 
 
 class Uploads:
-    """All sessions of a registry."""
+    """The upload sessions of a registry."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -110,15 +110,15 @@ class Uploads:
         self._sweep()
 
     def start(self, repository: str) -> Upload:
-        """Begin a session of a repository."""
-        identifier = f"{secrets.token_hex(16)}-{_mark(repository)}"
+        """Start a session in a repository."""
+        identifier = f"{secrets.token_hex(16)}-{_repository_hash(repository)}"
         os.close(self._files.make(_FOLDER, identifier))
         upload = self._open[identifier] = Upload(self._files, identifier, 0)
         return upload
 
     def find(self, repository: str, identifier: str) -> Upload | None:
-        """Find a session of a repository; None if there is none."""
-        if not _ID.fullmatch(identifier) or not identifier.endswith(_mark(repository)):
+        """Return a session of a repository; None if there is none."""
+        if not _ID.fullmatch(identifier) or not identifier.endswith(_repository_hash(repository)):
             return None
         upload = self._open.get(identifier)
         if upload is None:
@@ -128,16 +128,16 @@ class Uploads:
         return upload
 
     def is_open(self, upload: Upload) -> bool:
-        """Tell whether a session goes on."""
+        """Return whether a session has not ended."""
         return self._open.get(upload.identifier) is upload
 
     def end(self, upload: Upload) -> None:
-        """Forget a session, and what has come of it."""
+        """End a session and remove its file."""
         self._open.pop(upload.identifier, None)
         self._files.remove(*upload.parts)
 
     def _sweep(self) -> None:
-        """Remove what nobody has come back to."""
+        """Remove the files of sessions that were not continued for a day."""
         folder = self._files.root / _FOLDER
         oldest = time.time() - _MAX_AGE_SECONDS
         with explained(self._files.root):
@@ -146,6 +146,6 @@ class Uploads:
                     path.unlink()
 
 
-def _mark(repository: str) -> str:
-    """Give the part of an identifier that binds it to its repository, without a record of it."""
+def _repository_hash(repository: str) -> str:
+    """Return the part of an identifier that ties it to its repository."""
     return hashlib.sha256(repository.encode()).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""What one run leaves for the next: uploads that were begun."""
+"""State that one run leaves for the next: uploads that were not finished."""

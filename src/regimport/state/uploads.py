@@ -1,9 +1,8 @@
-"""Uploads that were begun, one small file each, so that a later run can go on with them.
+"""Unfinished uploads, one small file each, so that a later run can continue them.
 
-A file is named by a hash of the target and the blob, belongs to one process at a time, and says
-where at its registry an upload session is: a path, never a host, so that what it holds can be
-sent nowhere else. The session's URL may hold a secret of the registry; files and folder are for
-their owner's eyes.
+A file is named by a hash of the target and the blob, and is locked by one process at a time. It
+contains the path of the upload session at its registry: never a host, so that nothing in it can be
+sent elsewhere. The path may contain a secret of the registry, so only its owner may read the file.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regimport.models.digest import Digest
+from regimport.redact import reason_of
 
-__all__ = ["SavedUpload", "SavedUploads", "state_folder"]
+__all__ = ["UploadFile", "UploadFiles", "state_folder"]
 
 _LOG = logging.getLogger(__name__)
 
-# Registries give sessions up after a while, by default after a week or much earlier.
+# Registries delete old sessions, some after a week and others much earlier.
 _MAX_AGE_SECONDS = 24 * 3600
 _MAX_BYTES = 16 * 1024
 _VERSION = 1
@@ -33,7 +33,7 @@ _PLACE = re.compile(r"[!-~]{1,8192}")
 
 
 def state_folder() -> Path:
-    """Give where such files are kept for this user, as the system has it."""
+    """Return the folder of these files for this user, by the conventions of the system."""
     from platformdirs import user_state_path  # noqa: PLC0415 - large blobs alone need it
 
     return user_state_path("regimport", appauthor=False) / "uploads"
@@ -45,8 +45,8 @@ class _Record:
     offset: int
 
 
-class SavedUploads:
-    """The uploads that this user has begun. Nothing here ever fails a copy."""
+class UploadFiles:
+    """The unfinished uploads of this user; no problem with their files makes a copy fail."""
 
     def __init__(
         self, warn: Callable[[str], None], folder: Callable[[], Path] = state_folder
@@ -55,10 +55,10 @@ class SavedUploads:
         self._folder = folder
         self._swept = False
 
-    def open(self, target: str, digest: Digest) -> SavedUpload | None:
-        """Take hold of what is known of a blob's upload to `target`, `registry/repository`.
+    def open(self, target: str, digest: Digest) -> UploadFile | None:
+        """Lock and read the state of a blob's upload to `target`, `registry/repository`.
 
-        None while another process is at it, and where no state can be kept.
+        None if another process has locked it, or if the file cannot be used.
         """
         try:
             folder = _private(self._folder())
@@ -68,16 +68,16 @@ class SavedUploads:
             key = hashlib.sha256(f"{target}@{digest}".encode()).hexdigest()
             lock = _lock(folder / f"{key}.lock")
         except OSError as error:
-            _LOG.debug("no state is kept: %s", error)
+            _LOG.debug("the state of uploads is not saved: %s", reason_of(error))
             return None
-        return None if lock is None else SavedUpload(folder / f"{key}.json", lock, self._warn)
+        return None if lock is None else UploadFile(folder / f"{key}.json", lock, self._warn)
 
 
-class SavedUpload:
-    """One upload, held by this process until it is released or forgotten.
+class UploadFile:
+    """The state of one upload, locked by this process until it is released.
 
-    `place` is where its session is, a path and query below `/v2/`, None if there is none; and
-    `offset` how many bytes the registry had confirmed.
+    `place` is the path and query of its session below `/v2/`, None if there is none, and `offset`
+    how many bytes the registry had confirmed.
     """
 
     def __init__(self, path: Path, lock: int, warn: Callable[[str], None]) -> None:
@@ -87,14 +87,15 @@ class SavedUpload:
         try:
             record = _read(path)
         except (OSError, ValueError) as error:
-            warn(f"{path.name}, the state of an upload that was begun, is ignored: {error}")
+            reason = reason_of(error) if isinstance(error, OSError) else error
+            warn(f"{path.name}, the state of an unfinished upload, is ignored: {reason}")
         if record is None:
             self._remove()
         self.place = record.place if record else None
         self.offset = record.offset if record else 0
 
-    def note(self, place: str, offset: int) -> None:
-        """Write down where the session is, in the place of what was known."""
+    def save(self, place: str, offset: int) -> None:
+        """Save where the session is and how many bytes the registry has confirmed."""
         document = {
             "version": _VERSION,
             "place": place,
@@ -109,24 +110,24 @@ class SavedUpload:
                 json.dump(document, stream)
             fresh.replace(self._path)
         except OSError as error:
-            _LOG.debug("the state of an upload cannot be kept: %s", error)
+            _LOG.debug("the state of an upload cannot be saved: %s", reason_of(error))
             return
         self.place, self.offset = place, offset
 
     def forget(self) -> None:
-        """Remove the file; this is still the process that may write it."""
+        """Remove the file; the lock stays with this process."""
         self.place, self.offset = None, 0
         self._remove()
 
     def release(self) -> None:
-        """Let go, and leave what is noted to whoever comes next."""
+        """Unlock the upload; its saved state stays for a later run."""
         if self._lock < 0:
             return
         try:
             if not self._path.exists():
                 self._path.with_suffix(".lock").unlink(missing_ok=True)
         except OSError as error:
-            _LOG.debug("a lock file stays behind: %s", error)
+            _LOG.debug("a lock file cannot be removed: %s", reason_of(error))
         os.close(self._lock)
         self._lock = -1
 
@@ -134,29 +135,29 @@ class SavedUpload:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
-            _LOG.debug("the state of an upload cannot be removed: %s", error)
+            _LOG.debug("the state of an upload cannot be removed: %s", reason_of(error))
 
 
 def _private(folder: Path) -> Path:
-    """Make the folder, if it is not there, and make it its owner's alone."""
+    """Create the folder if it does not exist, and make it accessible to its owner alone."""
     if not folder.is_absolute():
-        raise NotADirectoryError("this user has no home")
+        raise NotADirectoryError("this user has no home directory")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.geteuid():
-        raise NotADirectoryError(f"{folder} is no folder of this user")
+        raise NotADirectoryError(f"{folder} is not a folder of this user")
     if found.st_mode & 0o077:
         folder.chmod(0o700)
     return folder
 
 
 def _lock(path: Path) -> int | None:
-    """Take the lock that is the file at `path`; None if another process has it."""
+    """Lock the file at `path` and return its descriptor; None if another process has it."""
     for _ in range(3):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had it may have removed the file in the meantime.
+            # The process that had locked it may have removed the file in the meantime.
             if path.stat().st_ino == os.fstat(file).st_ino:
                 return file
         except BlockingIOError:
@@ -172,7 +173,7 @@ def _lock(path: Path) -> int | None:
 
 
 def _read(path: Path) -> _Record | None:
-    """Read a file; None if there is none, or it is too old. Raises `ValueError` for garbage."""
+    """Read a file; None if there is none, or it is too old. Raise `ValueError` if not valid."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -180,23 +181,23 @@ def _read(path: Path) -> _Record | None:
     with os.fdopen(file, "rb") as stream:
         about = os.fstat(file)
         if about.st_uid != os.geteuid() or about.st_mode & 0o077:
-            raise ValueError("others than its owner could have written or read it")
+            raise ValueError("users other than its owner could read or write it")
         content = stream.read(_MAX_BYTES + 1)
     try:
         document = json.loads(content[:_MAX_BYTES])
         version, saved = document["version"], document["saved"]
         place, offset = document["place"], document["offset"]
-        good = version == _VERSION and type(offset) is type(saved) is int and offset >= 0
-        good = good and _PLACE.fullmatch(place) is not None
+        valid = version == _VERSION and type(offset) is type(saved) is int and offset >= 0
+        valid = valid and _PLACE.fullmatch(place) is not None
     except (ValueError, TypeError, KeyError, RecursionError):
-        good = False
-    if not good:
+        valid = False
+    if not valid:
         raise ValueError("it is damaged")
     return _Record(place, offset) if 0 <= time.time() - saved <= _MAX_AGE_SECONDS else None
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what nobody has come back to."""
+    """Remove the files that are too old to be used."""
     oldest = time.time() - _MAX_AGE_SECONDS
     for path in folder.glob("*.json"):
         if path.lstat().st_mtime >= oldest:

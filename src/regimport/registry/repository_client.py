@@ -1,4 +1,4 @@
-"""One repository of one registry, and what it takes to ask there."""
+"""Requests about one repository of a registry."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from regimport.registry.request import SMALL, Request
 from regimport.registry.session import Session
 from regimport.transport.answers import Answer
 
-__all__ = ["Access"]
+__all__ = ["RepositoryClient"]
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """A repository, the session of its registry, and the scopes that are asked for there."""
+class RepositoryClient:
+    """A repository, the session of its registry, and the token scopes for its requests."""
 
     session: Session
     repository: str
@@ -33,7 +33,7 @@ class Access:
         body: bytes = b"",
         limit: int = SMALL,
     ) -> Answer:
-        """Make a small request about this repository; `path` is the part behind its name."""
+        """Send a small request about this repository; `path` follows the repository in the URL."""
         url = f"{self.repository}/{path}"
         return self.session.ask(
             Request(method, url, self.scopes, headers or {}, body=body, limit=limit)
@@ -42,9 +42,10 @@ class Access:
     def retry_once_if_forbidden(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, *, body: bytes = b""
     ) -> Answer:
-        """Write something small, again after a pause if that was forbidden.
+        """Send a small write request, once more after a pause if it was forbidden.
 
-        Some registries forbid by chance what they allow a moment later (GHCR, Artifactory).
+        Some registries answer 403 now and then to what they allow a moment later (GHCR,
+        Artifactory).
         """
         answer = self.ask(method, path, headers, body=body)
         if answer.status != HTTPStatus.FORBIDDEN:
@@ -59,7 +60,7 @@ class Access:
 
     @contextmanager
     def located(self) -> Iterator[None]:
-        """Tell of every error that passes through where it happened, and of a refusal why."""
+        """Add the repository to every error that passes through, and a reason to a refusal."""
         try:
             yield
         except RegimportError as error:

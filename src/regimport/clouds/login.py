@@ -1,4 +1,4 @@
-"""What a cloud gives to who is logged in there: a credential, for a while."""
+"""What a cloud provides for a user who is logged in there: a temporary credential."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Protocol
 from regimport.models.credential import Credential
 from regimport.redact import safe_text
 
-__all__ = ["CloudLogin", "Lease", "NoLogin"]
+__all__ = ["CloudLogin", "NoLogin", "TemporaryCredential"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """A credential that is good for `seconds`."""
+class TemporaryCredential:
+    """A credential that is valid for `seconds`."""
 
     credential: Credential
     seconds: float
 
 
 class NoLogin(Exception):
-    """Nobody is logged in at the cloud, or it refused; says which in a line without secrets."""
+    """Nobody is logged in at the cloud, or it refused; the message is a line without secrets."""
 
     def __init__(self, reason: object) -> None:
-        # What cloud libraries say goes on for pages.
+        # The messages of cloud libraries are pages long.
         lines = str(reason).strip().splitlines()
         super().__init__(safe_text(lines[0] if lines else type(reason).__name__, 200))
 
@@ -31,5 +31,5 @@ class NoLogin(Exception):
 class CloudLogin(Protocol):
     """A module that knows how to log in at one cloud."""
 
-    def lease(self, registry: str) -> Lease:
-        """Give a credential for one of the cloud's registries; raises `NoLogin`."""
+    def get_credential(self, registry: str) -> TemporaryCredential:
+        """Return a credential for one of the cloud's registries, or raise `NoLogin`."""

@@ -1,4 +1,4 @@
-"""index.json as the registry keeps it: every repository's tags and untagged manifests. Pure."""
+"""The tags and untagged manifests of every repository in one index.json. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.server.names import owner, tagged, untagged
 
-__all__ = ["Shelf"]
+__all__ = ["RegistryIndex"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """The entries of index.json, each in its repository; `default` has those that say none.
+class RegistryIndex:
+    """The entries of index.json by repository; entries that name none are in `default`.
 
-    A repository lists a manifest once for each tag; without a tag it lists it only if no index that
-    it lists names it. `named` tells what is named below some entries.
+    A manifest has an entry for each tag; without a tag it has one only if no listed index names
+    it. `named` returns the digests that the indexes among some entries name.
     """
 
     index: Index
@@ -27,20 +27,23 @@ class Shelf:
     named: Callable[[Iterable[Entry]], Collection[Digest]]
 
     def repositories(self) -> set[str]:
-        """Give the repositories that list anything."""
+        """Return the repositories that have entries."""
         return {owner(entry, self.default)[0] for entry in self.index.entries}
 
     def tags(self, repository: str) -> dict[str, Descriptor]:
-        """Give the tags of a repository, and what each one points to."""
+        """Return the tags of a repository, and what each of them points to."""
         found = ((owner(entry, self.default), entry) for entry in self.index.entries)
         return {tag: entry.descriptor for (name, tag), entry in found if name == repository and tag}
 
     def put(self, repository: str, manifest: Manifest, tags: Collection[str]) -> Index:
-        """List a manifest, under tags or untagged; what the tags pointed to stays, untagged."""
+        """Return the index with a manifest added, under `tags` or untagged.
+
+        The manifests that the tags pointed to stay, untagged.
+        """
         children = {child.digest for child in manifest.manifests}
         displaced: list[Entry] = []
 
-        def goes(entry: Entry) -> bool:
+        def is_replaced(entry: Entry) -> bool:
             name, tag = owner(entry, self.default)
             if name != repository:
                 return False
@@ -50,23 +53,23 @@ class Shelf:
                 displaced.append(entry)
             return tag in tags
 
-        index = self.index.without(goes)
+        index = self.index.without(is_replaced)
         for tag in tags:
             index = index.having(tagged(manifest, repository, tag))
         loose = [entry for entry in displaced if entry.digest != manifest.digest]
         return self._keeping(index, repository, loose if tags else [Entry.of(manifest, {})])
 
-    def drop_tag(self, repository: str, tag: str) -> Index:
-        """Take a tag away; its manifest stays, untagged."""
+    def without_tag(self, repository: str, tag: str) -> Index:
+        """Return the index without a tag; its manifest stays, untagged."""
         dropped = [
             entry for entry in self.index.entries if owner(entry, self.default) == (repository, tag)
         ]
         return self._keeping(self.index.without(dropped.__contains__), repository, dropped)
 
-    def drop_manifest(
+    def without_manifest(
         self, repository: str, manifest: Manifest, children: Iterable[Manifest]
     ) -> Index:
-        """Take a manifest away with all its tags; those of its `children` given stay, untagged."""
+        """Return the index without a manifest and its tags; `children` are listed untagged."""
         index = self.index.without(
             lambda entry: (
                 entry.digest == manifest.digest and owner(entry, self.default)[0] == repository
@@ -75,7 +78,7 @@ class Shelf:
         return self._keeping(index, repository, [Entry.of(child, {}) for child in children])
 
     def _keeping(self, index: Index, repository: str, loose: Iterable[Entry]) -> Index:
-        """List entries untagged, except those of manifests that can be found without."""
+        """Return the index with untagged entries for `loose`, unless they can be reached."""
         for entry in loose:
             mine = [known for known in index.entries if owner(known, self.default)[0] == repository]
             listed = any(known.digest == entry.digest for known in mine)
