@@ -84,8 +84,9 @@ def test_a_registry_that_is_not_there_is_unreachable_after_all_attempts(
 ) -> None:
     with web(_statuses(200)) as server:
         address = server.address
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as raised:
         sessions.open(address).ask(_GET)
+    assert raised.value.attempts == IMPATIENT.attempts
     assert len(sessions.told) == IMPATIENT.attempts - 1
 
 

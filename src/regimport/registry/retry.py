@@ -67,7 +67,7 @@ def repeat(
     try:
         return retrying(attempt)
     except Transient as last:
-        raise final_error(last) from last
+        raise final_error(last, policy.attempts) from last
 
 
 def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | Transient:
@@ -89,9 +89,11 @@ def unreachable(error: httpx.TransportError, registry: str) -> RegimportError | 
     )
 
 
-def final_error(last: Transient) -> RegimportError:
-    """Return the error to raise once a request is not to be made again."""
+def final_error(last: Transient, attempts: int) -> RegimportError:
+    """Return the error to raise once a request is not to be made again, after `attempts`."""
     error = last.error
+    if isinstance(error, Unreachable):
+        error.attempts = attempts
     if isinstance(error, RateLimited):
         error.retry_after = last.retry_after
     return error

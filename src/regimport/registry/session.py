@@ -216,7 +216,7 @@ class Session:
         """Let the registry have the pause it asks for; raise its error if that is too long."""
         failure = self._not_now(answer, mark)
         if failure.retry_after is not None and failure.retry_after > self._policy.max_wait:
-            raise final_error(failure)
+            raise final_error(failure, attempts=1)
 
     def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
         try:
