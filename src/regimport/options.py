@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,13 +64,17 @@ class RetryPolicy:
             raise InvalidOptions("a delay must not be negative")
 
     def delay(self, attempt: int, retry_after: float | None = None, jitter: float = 1.0) -> float:
-        """Give the seconds to wait after failed attempt number `attempt`, the first being 1.
+        """Return the seconds to wait after failed attempt number `attempt`, the first being 1.
 
-        What the registry asks for is a lower bound. `jitter`, from 0 to 1, spreads the clients
-        that failed together.
+        What the registry asks for is a lower bound. `jitter`, from 0 to 1, shortens the rest.
         """
         backoff = min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 30)) * jitter
         return backoff if retry_after is None else max(backoff, retry_after)
+
+    def random_delay(self, attempt: int, retry_after: float | None = None) -> float:
+        """Return `delay` with a random jitter, so that clients that failed together spread out."""
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        return self.delay(attempt, retry_after, jitter)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from regimport.engine.target import TargetCopy
 from regimport.errors import ContentMismatch, NotFound
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
+from regimport.models.reference import Reference
+from support.images import Image
 
 
 class Memory:
@@ -61,7 +64,7 @@ class Memory:
     ) -> MemoryUpload | None:
         return MemoryUpload(self, blob)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
@@ -76,8 +79,8 @@ class Memory:
             if ":" not in reference:
                 self.by_tag[reference] = manifest.digest
 
-    def tags(self) -> Iterator[str]:
-        yield from self.by_tag
+    def tag_pages(self) -> Iterator[list[str]]:
+        yield list(self.by_tag)
 
 
 class MemoryUpload:
@@ -104,3 +107,18 @@ class MemoryUpload:
 
     def cancel(self) -> None:
         self._end.count(f"CANCEL {self._blob.digest}")
+
+
+def stored(image: Image, name: str = "source.example/x") -> Memory:
+    end = Memory(name)
+    end.blobs.update(image.blobs)
+    for media_type, raw in image.manifests.values():
+        manifest = Manifest.parse(raw, media_type)
+        end.manifests[manifest.digest] = manifest
+    return end
+
+
+def copy_to(target: Memory, *tags: str) -> TargetCopy:
+    """The copy of an image to a repository in memory, under the tags."""
+    references = tuple(Reference.parse(f"{target.name}:{tag}") for tag in tags or ("tag",))
+    return TargetCopy(target, references)

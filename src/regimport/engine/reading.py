@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from regimport.engine.ends import Source
-from regimport.engine.workers import Workers
-from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, RegimportError, Side
-from regimport.events import BlobStarted, BytesMoved, Reporter, Retrying
+from regimport.engine.retrying import RetryContext
+from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, Side
+from regimport.events import BlobStarted, BytesMoved
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Verifier
-from regimport.options import RetryPolicy
 
-__all__ = ["BlobReader", "Patience"]
+__all__ = ["BlobReader"]
 
 # How far apart, in bytes, the states of the hash are that are kept at first; and how many are
 # kept before every other one is dropped, so that they take no more memory for a larger blob.
 _INTERVAL = 8 * 1024**2
 _MOST_MARKS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Waits between the attempts at a blob, and tells why."""
-
-    retry: RetryPolicy
-    workers: Workers
-    reporter: Reporter
-
-    def wait(self, blob: Descriptor, attempt: int, cause: RegimportError) -> None:
-        """Tell that a blob is tried again after its attempt number `attempt`, and wait for it.
-
-        Raises `Interrupted` if the copy is stopped meanwhile.
-        """
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        adapted = isinstance(cause, BrokenTransfer) and cause.adapted
-        delay = 0.0 if adapted else self.retry.delay(attempt, jitter=jitter)
-        self.reporter.tell(
-            Retrying(
-                cause.side, f"blob {blob.digest}", str(cause), attempt, self.retry.attempts, delay
-            )
-        )
-        self.workers.pause(delay)
 
 
 class BlobReader:
@@ -55,13 +28,13 @@ class BlobReader:
     """
 
     def __init__(
-        self, blob: Descriptor, source: Source, patience: Patience, side: Side = Side.SOURCE
+        self, blob: Descriptor, source: Source, retry: RetryContext, side: Side = Side.SOURCE
     ) -> None:
         self.received = 0
         self._side = side
         self._blob = blob
         self._source = source
-        self._patience = patience
+        self._retry = retry
         self.forget()
 
     def forget(self) -> None:
@@ -78,7 +51,7 @@ class BlobReader:
         check of the digest has to do. Raises `ContentMismatch`, and what the source raises.
         """
         blob = self._blob
-        self._patience.reporter.tell(BlobStarted(blob, start, self._side))
+        self._retry.reporter.tell(BlobStarted(blob, start, self._side))
         if start and start == blob.size:
             return
         verifier = self._verifier(start)
@@ -93,13 +66,13 @@ class BlobReader:
         """Hash what comes, and give what follows the first `unwanted` bytes."""
         blob = self._blob
         for piece in pieces:
-            if self._patience.workers.stop.is_set():
+            if self._retry.workers.stop.is_set():
                 raise Interrupted
             with self._at_source():
                 verifier.update(piece)
             wanted = piece[unwanted:]
             unwanted = max(0, unwanted - len(piece))
-            self._patience.reporter.tell(BytesMoved(blob, len(wanted), self._side))
+            self._retry.reporter.tell(BytesMoved(blob, len(wanted), self._side))
             self._mark(verifier)
             if verifier.complete:
                 last = bytes(wanted)
@@ -156,10 +129,11 @@ class BlobReader:
             error.located(self._side, self._source.name)
             # Whoever moves on, be it slowly, gets there.
             failures = 1 if position > before else failures + 1
-            if failures >= self._patience.retry.attempts:
+            if failures >= self._retry.policy.attempts:
                 error.attempts = failures
                 raise error
-            self._patience.wait(self._blob, failures, error)
+            delay = self._retry.policy.random_delay(failures)
+            self._retry.wait(f"blob {self._blob.digest}", failures, error, delay)
 
     @contextmanager
     def _at_source(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Self, TypeVar
 
 from regimport.errors import DeadlineExceeded, Interrupted
@@ -20,8 +21,9 @@ __all__ = ["Task", "Workers", "fan_out"]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-# How long a stopped pool waits for all its threads together to tidy up, in seconds.
-_FAREWELL = 1.0
+# How long a pool that is closed waits, in seconds, for all its threads together: for those of a
+# stopped pool, and for what goes on in the background.
+_CLOSING_TIME = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Workers:
         self._timer: threading.Timer | None = None
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._background: list[threading.Thread] = []
         self._batch: _Batch | None = None
         self._closed = False
 
@@ -76,12 +79,12 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # What is still under way is for nothing: it need not come to its end.
+            # Nobody waits for the result of what is still going on.
             self.stop.set()
         self.close()
 
     def map(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        """Give `function` of every item, in order; the first error ends the rest and is raised."""
+        """Return the results in the order of the items; the first error ends the rest."""
         todo = list(items)
         results: dict[int, _R] = {}
 
@@ -91,10 +94,30 @@ class Workers:
         self.run(task(position, item) for position, item in enumerate(todo))
         return [results[position] for position in range(len(todo))]
 
+    def call(self, function: Callable[[], _R]) -> _R:
+        """Return the result of `function`; raise `DeadlineExceeded` should it take too long."""
+        (result,) = self.map(lambda call: call(), [function])
+        return result
+
+    def iterate(self, items: Iterator[_T]) -> Iterator[_T]:
+        """Yield what an iterator yields; raise `DeadlineExceeded` should its next take too long."""
+        while following := self.call(lambda: list(islice(items, 1))):
+            yield from following
+
+    def start(self, calls: Iterable[Callable[[], None]]) -> None:
+        """Make calls in the background, each in a thread of its own, and wait for none of them.
+
+        A call must not raise. One that takes long may outlive the pool.
+        """
+        for call in calls:
+            thread = threading.Thread(target=call, name="regimport-background", daemon=True)
+            self._background.append(thread)
+            thread.start()
+
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, each after those it needs; the first error ends the rest and is raised.
 
-        A need that is no task's key counts as done. Tasks must not form a circle. Raises
+        A need that is no task's key counts as done. Tasks must not form a circle. Raise
         `DeadlineExceeded`, also in the midst of the tasks.
         """
         batch = _batch_of(list(tasks))
@@ -127,16 +150,16 @@ class Workers:
             raise Interrupted
 
     def close(self) -> None:
-        """End the threads; work that is under way is given a moment to stop by itself."""
+        """End the threads; work that is going on is given a moment to stop by itself."""
         if self._timer is not None:
             self._timer.cancel()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        latest = time.monotonic() + _FAREWELL
-        for thread in self._threads:
-            left = max(0.0, latest - time.monotonic())
-            thread.join(left if self.stop.is_set() else None)
+        latest = time.monotonic() + _CLOSING_TIME
+        for thread in self._threads + self._background:
+            patient = not self.stop.is_set() and thread in self._threads
+            thread.join(None if patient else max(0.0, latest - time.monotonic()))
         if self._timer is not None:
             self._timer.join()
 
@@ -217,7 +240,7 @@ class _Branch:
         self._thread.start()
 
     def feed(self, piece: object) -> bool:
-        """Hand a piece on; False once the receiver has ended."""
+        """Hand a piece on; return False once the receiver has ended."""
         while not self._done.is_set():
             try:
                 self._queue.put(piece, timeout=0.2)
@@ -248,7 +271,7 @@ class _Branch:
 def fan_out(
     content: Iterator[bytes], receivers: Sequence[Callable[[Iterator[bytes]], None]]
 ) -> list[BaseException | None]:
-    """Give one stream to several receivers at once; gives the error of each, or None.
+    """Send one stream to several receivers at once; return the error of each, or None.
 
     A receiver that fails does not end the others. What `content` raises reaches all of them.
     """

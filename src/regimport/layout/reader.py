@@ -42,7 +42,7 @@ class LayoutReader:
         """Read a manifest, checked against its digest; raises `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
-            names = ", ".join(sorted(self.tags())) or "none"
+            names = ", ".join(*self.tag_pages()) or "none"
             raise NotFound(
                 f"{self.name} has no manifest {reference!r}", hint=f"names in it: {names[:300]}"
             ).located(None, self.name)
@@ -75,9 +75,9 @@ class LayoutReader:
         finally:
             os.close(file)
 
-    def tags(self) -> Iterator[str]:
-        """List the names of the layout, in lexical order."""
-        yield from sorted({entry.name for entry in self._index().entries if entry.name})
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the names of the layout, in lexical order, as a single page."""
+        yield sorted({entry.name for entry in self._index().entries if entry.name})
 
     def _check(self) -> None:
         self._files.check()

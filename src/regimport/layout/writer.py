@@ -35,7 +35,7 @@ class Layout(LayoutReader):
         there = not anew and self.has_blob(blob)
         return None if there else BlobUpload(self._files, blob)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Tell whether a name or a digest is this manifest's."""
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from regimport.errors import ContentMismatch, RegistryError, Side, Unreachable
 from regimport.models.descriptor import Descriptor
+from regimport.models.pieces import without_first
 from regimport.redact import safe_text
 from regimport.registry.access import Access
 from regimport.registry.codings import decoded, is_encoded
@@ -62,7 +63,7 @@ def read_blob(access: Access, blob: Descriptor, start: int = 0) -> Iterator[Iter
             stack.close()
             head, whole = stack.enter_context(access.session.stream(_get(access, blob)))
             whole = _checked(head, blob, whole)
-            pieces = _without(start, whole) if start else whole
+            pieces = without_first(start, whole) if start else whole
         yield pieces
 
 
@@ -81,7 +82,7 @@ def _rest(stack: ExitStack, access: Access, blob: Descriptor, start: int) -> Ite
         whole = _checked(head, blob, pieces)
     except (ContentMismatch, RegistryError):
         return None
-    return _without(start, whole)
+    return without_first(start, whole)
 
 
 def _get(access: Access, blob: Descriptor, headers: Mapping[str, str] = _PLAIN) -> Request:
@@ -115,11 +116,3 @@ def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterato
             got=f"{safe_text(length, 20)} bytes",
         )
     return pieces
-
-
-def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Leave out the first `count` bytes."""
-    for piece in pieces:
-        if count < len(piece):
-            yield piece[count:] if count else piece
-        count = max(0, count - len(piece))

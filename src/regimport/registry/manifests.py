@@ -22,7 +22,7 @@ from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
 from regimport.registry.access import Access
 from regimport.transport.answers import Answer, error_of
 
-__all__ = ["get_manifest", "head_manifest", "put_manifest", "shows"]
+__all__ = ["get_manifest", "head_manifest", "points_to", "put_manifest"]
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 
@@ -125,8 +125,11 @@ def _is_stored(access: Access, manifest: Manifest, reference: str) -> bool:
     return held is not None and held.digest == manifest.digest
 
 
-def shows(access: Access, manifest: Manifest, reference: str) -> bool:
-    """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+def points_to(access: Access, manifest: Manifest, reference: str) -> bool:
+    """Ask whether a tag or a digest points to this manifest.
+
+    True also where the registry does not say.
+    """
     path = f"manifests/{reference}"
     answer = access.ask("HEAD", path, _ACCEPT)
     if answer.status == HTTPStatus.NOT_FOUND:

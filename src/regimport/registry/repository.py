@@ -64,10 +64,13 @@ class Repository:
         with self._access.located():
             manifests.put_manifest(self._access, manifest, reference)
 
-    def shows(self, manifest: Manifest, reference: str) -> bool:
-        """Ask whether a tag or a digest shows this manifest; True also where that is not told."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool:
+        """Ask whether a tag or a digest points to this manifest.
+
+        True also where the registry does not say.
+        """
         with self._access.located():
-            return manifests.shows(self._access, manifest, reference)
+            return manifests.points_to(self._access, manifest, reference)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Ask whether a blob is there, whole."""
@@ -99,7 +102,7 @@ class Repository:
                 self._create()
                 return uploads.start_upload(self._desk, blob, origin)
 
-    def tags(self) -> Iterator[str]:
-        """List the tags, page by page."""
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the tags, page by page."""
         with self._access.located():
-            yield from tags.list_tags(self._access)
+            yield from tags.tag_pages(self._access)

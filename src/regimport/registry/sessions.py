@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from regimport.auth.lookup import CredentialLookup
@@ -22,6 +23,9 @@ from regimport.transport.pool import PooledTransport
 from regimport.transport.proxy import Proxies
 from regimport.transport.tls import Contexts
 from regimport.transport.wire import Carrier
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Sessions", "open_session"]
 
@@ -44,8 +48,11 @@ class Sessions:
         mirror_lookup: Callable[[str], CredentialLookup],
         reporter: Reporter,
         stop: threading.Event,
+        *,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._options = options
+        self._transport = transport
         self._lookup = lookup
         self._mirror_lookup = mirror_lookup
         self._reporter = reporter

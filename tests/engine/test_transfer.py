@@ -9,13 +9,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.memory import Memory
-from regimport.engine.plan import make_plan
-from regimport.engine.resolve import Delivery
+from engine.memory import Memory, copy_to, stored
+from regimport.engine.plan import make_plans
+from regimport.engine.retrying import RetryContext
+from regimport.engine.target import Status
 from regimport.engine.transfer import Transfer, transfer
 from regimport.engine.workers import Workers
 from regimport.events import Silent
-from regimport.models.manifest import Manifest
 from regimport.options import RetryPolicy
 from support.images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Image
 
@@ -52,15 +52,6 @@ def image_of(shape: Shape) -> Image:
     return image
 
 
-def stored(image: Image, name: str = "source.example/x") -> Memory:
-    end = Memory(name)
-    end.blobs.update(image.blobs)
-    for media_type, raw in image.manifests.values():
-        manifest = Manifest.parse(raw, media_type)
-        end.manifests[manifest.digest] = manifest
-    return end
-
-
 def reached(image: Image, digest: str, found: set[str]) -> set[str]:
     """The digests under a manifest, by another walk than the engine's."""
     if digest not in found:
@@ -73,12 +64,12 @@ def reached(image: Image, digest: str, found: set[str]) -> set[str]:
     return found
 
 
-def deliver(source: Memory, root: str, targets: list[Memory], jobs: int) -> Transfer:
-    goals = [Delivery(target, ("tag",)) for target in targets]
+def carry(source: Memory, root: str, targets: list[Memory], jobs: int = 2) -> Transfer:
+    copies = [copy_to(target) for target in targets]
     with Workers(jobs) as workers:
         descriptor = source.manifests[root].descriptor
-        plan = make_plan(source, descriptor, goals, workers)
-        return transfer(plan, source, goals, workers, Silent(), RetryPolicy())
+        graph, copies = make_plans(source, descriptor, copies, workers, Silent())
+        return transfer(source, graph, copies, RetryContext(RetryPolicy(), workers, Silent()))
 
 
 @given(shapes(), st.integers(1, 4), st.integers(1, 3))
@@ -89,8 +80,8 @@ def test_any_graph_arrives_whole_and_each_digest_moves_once(
     image = image_of(shape)
     source = stored(image)
     targets = [Memory(f"target.example/{number}") for number in range(count)]
-    result = deliver(source, image.root, targets, jobs)
-    assert result.errors == [None] * count
+    result = carry(source, image.root, targets, jobs)
+    assert [copy.status for copy in result.targets] == [Status.COPIED] * count
     whole = reached(image, image.root, set())
     for target in targets:
         assert set(target.blobs) | set(target.manifests) == whole
@@ -113,8 +104,8 @@ def test_what_a_target_has_is_neither_read_nor_put_again(shape: Shape, random: R
     blobs = sorted(whole & set(image.blobs))
     kept = {digest for digest in blobs if random.random() < 0.5}
     target.blobs.update({digest: image.blobs[digest] for digest in kept})
-    result = deliver(source, image.root, [target], 2)
-    assert result.errors == [None]
+    result = carry(source, image.root, [target])
+    assert [copy.status for copy in result.targets] == [Status.COPIED]
     assert set(target.blobs) | set(target.manifests) == whole
     read = {what.removeprefix("GET ") for what in source.asked if what.startswith("GET")}
     assert not read & kept
