@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from regimport.engine.workers import Task, Workers, fan_out
+from regimport.engine.tasks import Task
+from regimport.engine.workers import Workers, fan_out
 from regimport.errors import DeadlineExceeded, Interrupted
 
 

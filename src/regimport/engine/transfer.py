@@ -14,8 +14,8 @@ from regimport.engine.retrying import RetryContext
 from regimport.engine.steps import Action, Plan, Step
 from regimport.engine.tally import Tally
 from regimport.engine.target import Status, TargetCopy
+from regimport.engine.tasks import Task
 from regimport.engine.walk import Graph
-from regimport.engine.workers import Task
 from regimport.errors import RegimportError
 from regimport.events import BlobFinished, ManifestPut, Planned
 from regimport.models.descriptor import Descriptor

@@ -10,8 +10,9 @@ from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import Status, TargetCopy
+from regimport.engine.tasks import Task
 from regimport.engine.walk import visit_levels
-from regimport.engine.workers import Task, Workers
+from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, NotFound, RegimportError, Side
 from regimport.events import BlobFinished, Checking
 from regimport.models.descriptor import Descriptor
