@@ -15,7 +15,8 @@
     ├── DeadlineExceeded      1   seconds
     └── Interrupted         130 / 143
 
-An error carries facts; colour and layout are the command line's business.
+An error carries facts; colour and layout are the command line's business. Errors can be pickled,
+and are equal if they are of the same class and carry the same facts.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ __all__ = [
 
 
 class Side(StrEnum):
-    """Which end of a copy an error or an event speaks of."""
+    """Which end of a copy an error or an event is about."""
 
     SOURCE = "source"
     TARGET = "target"
@@ -79,10 +80,22 @@ class RegimportError(Exception):
         self.registry = registry
         self.repository = repository
 
-    def located(self, side: Side | None, name: str) -> Self:
-        """Say that this happened at `name`, `registry/repository` or `oci:path`.
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
 
-        An error that says where it happened already stays as it is. Gives the error itself.
+    def __hash__(self) -> int:
+        # Facts are added while an error passes through, and its hash must stay.
+        return hash(type(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+    def located(self, side: Side | None, name: str) -> Self:
+        """Note that this happened at `name`, `registry/repository` or `oci:path`.
+
+        An error that says already where it happened stays as it is. Return the error itself.
         """
         if self.registry is None:
             registry, _, repository = name.partition("/")
@@ -92,15 +105,24 @@ class RegimportError(Exception):
         return self
 
     def because(self, reason: str | None) -> Self:
-        """Add what may have led to this, once, on a line of its own. Gives the error itself."""
+        """Add a likely reason, once, on a line of its own. Return the error itself."""
         if reason and reason not in self.message:
             self.message = f"{self.message}\n  {reason}"
             self.args = (self.message,)
         return self
 
 
+def _restore(
+    kind: type[RegimportError], args: tuple[object, ...], facts: dict[str, object]
+) -> RegimportError:
+    """Return the error that was pickled; its own constructor would make up another message."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
+
 class UsageError(RegimportError):
-    """What the caller asked for cannot be meant: exit code 2."""
+    """The caller asked for something that is not valid: exit code 2."""
 
     exit_code = 2
 
@@ -216,17 +238,17 @@ class Unreachable(RegimportError):
 class BrokenTransfer(Unreachable):
     """A blob stopped moving half-way: its registry went away, or lost the upload.
 
-    Unlike its parent it was not tried again yet; who moves blobs decides on that. `adapted` says
-    that what stood in the way is understood, and the next attempt will go about it in another way.
+    Unlike its parent it was not tried again yet: the engine decides on that. `adapted` says that
+    the cause is known, and that the next attempt will avoid it.
     """
 
     adapted: bool = False
 
 
 class ContentMismatch(RegimportError):
-    """A digest or a size is not what it must be: exit code 7.
+    """Content has another digest or size than its descriptor says: exit code 7.
 
-    `lasting` says that asking again would not help.
+    `lasting` says that reading it again would not help.
     """
 
     exit_code = 7

@@ -127,6 +127,11 @@ class Network:
     insecure: frozenset[str] = frozenset()
     resolve: tuple[Pin, ...] = ()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy cannot be pickled.
+        ways = (self.source, self.target, self.insecure, self.resolve)
+        return _restore, (dict(self.registries), *ways)
+
     def of(self, registry: str) -> RegistrySettings:
         """Give what is set for a registry."""
         return self.registries.get(host_name(registry), _NOTHING_SET)
@@ -141,6 +146,23 @@ class Network:
 
 
 _NOTHING_SET = RegistrySettings()
+
+
+def _restore(
+    registries: dict[str, RegistrySettings],
+    source: Tls,
+    target: Tls,
+    insecure: frozenset[str],
+    resolve: tuple[Pin, ...],
+) -> Network:
+    """Return the network settings that were pickled."""
+    return Network(
+        registries=MappingProxyType(registries),
+        source=source,
+        target=target,
+        insecure=insecure,
+        resolve=resolve,
+    )
 
 
 def check_url(url: str) -> None:

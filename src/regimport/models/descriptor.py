@@ -32,6 +32,11 @@ class Descriptor:
     artifact_type: str | None = field(default=None, compare=False)
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS, compare=False)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # A mapping proxy cannot be pickled.
+        facts = (self.media_type, self.digest, self.size, self.platform, self.artifact_type)
+        return _restore, (*facts, dict(self.annotations))
+
     @classmethod
     def from_json(cls, value: object, where: str) -> Descriptor:
         """Read a descriptor of a manifest; `where` names it in the `InvalidManifest` raised."""
@@ -57,6 +62,20 @@ class Descriptor:
             artifact_type if isinstance(artifact_type, str) else None,
             _strings(annotations),
         )
+
+
+def _restore(
+    media_type: str,
+    digest: Digest,
+    size: int,
+    platform: Platform | None,
+    artifact_type: str | None,
+    annotations: dict[str, str],
+) -> Descriptor:
+    """Return the descriptor that was pickled."""
+    return Descriptor(
+        media_type, digest, size, platform, artifact_type, MappingProxyType(annotations)
+    )
 
 
 def _strings(value: object) -> Mapping[str, str]:
