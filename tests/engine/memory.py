@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from regimport.engine.target import TargetCopy
 from regimport.errors import ContentMismatch, NotFound
+from regimport.events import Event
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -50,6 +51,7 @@ class Memory:
         return found
 
     def has_blob(self, blob: Descriptor) -> bool:
+        self.count(f"HAS {blob.digest}")
         return len(self.blobs.get(blob.digest, b"-" * (blob.size + 1))) == blob.size
 
     @contextmanager
@@ -116,6 +118,21 @@ def stored(image: Image, name: str = "source.example/x") -> Memory:
         manifest = Manifest.parse(raw, media_type)
         end.manifests[manifest.digest] = manifest
     return end
+
+
+class Told:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def root_of(image: Image) -> Descriptor:
+    """The descriptor of an image's root."""
+    return Manifest.parse(image.raw, image.media_type).descriptor
 
 
 def copy_to(target: Memory, *tags: str) -> TargetCopy:

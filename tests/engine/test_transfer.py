@@ -109,3 +109,72 @@ def test_what_a_target_has_is_neither_read_nor_put_again(shape: Shape, random: R
     assert set(target.blobs) | set(target.manifests) == whole
     read = {what.removeprefix("GET ") for what in source.asked if what.startswith("GET")}
     assert not read & kept
+
+
+class Refusing(Memory):
+    """A target that takes no blob, or no manifest."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("refusing.example/x")
+        self._what = what
+
+    def start_upload(
+        self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
+    ) -> MemoryUpload | None:
+        if self._what == "blob":
+            raise AccessDenied("no blobs")
+        return super().start_upload(blob, mount_from=mount_from, anew=anew)
+
+    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+        if self._what == "manifest":
+            raise AccessDenied("no manifests")
+        super().put_manifest(manifest, reference)
+
+
+@pytest.mark.parametrize("what", ["blob", "manifest"])
+def test_a_target_that_fails_does_not_stop_the_others_and_gets_no_tag(what: str) -> None:
+    image = many_platforms()
+    refusing, good = Refusing(what), Memory("target.example/x")
+    failed, copied = carry(stored(image), image.root, [refusing, good]).targets
+    assert isinstance(failed.error, AccessDenied)
+    assert (failed.status, copied.status) == (Status.FAILED, Status.COPIED)
+    assert refusing.by_tag == {}
+    assert good.by_tag == {"tag": image.root}
+
+
+def test_what_was_moved_is_counted_at_each_target_and_at_the_source() -> None:
+    image = many_platforms()
+    whole, empty = Memory("whole.example/x"), Memory("empty.example/x")
+    whole.blobs.update(image.blobs)
+    result = carry(stored(image), image.root, [whole, empty])
+    size = sum(map(len, image.blobs.values()))
+    count, manifests = len(image.blobs), len(image.manifests)
+    assert result.bytes_read == size
+    assert [copy.tally for copy in result.targets] == [
+        Tally(manifests_copied=manifests, blobs_present=count, bytes_present=size),
+        Tally(manifests_copied=manifests, blobs_copied=count, bytes_copied=size),
+    ]
+
+
+def test_what_will_move_is_reported_before_it_moves_each_blob_once() -> None:
+    image, told = many_platforms(), Told()
+    targets = [Memory("one.example/x"), Memory("two.example/x")]
+    carry(stored(image), image.root, targets, told=told)
+    size = sum(map(len, image.blobs.values()))
+    planned = Planned(len(image.blobs), size, 2 * len(image.manifests))
+    events = [event for event in told.events if not isinstance(event, ReadingManifests)]
+    assert events[0] == planned
+    finished = [event for event in events if isinstance(event, BlobFinished)]
+    assert {event.outcome for event in finished} == {"copied"}
+    assert len(finished) == 2 * len(image.blobs)
+
+
+def test_every_tag_of_a_repository_is_put_after_all_that_is_under_it() -> None:
+    image, target = many_platforms(), Memory("target.example/x")
+    with Workers(2) as workers:
+        copies = [copy_to(target, "1", "2")]
+        graph, copies = make_plans(stored(image), root_of(image), copies, workers, Silent())
+        retry = RetryContext(RetryPolicy(), workers, Silent())
+        transfer(stored(image), graph, copies, retry)
+    assert target.order[-2:] == ["1", "2"]
+    assert target.by_tag == {"1": image.root, "2": image.root}
