@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.memory import Memory, copy_to, stored
+from engine.memory import Memory, MemoryUpload, Told, copy_to, root_of, stored
 from regimport.engine.plan import make_plans
 from regimport.engine.retrying import RetryContext
+from regimport.engine.tally import Tally
 from regimport.engine.target import Status
 from regimport.engine.transfer import Transfer, transfer
 from regimport.engine.workers import Workers
-from regimport.events import Silent
+from regimport.errors import AccessDenied
+from regimport.events import BlobFinished, Planned, ReadingManifests, Reporter, Silent
+from regimport.models.descriptor import Descriptor
+from regimport.models.manifest import Manifest
 from regimport.options import RetryPolicy
-from support.images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Image
+from support.images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Image, many_platforms
+
+_SILENT = Silent()
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,18 @@ def reached(image: Image, digest: str, found: set[str]) -> set[str]:
     return found
 
 
-def carry(source: Memory, root: str, targets: list[Memory], jobs: int = 2) -> Transfer:
+def carry(
+    source: Memory,
+    root: str,
+    targets: Sequence[Memory],
+    jobs: int = 2,
+    told: Reporter = _SILENT,
+) -> Transfer:
     copies = [copy_to(target) for target in targets]
     with Workers(jobs) as workers:
         descriptor = source.manifests[root].descriptor
-        graph, copies = make_plans(source, descriptor, copies, workers, Silent())
-        return transfer(source, graph, copies, RetryContext(RetryPolicy(), workers, Silent()))
+        graph, copies = make_plans(source, descriptor, copies, workers, told)
+        return transfer(source, graph, copies, RetryContext(RetryPolicy(), workers, told))
 
 
 @given(shapes(), st.integers(1, 4), st.integers(1, 3))
