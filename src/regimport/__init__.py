@@ -5,7 +5,10 @@
     report = copy("docker.io/library/hello-world:latest", "myregistry.example/hello-world")
     print(report.targets[0].pinned)
 
-What stands in `__all__` is the library; everything else may move. Names are loaded when they are
+A `Reporter` is told the events of a copy, from `Resolved` to `ManifestPut`. Options, credentials,
+reports, events and errors are values: they can be pickled, and compare equal by content.
+
+The library is what `__all__` lists; everything else may move. Names are loaded when they are
 first used, so that importing the package costs nothing.
 """
 
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, tags, verify
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
-    from regimport.engine.plan import Action, Plan, Step
-    from regimport.engine.report import Report, Status, TargetReport
+    from regimport.engine.report import Report, TargetReport
+    from regimport.engine.steps import Action, Plan, Step
+    from regimport.engine.tally import Tally
+    from regimport.engine.target import Status
     from regimport.errors import (
         AccessDenied,
         BrokenTransfer,
@@ -46,7 +51,20 @@ if TYPE_CHECKING:
         Unreachable,
         UsageError,
     )
-    from regimport.events import Event, Reporter
+    from regimport.events import (
+        BlobFinished,
+        BlobStarted,
+        BytesMoved,
+        Checking,
+        Event,
+        ManifestPut,
+        Planned,
+        ReadingManifests,
+        Reporter,
+        Resolved,
+        Retrying,
+        Warned,
+    )
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
@@ -61,8 +79,10 @@ _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "tags", "verify"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
-    "engine.plan": ("Action", "Plan", "Step"),
-    "engine.report": ("Report", "Status", "TargetReport"),
+    "engine.report": ("Report", "TargetReport"),
+    "engine.steps": ("Action", "Plan", "Step"),
+    "engine.tally": ("Tally",),
+    "engine.target": ("Status",),
     "errors": (
         "AccessDenied",
         "BrokenTransfer",
@@ -83,7 +103,20 @@ _HOMES = {
         "Unreachable",
         "UsageError",
     ),
-    "events": ("Event", "Reporter"),
+    "events": (
+        "BlobFinished",
+        "BlobStarted",
+        "BytesMoved",
+        "Checking",
+        "Event",
+        "ManifestPut",
+        "Planned",
+        "ReadingManifests",
+        "Reporter",
+        "Resolved",
+        "Retrying",
+        "Warned",
+    ),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
@@ -99,7 +132,11 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AccessDenied",
     "Action",
+    "BlobFinished",
+    "BlobStarted",
     "BrokenTransfer",
+    "BytesMoved",
+    "Checking",
     "ContentMismatch",
     "CopyOptions",
     "Credential",
@@ -119,33 +156,40 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Manifest",
+    "ManifestPut",
     "Network",
     "Node",
     "NotFound",
     "Part",
     "Pin",
     "Plan",
+    "Planned",
     "Platform",
     "RateLimit",
     "RateLimited",
     "ReadBack",
+    "ReadingManifests",
     "Reference",
     "RegimportError",
     "RegistryError",
     "RegistrySettings",
     "Report",
     "Reporter",
+    "Resolved",
     "RetryPolicy",
+    "Retrying",
     "Side",
     "Status",
     "Step",
     "TagExists",
+    "Tally",
     "TargetReport",
     "Timeouts",
     "Tls",
     "Unreachable",
     "UsageError",
     "Verification",
+    "Warned",
     "__version__",
     "copy",
     "digest",

@@ -7,135 +7,126 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
-from regimport.engine.concurrency import connections_ahead
 from regimport.engine.limits import check_limits
-from regimport.engine.plan import make_plan
+from regimport.engine.plan import make_plans
 from regimport.engine.platforms import only
 from regimport.engine.report import Report, target_reports
-from regimport.engine.resolve import deliveries, judge, resolve
+from regimport.engine.resolve import resolve
+from regimport.engine.target import TargetCopy
 from regimport.engine.transfer import transfer
 from regimport.engine.walk import walk
 from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
 from regimport.events import Reporter, Resolved, Silent
 from regimport.models.credential import Credential
+from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
+    LayoutReference,
+    Reference,
     parse_end,
     target_of,
     with_default_tag,
 )
 from regimport.options import CopyOptions
-from regimport.run import running, selector
+from regimport.run import Run, running, selector
 
 if TYPE_CHECKING:
-    from regimport.engine.differences import Verification
+    import httpx
+
+    from regimport.engine.differences import ReadBack, Verification
     from regimport.engine.examine import Inspection
 
-__all__ = ["copy", "deliver", "digest", "inspect", "manifest", "tags", "verify"]
+__all__ = ["copy", "digest", "inspect", "manifest", "tags", "verify"]
 
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
+_Place: TypeAlias = Reference | LayoutReference
 
 
 def copy(
     source: str,
     *targets: str,
+    check: bool = True,
     options: CopyOptions = _DEFAULTS,
     source_credential: Credential | None = None,
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Report:
     """Copy an image from one registry to others, every platform of it, digests unchanged.
 
     `source` and `targets` are references as on the command line. Credentials that are not given
-    are looked for in the environment and where Docker and podman keep them.
+    are looked for in the environment and where Docker and podman keep them. `transport` carries
+    all requests, if it is given, and is not closed.
 
-    Raises `InvalidReference` and `InvalidOptions` before anything is asked; `NotFound`,
-    `AccessDenied`, `Unreachable`, `RateLimited`, `InvalidManifest` and `ContentMismatch` for the
-    source; `LimitExceeded` before anything is written; `DeadlineExceeded` at any time, if there is
-    a deadline. With one target, its error is raised too (`TagExists` among them); with several,
-    the others go on, and the report tells which failed.
+    Errors of the source are raised. So is the error of the only target, unless `check` is false;
+    of several targets the others go on, and the report tells which failed. Raise
+    `InvalidReference` and `InvalidOptions` before anything is asked; `LimitExceeded` before
+    anything is written; `NotFound`, `AccessDenied`, `Unreachable`, `RateLimited`,
+    `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
+    time, if there is a deadline.
     """
-    report = deliver(
-        source,
-        targets,
-        options=options,
-        source_credential=source_credential,
-        target_credential=target_credential,
-        reporter=reporter,
-    )
-    if len(targets) == 1:
+    if not targets:
+        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
+    origin = with_default_tag(parse_end(source))
+    wanted = [target_of(target, origin) for target in targets]
+    given = {"source": source_credential, "target": target_credential}
+    with running(options, reporter, [origin, *wanted], **given, transport=transport) as run:
+        report = _copy(run, origin, wanted, options)
+    if check and len(targets) == 1:
         report.raise_for_failure()
     return report
 
 
-def deliver(
-    source: str,
-    targets: Sequence[str],
-    *,
-    options: CopyOptions = _DEFAULTS,
-    source_credential: Credential | None = None,
-    target_credential: Credential | None = None,
-    reporter: Reporter = _SILENT,
-) -> Report:
-    """Do what `copy` does, but leave every target's failure to the report."""
-    if not targets:
-        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
-    started = time.monotonic()
-    origin = with_default_tag(parse_end(source))
-    wanted = [target_of(target, origin) for target in targets]
-    places = [origin, *wanted]
-    given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, places, **given) as run:
-        workers = run.workers
-        end = run.source(origin)
-        goals = [run.goal(target, origin) for target in wanted]
-        root, current = resolve(end, run.chosen(end, origin), goals, workers)
-        run.pace()
-        reporter.tell(Resolved(str(origin), root))
-        standings = [
-            judge(goal, root, now, no_clobber=options.no_clobber)
-            for goal, now in zip(goals, current, strict=True)
-        ]
-        sent = deliveries(goals, standings, current)
-        plan, result = None, None
-        if sent:
-            ahead = run.sessions.ahead(connections_ahead(root, workers.jobs, run.round_trip))
-            plan = make_plan(
-                end,
-                root,
-                sent,
-                workers,
-                exact=options.dry_run,
-                ahead=ahead,
-                expect=run.foresee(origin),
-            )
-            check_limits(plan.graph, options.limits)
-            run.pace()
-            if not options.dry_run:
-                result = transfer(plan, end, sent, workers, reporter, options.retry)
-        reports = target_reports(wanted, goals, root, standings, sent, plan, result)
-        if options.verify and not options.dry_run:
-            from regimport.engine.verify import verify_targets  # noqa: PLC0415 - where it is wanted
-
-            written = [run.source(target, Side.TARGET) for target in wanted]
-            reports = verify_targets(reports, written, root, workers, reporter, options.retry)
+def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
+    started, bytes_read = time.monotonic(), 0
+    source, workers = run.source(origin), run.workers
+    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
+    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
+    run.choose_jobs()
+    run.reporter.tell(Resolved(str(origin), root))
+    settled = [copy for copy in copies if not copy.pending]
+    pending = [copy for copy in copies if copy.pending]
+    if pending:
+        run.open_connections(root)
+        graph, pending = make_plans(
+            source, root, pending, workers, run.reporter, exact=options.dry_run
+        )
+        check_limits(graph, options.limits)
+        run.choose_jobs()
+        if not options.dry_run:
+            result = transfer(source, graph, pending, run.retry)
+            pending, bytes_read = list(result.targets), result.bytes_read
+    copies = settled + pending
+    if options.verify and not options.dry_run:
+        copies = _verified(run, wanted, copies, root)
+    quota = run.quota(origin)
     return Report(
         source=str(origin.pinned(root.digest)),
         root=root,
-        targets=reports,
+        targets=target_reports(wanted, copies, root),
         duration=time.monotonic() - started,
-        bytes_read=result.bytes_read if result else 0,
+        bytes_read=bytes_read,
         dry_run=options.dry_run,
-        plan=plan,
         jobs=workers.jobs,
         round_trip=run.round_trip,
-        pulls=run.quota(origin).pulls,
-        rate_limit=run.quota(origin).limit,
+        pulls=quota.pulls,
+        rate_limit=quota.limit,
     )
+
+
+def _verified(
+    run: Run, wanted: Sequence[_Place], copies: Sequence[TargetCopy], root: Descriptor
+) -> list[TargetCopy]:
+    """Return the copies with what was found when they were read back."""
+    from regimport.engine.verify import verify_targets  # noqa: PLC0415 - most copies do without
+
+    ends = {place.name: run.source(place, Side.TARGET) for place in wanted}
+    return verify_targets(copies, ends, root, run.retry)
 
 
 def verify(
@@ -147,37 +138,23 @@ def verify(
     source_credential: Credential | None = None,
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Verification:
-    """Read an image back at both ends, hash all of it, and say what is not as it must be.
+    """Read an image back at both ends, hash all of it, and return what differs.
 
     The source says which image it is; `target_only` reads no more of it than that. The target's
-    tag must point to that image. What is missing or different is no error: the `differences` of
-    the result name it. Raises what `copy` raises for its source, for both ends.
+    tag must point to that image. A part that is missing or different is no error: the
+    `differences` of the result name it. Raise what `copy` raises for its source, for both ends.
+    `transport` is that of `copy`.
     """
-    # A copy needs none of this.
-    from regimport.engine.differences import Verification  # noqa: PLC0415
-    from regimport.engine.verify import Place, read_back  # noqa: PLC0415
+    from regimport.engine.differences import Verification  # noqa: PLC0415 - a copy needs none
 
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, wanted], **given) as run:
-        workers = run.workers
-        end = run.source(origin)
-        root, _ = resolve(end, run.chosen(end, origin), (), workers)
-        if wanted.digest not in {None, root.digest}:
-            raise ContentMismatch(
-                f"the target is {wanted.digest}, but the source is {root.digest}",
-                expected=root.digest,
-                got=wanted.digest,
-            ).located(Side.TARGET, wanted.name)
-        run.pace()
-        tags = () if wanted.tag is None else (wanted.tag,)
-        places = [Place(run.source(wanted, Side.TARGET), Side.TARGET, tags)]
-        if not target_only:
-            places.insert(0, Place(end, Side.SOURCE))
-        found = read_back(places, root, workers, reporter, options.retry)
+    with running(options, reporter, [origin, wanted], **given, transport=transport) as run:
+        root, found = _read_back(run, origin, wanted, target_only=target_only)
     return Verification(
         str(origin.pinned(root.digest)),
         str(wanted.pinned(root.digest)),
@@ -187,29 +164,50 @@ def verify(
     )
 
 
+def _read_back(
+    run: Run, origin: _Place, wanted: _Place, *, target_only: bool
+) -> tuple[Descriptor, list[ReadBack]]:
+    """Resolve the source, and read the image under its root at the target and, first, there."""
+    from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
+
+    end = run.source(origin)
+    root, _ = resolve(end, run.selector(end, origin), run.workers)
+    if wanted.digest not in {None, root.digest}:
+        raise ContentMismatch(
+            f"the target is {wanted.digest}, but the source is {root.digest}",
+            expected=root.digest,
+            got=wanted.digest,
+        ).located(Side.TARGET, wanted.name)
+    run.choose_jobs()
+    tags = () if wanted.tag is None else (wanted.tag,)
+    places = [Place(run.source(wanted, Side.TARGET), Side.TARGET, tags)]
+    if not target_only:
+        places.insert(0, Place(end, Side.SOURCE))
+    return root, read_back(places, root, run.retry)
+
+
 def inspect(
     reference: str,
     *,
     options: CopyOptions = _DEFAULTS,
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Inspection:
-    """Read an image's manifests, and say what it is made of and whether it keeps the limits.
+    """Read an image's manifests, and return what it is made of and which limits it exceeds.
 
-    Raises what `copy` raises for its source.
+    Raise what `copy` raises for its source. `transport` is that of `copy`.
     """
     from regimport.engine.examine import examine  # noqa: PLC0415 - a copy needs none of it
 
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential) as run:
+    with running(options, reporter, [place], source=credential, transport=transport) as run:
         workers, end = run.workers, run.source(place)
-        root, _ = resolve(end, selector(place), (), workers)
-        run.pace()
-        graph = walk(end, root, (), workers)
+        root, _ = resolve(end, selector(place), workers)
+        run.choose_jobs()
+        graph, _ = walk(end, root, workers, run.reporter)
         if options.platforms:
-            (graph,) = workers.map(
-                lambda whole: only(end, whole, options.platforms, run.patience), [graph]
-            )
+            graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 
 
@@ -219,12 +217,17 @@ def manifest(
     options: CopyOptions = _DEFAULTS,
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Manifest:
-    """Read one manifest or index, byte for byte; raises what `copy` raises for its source."""
+    """Read one manifest or index, byte for byte; raise what `copy` raises for its source.
+
+    `transport` is that of `copy`.
+    """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential) as run:
+    with running(options, reporter, [place], source=credential, transport=transport) as run:
         end = run.source(place)
-        return end.get_manifest(run.chosen(end, place))
+        wanted = run.selector(end, place)
+        return run.workers.call(partial(end.get_manifest, wanted))
 
 
 def digest(
@@ -233,12 +236,16 @@ def digest(
     options: CopyOptions = _DEFAULTS,
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Digest:
-    """Ask what a tag points to, with one HEAD; raises what `copy` raises for its source."""
+    """Ask what a tag points to, with one HEAD; raise what `copy` raises for its source.
+
+    `transport` is that of `copy`.
+    """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential) as run:
+    with running(options, reporter, [place], source=credential, transport=transport) as run:
         end = run.source(place)
-        root, _ = resolve(end, run.chosen(end, place), (), run.workers)
+        root, _ = resolve(end, run.selector(end, place), run.workers)
     return root.digest
 
 
@@ -248,16 +255,18 @@ def tags(
     options: CopyOptions = _DEFAULTS,
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
+    transport: httpx.BaseTransport | None = None,
 ) -> Iterator[str]:
-    """List the tags of a repository, page by page, in the registry's order.
+    """Yield the tags of a repository, page by page, in the registry's order.
 
-    Raises `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
-    for its source.
+    Raise `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
+    for its source. `transport` is that of `copy`.
     """
     place = parse_end(repository)
     if place.tag is not None or place.digest is not None:
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    with running(options, reporter, [place], source=credential) as run:
-        yield from run.source(place).tags()
+    with running(options, reporter, [place], source=credential, transport=transport) as run:
+        for page in run.workers.iterate(run.source(place).tag_pages()):
+            yield from page

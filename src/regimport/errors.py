@@ -250,7 +250,7 @@ class BrokenTransfer(Unreachable):
 
 
 class ContentMismatch(RegimportError):
-    """A digest or a size is not what it must be: exit code 7.
+    """Content has another digest or size than its descriptor says: exit code 7.
 
     `lasting` is True if asking again would not help.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,6 +71,11 @@ class RetryPolicy:
         """
         backoff = min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 30)) * jitter
         return backoff if retry_after is None else max(backoff, retry_after)
+
+    def random_delay(self, attempt: int, retry_after: float | None = None) -> float:
+        """Return `delay` with a random jitter, so that clients that failed together spread out."""
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        return self.delay(attempt, retry_after, jitter)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a public function runs in: its threads, its sessions, and the ends of the copy."""
+"""What a public function needs while it runs: threads, sessions, and the ends of the copy."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ from urllib.parse import urlsplit
 from regimport.auth.lookup import CredentialLookup
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
-from regimport.engine.concurrency import FEWEST_JOBS, choose_jobs, most_jobs
+from regimport.engine.concurrency import (
+    FEWEST_JOBS,
+    choose_jobs,
+    connections_ahead,
+    most_jobs,
+)
 from regimport.engine.ends import Source, Target
 from regimport.engine.platforms import choose
 from regimport.engine.rate import Bucket, Throttled
-from regimport.engine.reading import Patience
-from regimport.engine.resolve import Goal
+from regimport.engine.retrying import RetryContext
+from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import InvalidOptions, Side
-from regimport.events import Event, Reporter, Warned
+from regimport.events import Reporter, Warned
 from regimport.models.credential import Credential
+from regimport.models.descriptor import Descriptor
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
+from regimport.reporters import QuotaWarnings, WarningsOnce
 
 if TYPE_CHECKING:
+    import httpx
+
     from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
@@ -38,9 +47,10 @@ _OURS = "REGIMPORT_"
 
 
 class Run:
-    """One run of a public function: opens the ends of a copy, and paces the work on them.
+    """One run of a public function: opens the ends of a copy, and sets how much goes on at once.
 
-    `most_jobs` is how much may go on at once at all of its ends.
+    `reporter` is told what the engine reports. `most_jobs` is how much may go on at once at all
+    of its ends.
     """
 
     def __init__(
@@ -53,8 +63,8 @@ class Run:
     ) -> None:
         self.workers = workers
         self.sessions = sessions
+        self.reporter = reporter
         self._options = options
-        self._reporter = reporter
         self._most_jobs = most_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
@@ -62,57 +72,38 @@ class Run:
         self._saved: UploadFiles | None = None
 
     @property
-    def patience(self) -> Patience:
-        """How long to go on with what breaks."""
-        return Patience(self._options.retry, self.workers, self._reporter)
+    def retry(self) -> RetryContext:
+        """What is needed to try a blob or a manifest again."""
+        return RetryContext(self._options.retry, self.workers, self.reporter)
 
     @property
     def round_trip(self) -> float | None:
         """How long the slower side takes to answer a small request, in seconds, once known."""
         return self.sessions.round_trip
 
-    def pace(self) -> None:
+    def choose_jobs(self) -> None:
         """Choose how much goes on at once from what was measured, unless the user has."""
         if self._options.jobs is None:
             self.workers.widen(min(choose_jobs(self.round_trip), self._most_jobs))
 
-    def chosen(self, end: Source, place: Reference | LayoutReference) -> str:
+    def open_connections(self, root: Descriptor) -> None:
+        """Begin to open the connections that the image under `root` will need; do not wait."""
+        connections = connections_ahead(root, self.workers.jobs, self.round_trip)
+        self.workers.start(self.sessions.ahead(connections))
+
+    def selector(self, end: Source, place: Reference | LayoutReference) -> str:
         """Return what the source is asked for: a tag, a digest, or one platform's manifest."""
         if not self._options.platforms:
             return selector(place)
-        platforms, patience = self._options.platforms, self.patience
-        (found,) = self.workers.map(
-            lambda reference: choose(end, reference, platforms, patience), [selector(place)]
-        )
-        return found.digest
+        retry, platforms = self.retry, self._options.platforms
+        return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
 
     def quota(self, place: Reference | LayoutReference) -> Quota:
         """Return what was spent at the source, and what is left there."""
         return self.sessions.quota(place.registry if isinstance(place, Reference) else "")
 
-    def foresee(self, place: Reference | LayoutReference) -> Callable[[int], None]:
-        """Return what warns, once, where more pulls are to be spent at the source than are left."""
-        quota, warned = self.quota(place), threading.Event()
-        mirrored = isinstance(place, LayoutReference) or bool(
-            self._options.network.of(place.registry).mirrors
-        )
-
-        def expect(pulls: int) -> None:
-            left = None if quota.limit is None else quota.limit.remaining
-            if mirrored or left is None or pulls <= left or warned.is_set():
-                return
-            warned.set()
-            self._reporter.tell(
-                Warned(
-                    f"this takes {pulls} more pulls at {place.name}, but there are "
-                    f"{quota.limit}; log in for more, wait, or name a mirror"
-                )
-            )
-
-        return expect
-
     def source(self, place: Reference | LayoutReference, side: Side = Side.SOURCE) -> Source:
-        """Open an end that is only read; the target is, too, where it is verified."""
+        """Open an end that is only read: the source, or the target to be verified."""
         if isinstance(place, LayoutReference):
             # Imported where a layout is named: most copies have none.
             from regimport.layout.reader import LayoutReader  # noqa: PLC0415
@@ -129,12 +120,19 @@ class Run:
         copies = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, copies, self._warn))
 
-    def goal(self, place: Reference | LayoutReference, source: Reference | LayoutReference) -> Goal:
-        """Open an end that is written; targets in one repository share it."""
-        end = self._targets.get(place.name)
-        if end is None:
-            end = self._targets[place.name] = self._target(place)
-        return Goal(end, place.tag, place.digest, _mountable(place, source))
+    def targets(
+        self,
+        places: Sequence[Reference | LayoutReference],
+        source: Reference | LayoutReference,
+    ) -> list[TargetCopy]:
+        """Open the ends that are written, each repository once; return a copy for each place."""
+        for place in places:
+            if place.name not in self._targets:
+                self._targets[place.name] = self._target(place)
+        return [
+            TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
+            for place in places
+        ]
 
     def _target(self, place: Reference | LayoutReference) -> Target:
         if isinstance(place, LayoutReference):
@@ -154,7 +152,7 @@ class Run:
         return end if self._bucket is None else Throttled(end, self._bucket, self.workers.pause)
 
     def _warn(self, message: str) -> None:
-        self._reporter.tell(Warned(message))
+        self.reporter.tell(Warned(message))
 
     def _saved_uploads(self) -> UploadFiles:
         """Return the uploads that earlier runs have begun."""
@@ -184,23 +182,6 @@ class Run:
         return partial(create_repository, registry, place.repository)
 
 
-class _WarnedOnce:
-    """Hands events on, a warning once: both ends of a copy may have the same to say."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._lock = threading.Lock()
-        self._told: set[Warned] = set()
-
-    def tell(self, event: Event) -> None:
-        if isinstance(event, Warned):
-            with self._lock:
-                if event in self._told:
-                    return
-                self._told.add(event)
-        self._reporter.tell(event)
-
-
 @contextmanager
 def running(
     options: CopyOptions,
@@ -209,17 +190,21 @@ def running(
     *,
     source: Credential | None = None,
     target: Credential | None = None,
+    transport: httpx.BaseTransport | None = None,
 ) -> Iterator[Run]:
-    """Open what it takes to work at `places`, the source first, with the credentials given."""
-    reporter = _WarnedOnce(reporter)
+    """Open what is needed to work at `places`, the source first, with the credentials given.
+
+    `transport` carries all requests, and is not closed; without one, connections are opened.
+    """
+    reporter = WarningsOnce(reporter)
 
     def warn(message: str) -> None:
         reporter.tell(Warned(message))
 
     given = {Side.SOURCE: source, Side.TARGET: target}
-    # What was given for a side is for its registry alone, and never for a mirror.
+    # Credentials given for a side are for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
-    most = _most_jobs(options, places)
+    most = most_jobs(_registries(options, places), options.network)
     with (
         Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
         # Closed first: that ends the credential helpers which a worker may be waiting for.
@@ -232,10 +217,26 @@ def running(
                 partial(_lookup, for_mirrors, Side.SOURCE),
                 reporter,
                 workers.stop,
+                transport=transport,
             )
         ) as sessions,
     ):
-        yield Run(options, workers, sessions, reporter, most)
+        watching = _watching_quota(reporter, options, places, sessions)
+        yield Run(options, workers, sessions, watching, most)
+
+
+def _watching_quota(
+    reporter: Reporter,
+    options: CopyOptions,
+    places: Sequence[Reference | LayoutReference],
+    sessions: Sessions,
+) -> Reporter:
+    """Return a reporter that warns of the source's quota, unless mirrors may serve instead."""
+    source = places[0] if places else None
+    if not isinstance(source, Reference) or options.network.of(source.registry).mirrors:
+        return reporter
+    registry = source.registry
+    return QuotaWarnings(reporter, source.name, lambda: sessions.quota(registry).limit)
 
 
 def selector(place: Reference | LayoutReference) -> str:
@@ -253,18 +254,8 @@ def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
     )
 
 
-def _mountable(
-    target: Reference | LayoutReference, source: Reference | LayoutReference
-) -> str | None:
-    """Return the repository that blobs may be mounted from: the source's, in the same registry."""
-    if not isinstance(target, Reference) or not isinstance(source, Reference):
-        return None
-    same = target.registry == source.registry and target.repository != source.repository
-    return source.repository if same else None
-
-
-def _most_jobs(options: CopyOptions, places: Sequence[Reference | LayoutReference]) -> int:
-    """Return how much may go on at once at the ends of a copy, each repository being one.
+def _registries(options: CopyOptions, places: Sequence[Reference | LayoutReference]) -> list[str]:
+    """Return the registry of each end of a copy, a repository being one end.
 
     The mirrors of the source are ends too.
     """
@@ -275,4 +266,4 @@ def _most_jobs(options: CopyOptions, places: Sequence[Reference | LayoutReferenc
         if isinstance(source, Reference):
             mirrors = options.network.of(source.registry).mirrors
             registries += [urlsplit(url).netloc for url in mirrors]
-    return most_jobs(registries, options.network)
+    return registries

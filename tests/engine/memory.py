@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from regimport.engine.target import TargetCopy
 from regimport.errors import ContentMismatch, NotFound
+from regimport.events import Event
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
+from regimport.models.reference import Reference
+from support.images import Image
 
 
 class Memory:
@@ -47,6 +51,7 @@ class Memory:
         return found
 
     def has_blob(self, blob: Descriptor) -> bool:
+        self.count(f"HAS {blob.digest}")
         return len(self.blobs.get(blob.digest, b"-" * (blob.size + 1))) == blob.size
 
     @contextmanager
@@ -76,8 +81,8 @@ class Memory:
             if ":" not in reference:
                 self.by_tag[reference] = manifest.digest
 
-    def tags(self) -> Iterator[str]:
-        yield from self.by_tag
+    def tag_pages(self) -> Iterator[list[str]]:
+        yield list(self.by_tag)
 
 
 class MemoryUpload:
@@ -104,3 +109,33 @@ class MemoryUpload:
 
     def cancel(self) -> None:
         self._end.count(f"CANCEL {self._blob.digest}")
+
+
+def stored(image: Image, name: str = "source.example/x") -> Memory:
+    end = Memory(name)
+    end.blobs.update(image.blobs)
+    for media_type, raw in image.manifests.values():
+        manifest = Manifest.parse(raw, media_type)
+        end.manifests[manifest.digest] = manifest
+    return end
+
+
+class Told:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def root_of(image: Image) -> Descriptor:
+    """The descriptor of an image's root."""
+    return Manifest.parse(image.raw, image.media_type).descriptor
+
+
+def copy_to(target: Memory, *tags: str) -> TargetCopy:
+    """The copy of an image to a repository in memory, under the tags."""
+    references = tuple(Reference.parse(f"{target.name}:{tag}") for tag in tags or ("tag",))
+    return TargetCopy(target, references)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.test_graphs import stored
+from engine.memory import stored
 from regimport.engine.limits import check_limits, violations
 from regimport.engine.walk import Graph, walk
 from regimport.engine.workers import Workers
 from regimport.errors import LimitExceeded
+from regimport.events import Silent
 from regimport.options import Limits
 from support.images import OCI_CONFIG, Image, many_platforms
 
@@ -16,7 +17,8 @@ from support.images import OCI_CONFIG, Image, many_platforms
 def graph_of(image: Image) -> Graph:
     source = stored(image)
     with Workers(2) as workers:
-        return walk(source, source.manifests[image.root].descriptor, (), workers)
+        graph, _ = walk(source, source.manifests[image.root].descriptor, workers, Silent())
+        return graph
 
 
 def with_layer_of(size: int) -> Image:

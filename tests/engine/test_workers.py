@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from regimport.engine.workers import Task, Workers, fan_out
+from regimport.engine.tasks import Task
+from regimport.engine.workers import SecondThread, Workers, fan_out
 from regimport.errors import DeadlineExceeded, Interrupted
 
 
@@ -157,3 +158,86 @@ def test_an_error_ends_what_others_are_waiting_for() -> None:
         workers.map(act, range(2))
     assert workers.stop.is_set()
     assert time.monotonic() - started < 30
+
+
+def test_a_call_is_made_by_the_pool_and_ended_at_the_deadline() -> None:
+    with Workers(1, 0.05) as workers:
+        assert workers.call(lambda: 3) == 3
+        with pytest.raises(DeadlineExceeded):
+            workers.call(lambda: workers.pause(60))
+
+
+def test_an_iterator_is_asked_for_the_next_item_only_when_that_is_wanted() -> None:
+    asked: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(3):
+            asked.append(number)
+            yield number
+        raise KeyError("end")
+
+    with Workers(1) as workers:
+        found = workers.iterate(items())
+        assert next(found) == 0
+        assert asked == [0]
+        assert [next(found), next(found)] == [1, 2]
+        with pytest.raises(KeyError):
+            next(found)
+        assert list(workers.iterate(iter([]))) == []
+
+
+def test_calls_in_the_background_are_not_waited_for_and_all_made_at_once() -> None:
+    together, done = threading.Barrier(5), threading.Semaphore(0)
+
+    def call() -> None:
+        together.wait(20)
+        done.release()
+
+    with Workers(1) as workers:
+        workers.start([call] * 4)
+        assert workers.map(str, [1]) == ["1"]
+        together.wait(20)
+        assert all(done.acquire(timeout=20) for _ in range(4))
+
+
+def test_a_call_in_the_background_does_not_hold_up_the_end() -> None:
+    going_on = threading.Event()
+    started = time.monotonic()
+    with Workers(1) as workers:
+        workers.start([partial(_wait, going_on)])
+    assert time.monotonic() - started < 30
+    going_on.set()
+
+
+def test_a_second_thread_makes_calls_in_their_order_and_hands_errors_back() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise KeyError("lost")
+
+    second = SecondThread()
+    for number in range(3):
+        second.submit(partial(done.append, number))
+    second.wait()
+    assert done == [0, 1, 2]
+    second.submit(fail)
+    second.submit(partial(done.append, 3))
+    with pytest.raises(KeyError):
+        second.wait()
+    second.close()
+    assert done == [0, 1, 2, 3]
+
+
+def test_a_second_thread_is_waited_for_until_few_enough_calls_are_pending() -> None:
+    going_on = threading.Event()
+    second = SecondThread()
+    second.submit(lambda: None)
+    second.submit(partial(_wait, going_on))
+    second.wait(pending=1)
+    going_on.set()
+    second.wait()
+    second.close()
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait(20)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,9 @@ def test_threads_that_write_at_once_lose_no_tag(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(40)))
-    assert set(LayoutReader(folder).tags()) == {f"tag-{number}" for number in range(40)}
+    assert set(chain.from_iterable(LayoutReader(folder).tag_pages())) == {
+        f"tag-{number}" for number in range(40)
+    }
     assert_whole_layout(folder)
     assert leftovers(folder) == []
 
@@ -170,7 +173,7 @@ def test_processes_that_create_and_write_one_layout_lose_no_tag(tmp_path: Path) 
         process.communicate("go\n")
         assert process.returncode == 0
     expected = {f"p{number}-{count}" for number in range(3) for count in range(10)}
-    assert set(LayoutReader(folder).tags()) == expected
+    assert set(chain.from_iterable(LayoutReader(folder).tag_pages())) == expected
     assert_whole_layout(folder)
 
 

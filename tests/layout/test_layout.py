@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_tag_moves_and_the_manifest_may_have_several(layout: Layout) -> None:
     store(layout, new, "latest")
     store(layout, new, "2")
     assert listed(layout) == [(new.root.digest, "latest"), (new.root.digest, "2")]
-    assert list(layout.tags()) == ["2", "latest"]
+    assert list(chain.from_iterable(layout.tag_pages())) == ["2", "latest"]
 
 
 def test_a_tag_replaces_the_untagged_entry_of_its_manifest(layout: Layout) -> None:

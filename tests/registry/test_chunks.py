@@ -7,6 +7,7 @@ import random
 import pytest
 
 from regimport.engine.blob import BlobMover, Outcome
+from regimport.engine.retrying import RetryContext
 from regimport.engine.workers import Workers
 from regimport.errors import RegistryError, Side
 from regimport.events import Retrying
@@ -39,7 +40,7 @@ def move(sessions: Sessions, target: Shaky, *blobs: Descriptor) -> list[Outcome]
         source.blobs = {BLOB.digest: CONTENT, OTHER.digest: CONTENT[1:]}
         origin = Repository(sessions.open(source.address), "app")
         end = Repository(sessions.open(target.address, Side.TARGET), "app")
-        mover = BlobMover(origin, IMPATIENT, workers, sessions)
+        mover = BlobMover(origin, RetryContext(IMPATIENT, workers, sessions))
         return [mover.move(blob, [end]).outcomes[0] for blob in blobs or (BLOB,)]
 
 

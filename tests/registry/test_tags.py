@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from regimport.errors import NotFound, RegistryError
-from regimport.registry.tags import list_tags
+from regimport.registry.tags import tag_pages
 from registry.conftest import Sessions
 from support.peers import Asked, Reply, web
 
@@ -20,13 +20,13 @@ def test_pages_are_followed_to_the_last(absolute: bool, sessions: Sessions) -> N
         return Reply.json({"name": "app", "tags": ["a", "b"]}, Link=link)
 
     with web(answer) as server:
-        assert list(list_tags(sessions.access(server.address))) == ["a", "b", "c"]
+        assert list(tag_pages(sessions.access(server.address))) == [["a", "b"], ["c"]]
         assert len(server.asked) == 2
 
 
 def test_a_page_is_asked_for_only_when_it_is_needed(sessions: Sessions) -> None:
     with web(lambda _: Reply.json({"tags": ["a"]}, Link="</v2/more>; rel=next")) as server:
-        assert next(list_tags(sessions.access(server.address))) == "a"
+        assert next(tag_pages(sessions.access(server.address))) == ["a"]
         assert len(server.asked) == 1
 
 
@@ -36,14 +36,14 @@ def test_pages_that_lead_in_a_circle_are_read_once(sessions: Sessions) -> None:
         return Reply.json({"tags": ["a"]}, Link=f"<{there}>; rel=next")
 
     with web(answer) as server:
-        assert list(list_tags(sessions.access(server.address))) == ["a", "a"]
+        assert list(tag_pages(sessions.access(server.address))) == [["a"], ["a"]]
         assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("tags", [None, []])
 def test_no_tags_are_an_empty_list(tags: object, sessions: Sessions) -> None:
     with web(lambda _: Reply.json({"tags": tags})) as server:
-        assert list(list_tags(sessions.access(server.address))) == []
+        assert list(tag_pages(sessions.access(server.address))) == [[]]
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_no_tags_are_an_empty_list(tags: object, sessions: Sessions) -> None:
 )
 def test_what_is_no_list_of_tags_is_an_error(document: object, sessions: Sessions) -> None:
     with web(lambda _: Reply.json(document)) as server, pytest.raises(RegistryError):
-        list(list_tags(sessions.access(server.address)))
+        list(tag_pages(sessions.access(server.address)))
 
 
 def test_a_repository_that_is_not_there_is_not_found(sessions: Sessions) -> None:
     with web(lambda _: Reply(404)) as server, pytest.raises(NotFound):
-        list(list_tags(sessions.access(server.address)))
+        list(tag_pages(sessions.access(server.address)))

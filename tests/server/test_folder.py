@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_a_tag_of_a_layout_made_elsewhere_moves(folder: Path) -> None:
         client.push("registry", new, "1")
         assert_served(client, "registry", new, "1")
         assert_served(client, "registry", old)
-    assert list(LayoutReader(folder).tags()) == ["registry:1"]
+    assert list(chain.from_iterable(LayoutReader(folder).tag_pages())) == ["registry:1"]
 
 
 def test_what_another_program_writes_meanwhile_is_served(client: Client, folder: Path) -> None:

@@ -132,9 +132,10 @@ def copy(
     source_credential, target_credential = credentials.read()
     try:
         with reporter_for(printer) as reporter:
-            report = api.deliver(
+            report = api.copy(
                 source,
-                targets,
+                *targets,
+                check=False,
                 options=options,
                 source_credential=source_credential,
                 target_credential=target_credential,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, human_size
-from regimport.engine.plan import Plan, Step
-from regimport.engine.report import Report, Status, TargetReport
+from regimport.engine.report import Report, TargetReport
+from regimport.engine.steps import Plan, Step
+from regimport.engine.target import Status
 from regimport.errors import InvalidOptions, RegimportError
 from regimport.models.descriptor import Descriptor
 
@@ -127,8 +128,8 @@ def _show_target(
         return
     if template is not None:
         printer.result(_render(template, report, target))
-    elif target.status is Status.PLANNED and report.plan is not None and target.number is not None:
-        for line in _plan(report.plan, target.number):
+    elif target.status is Status.PLANNED and target.plan is not None:
+        for line in _plan(target.plan):
             printer.result(line)
     else:
         printer.result(target.pinned)
@@ -199,8 +200,8 @@ def _reading(end: ReadBack) -> str:
     return line
 
 
-def _plan(plan: Plan, number: int) -> Iterator[str]:
-    for kind, steps in (("blob", plan.blobs[number]), ("manifest", plan.manifests[number])):
+def _plan(plan: Plan) -> Iterator[str]:
+    for kind, steps in (("blob", plan.blobs), ("manifest", plan.manifests)):
         for step in steps:
             yield _planned(kind, step)
 

@@ -26,9 +26,9 @@ _LEAST_BLOBS = 2
 
 
 def choose_jobs(round_trip: float | None) -> int:
-    """Give how many requests keep a line busy whose answers take `round_trip` seconds.
+    """Return how many requests keep a line busy whose answers take `round_trip` seconds.
 
-    One for every millisecond of waiting, within bounds; None is not known yet.
+    One for every millisecond of waiting, within bounds; None means that it is not known yet.
     """
     if round_trip is None:
         return FEWEST_JOBS
@@ -36,7 +36,7 @@ def choose_jobs(round_trip: float | None) -> int:
 
 
 def most_jobs(registries: Iterable[str], network: Network) -> int:
-    """Give how many jobs the settings of the registries allow at once.
+    """Return how many jobs the settings of the registries allow at once.
 
     `registries` has one entry for each end of the copy: a job may be at all of them together, so
     a registry with two ends is allowed half as many.
@@ -50,7 +50,7 @@ def most_jobs(registries: Iterable[str], network: Network) -> int:
 
 
 def connections_ahead(root: Descriptor, jobs: int, round_trip: float | None) -> int:
-    """Give how many connections a side will want for the image under `root`, on a long line.
+    """Return how many connections a side will want for the image under `root`, on a long line.
 
     A manifest says by its size about how much it names. On a short line a connection is soon
     enough when it is needed.

@@ -1,4 +1,4 @@
-"""What was found out by reading an image back, as values."""
+"""The differences that verification found, as values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED = 20
 
 
 class Flaw(StrEnum):
-    """In which way something is not as it must be."""
+    """In which way something differs from the image."""
 
     MISSING = "missing"
     DIGEST = "digest"
@@ -26,7 +26,7 @@ class Flaw(StrEnum):
 
 
 class Part(StrEnum):
-    """What of an image is not as it must be."""
+    """Which part of an image differs."""
 
     TAG = "tag"
     MANIFEST = "manifest"
@@ -36,10 +36,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it must be, named by a tag or a digest in `name`.
+    """A part of an image that differs, or is missing; `name` is its tag or digest.
 
     `expected` and `got` are digests, or sizes in words; `got` is None for what is missing.
-    `manifest` is what names it, `platform` the one it is for, both None where there is none.
+    `manifest` is the manifest that names it, `platform` that manifest's; None where there is none.
     """
 
     side: Side
@@ -52,7 +52,7 @@ class Difference:
     platform: str | None = None
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the difference in words, on a single line."""
         subject = f"{self.side}: {self.what} {self.name}"
         if self.platform:
             subject += f" of {self.platform}"
@@ -67,7 +67,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What came of reading an image at one end; `bytes_read` are those of blobs.
+    """What was read of an image at one end; `bytes_read` are bytes of blobs.
 
     `skipped` are foreign layers that the end does not hold, and need not.
     """
@@ -82,31 +82,31 @@ class ReadBack:
 
     @property
     def exit_code(self) -> int:
-        """0 if all is as it must be, 5 if something is missing, 7 if something is wrong."""
+        """0 if there are no differences, 5 if parts are missing, 7 if any part is wrong."""
         return _exit_code(self.differences)
 
     def failure(self) -> RegimportError | None:
-        """Give the error that says what is not as it must be, None if all is."""
+        """Return the error that names the differences, None if there are none."""
         if not self.differences:
             return None
         lines = [f"  {difference}" for difference in self.differences[:_NAMED]]
         if len(self.differences) > _NAMED:
             lines.append(f"  and {len(self.differences) - _NAMED} more")
-        message = "\n".join(["what was read back is not what it must be", *lines])
+        message = "\n".join(["verification failed", *lines])
         hint = "the registry, or a cache in front of it, serves something else than it was given"
         if self.exit_code == NotFound.exit_code:
             return NotFound(message, hint=hint).located(self.side, self.name)
         return ContentMismatch(message, hint=hint).located(self.side, self.name)
 
     def for_tag(self, tag: str | None) -> ReadBack:
-        """Leave out what is told of other tags."""
-        kept = [one for one in self.differences if one.what is not Part.TAG or one.name == tag]
+        """Return it without the differences of other tags."""
+        kept = [item for item in self.differences if item.what is not Part.TAG or item.name == tag]
         return replace(self, differences=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of reading an image at both ends, or at the target alone.
+    """The result of `verify`: what was read at both ends, or at the target alone.
 
     `source` and `target` are pinned by digest; `duration` is in seconds.
     """
@@ -119,17 +119,17 @@ class Verification:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """All that is not as it must be."""
-        return tuple(one for end in self.ends for one in end.differences)
+        """The differences at all ends."""
+        return tuple(item for end in self.ends for item in end.differences)
 
     @property
     def exit_code(self) -> int:
-        """0 if all is as it must be, 5 if something is missing, 7 if something is wrong."""
+        """0 if there are no differences, 5 if parts are missing, 7 if any part is wrong."""
         return _exit_code(self.differences)
 
 
 def _exit_code(differences: Sequence[Difference]) -> int:
     if not differences:
         return 0
-    missing = all(one.flaw is Flaw.MISSING for one in differences)
+    missing = all(item.flaw is Flaw.MISSING for item in differences)
     return NotFound.exit_code if missing else ContentMismatch.exit_code

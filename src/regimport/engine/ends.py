@@ -38,13 +38,14 @@ class Source(Protocol):
     def read_blob(
         self, blob: Descriptor, start: int = 0
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a blob; the iterator gives its bytes from `start` on in order, unchecked.
+        """Open a blob; the iterator yields its bytes from `start` on in order, unchecked.
 
-        What breaks on the way is a `BrokenTransfer`.
+        A piece that is not `bytes` is valid until the next is asked for: its buffer is used again.
+        A connection that breaks on the way raises `BrokenTransfer`.
         """
 
-    def tags(self) -> Iterator[str]:
-        """List the tags of the repository."""
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the tags of the repository, page by page."""
 
 
 class Upload(Protocol):
@@ -58,13 +59,13 @@ class Upload(Protocol):
         """Store the rest of the blob, from `offset` on, exactly to its end.
 
         Whatever `content` raises goes through, and then the blob is not stored. Raises
-        `BrokenTransfer` where another attempt may do better.
+        `BrokenTransfer` where another attempt may succeed.
         """
 
     def recover(self) -> bool:
-        """After a `BrokenTransfer`, ask what has arrived; False: another upload has to start anew.
+        """After a `BrokenTransfer`, ask how much has arrived; never raises.
 
-        True: `offset` says it, and `send` goes on from there. Never raises.
+        True: `offset` says it, and `send` goes on from there. False: a new upload has to start.
         """
 
     def leave(self) -> None:

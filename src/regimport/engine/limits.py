@@ -26,7 +26,7 @@ def check_limits(graph: Graph, limits: Limits) -> None:
 
 
 def violations(graph: Graph, limits: Limits) -> Iterator[str]:
-    """Give a line for every limit that is exceeded and for every offender."""
+    """Yield a line for every limit that is exceeded and for every offender."""
     named = graph.named
     count = len(named) or 1
     if limits.max_manifests is not None and count > limits.max_manifests:
@@ -44,7 +44,7 @@ def violations(graph: Graph, limits: Limits) -> Iterator[str]:
 
 
 def _layers(graph: Graph) -> Iterator[tuple[Descriptor, Platform | None]]:
-    """Give every layer of every manifest that was read, once a platform."""
+    """Yield every layer of every manifest that was read, once for each platform."""
     platforms = {descriptor.digest: descriptor.platform for descriptor in graph.named}
     seen: set[tuple[Digest, Platform | None]] = set()
     for manifest in graph.manifests:

@@ -2,116 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 
 from regimport.engine.ends import Source
-from regimport.engine.resolve import Delivery
+from regimport.engine.steps import Action, Plan, Step
+from regimport.engine.target import TargetCopy
 from regimport.engine.walk import Graph, walk
 from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, Side
+from regimport.events import Reporter
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
-from regimport.models.manifest import Manifest
 from regimport.models.mediatype import is_foreign_layer
 
-__all__ = ["Action", "Plan", "Step", "make_plan"]
+__all__ = ["make_plans"]
 
 
-class Action(StrEnum):
-    """What is to be done with a manifest or a blob at a target."""
-
-    PRESENT = "present"
-    MOUNT = "mount"
-    COPY = "copy"
-    SKIP = "skip"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One manifest or blob at one delivery; skipped are foreign layers the source lacks."""
-
-    descriptor: Descriptor
-    action: Action
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that will be done: `blobs[n]` and `manifests[n]` are the steps of delivery `n`.
-
-    Manifests come children first, the root last.
-    """
-
-    graph: Graph
-    blobs: tuple[tuple[Step, ...], ...]
-    manifests: tuple[tuple[Step, ...], ...]
-
-    @property
-    def root(self) -> Descriptor:
-        """The image's manifest or index."""
-        return self.graph.root
-
-    def content(self) -> dict[Digest, Manifest]:
-        """Give the manifests that were read, by digest."""
-        return {manifest.digest: manifest for manifest in self.graph.manifests}
-
-    def moving(self) -> dict[Digest, Descriptor]:
-        """Give the blobs that are to be read from the source, each once."""
-        return {
-            step.descriptor.digest: step.descriptor
-            for steps in self.blobs
-            for step in steps
-            if step.action is Action.COPY
-        }
-
-
-def make_plan(
+def make_plans(
     source: Source,
     root: Descriptor,
-    deliveries: Sequence[Delivery],
+    targets: Sequence[TargetCopy],
     workers: Workers,
+    reporter: Reporter,
     *,
     exact: bool = False,
-    ahead: Sequence[Callable[[], None]] = (),
-    expect: Callable[[int], None] = lambda _: None,
-) -> Plan:
-    """Read the image's manifests, ask the targets what they have, and decide; writes nothing.
+) -> tuple[Graph, list[TargetCopy]]:
+    """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
-    A target that has neither a tag nor any manifest of the image is not asked for every blob,
-    unless the plan is to be `exact`: the start of each upload asks in the same request. `ahead`
-    is done while the root is read.
+    Return the image, and the targets with their plans. A target that has neither a tag nor any
+    manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
+    of each upload asks in the same request.
     """
-    graph = walk(source, root, deliveries, workers, ahead, expect)
-    blobs = [_blobs(source, graph, held) for held in graph.present]
-    new = [
-        delivery.vacant and not held and not exact
-        for delivery, held in zip(deliveries, graph.present, strict=True)
+    graph, found = walk(source, root, workers, reporter, targets)
+    questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
+
+    def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
+        target, blob = question
+        return target.name, Step(blob, _action(source, target, blob, exact=exact))
+
+    decided = workers.map(decide, questions)
+    return graph, [
+        replace(
+            target,
+            plan=Plan(
+                tuple(step for name, step in decided if name == target.name),
+                _manifest_steps(graph, target.held),
+            ),
+        )
+        for target in found
     ]
-    questions = [(number, blob) for number, needed in enumerate(blobs) for blob in needed]
-
-    def decide(question: tuple[int, Descriptor]) -> Step:
-        number, blob = question
-        return _decide(source, deliveries[number], blob, unasked=new[number])
-
-    steps = workers.map(decide, questions)
-    return Plan(
-        graph,
-        tuple(
-            tuple(
-                step for (owner, _), step in zip(questions, steps, strict=True) if owner == number
-            )
-            for number in range(len(deliveries))
-        ),
-        tuple(_manifest_steps(graph, held) for held in graph.present),
-    )
 
 
-def _blobs(source: Source, graph: Graph, held: frozenset[Digest]) -> list[Descriptor]:
-    """Give the blobs of all manifests that are not held yet, each digest once."""
+def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descriptor]:
+    """Return the blobs of all manifests that the target does not hold, each digest once."""
     found: dict[Digest, Descriptor] = {}
     for manifest in graph.manifests:
-        if manifest.digest in held:
+        if manifest.digest in target.held:
             continue
         for blob in manifest.blobs():
             first = found.setdefault(blob.digest, blob)
@@ -124,17 +71,18 @@ def _blobs(source: Source, graph: Graph, held: frozenset[Digest]) -> list[Descri
     return list(found.values())
 
 
-def _decide(source: Source, delivery: Delivery, blob: Descriptor, *, unasked: bool) -> Step:
-    if delivery.mount_from is not None:
-        return Step(blob, Action.MOUNT)
+def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
+    if target.mount_from is not None:
+        return Action.MOUNT
     foreign = is_foreign_layer(blob.media_type)
-    if unasked and not foreign:
-        return Step(blob, Action.COPY)
-    if delivery.end.has_blob(blob):
-        return Step(blob, Action.PRESENT)
+    new = target.vacant and not target.held and not exact
+    if new and not foreign:
+        return Action.COPY
+    if target.end.has_blob(blob):
+        return Action.PRESENT
     if foreign and not source.has_blob(blob):
-        return Step(blob, Action.SKIP)
-    return Step(blob, Action.COPY)
+        return Action.SKIP
+    return Action.COPY
 
 
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:

@@ -1,4 +1,4 @@
-"""Which manifest of an image is for the platform that the user wants.
+"""Finds the manifest of an image for the platform that the user wants.
 
 An index is never rewritten, since that would change its digest: of one platform, its own manifest
 becomes the root that is copied.
@@ -12,14 +12,10 @@ from dataclasses import replace
 from typing import NoReturn
 
 from regimport.engine.ends import Source
-from regimport.engine.reading import BlobReader, Patience
-from regimport.engine.walk import MAX_DEPTH, Graph
-from regimport.errors import (
-    InvalidManifest,
-    InvalidOptions,
-    NotFound,
-    Side,
-)
+from regimport.engine.reading import BlobReader
+from regimport.engine.retrying import RetryContext
+from regimport.engine.walk import Graph, visit_levels
+from regimport.errors import InvalidOptions, NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
@@ -31,12 +27,12 @@ __all__ = ["choose", "only"]
 
 
 def choose(
-    source: Source, reference: str, wanted: Sequence[Platform], patience: Patience
+    source: Source, reference: str, wanted: Sequence[Platform], retry: RetryContext
 ) -> Descriptor:
-    """Give the one manifest under `reference` that is for the platform wanted.
+    """Return the one manifest under `reference` that is for the platform wanted.
 
-    Raises `InvalidOptions` where that is not one, and `NotFound`, naming what there is, where
-    there is none.
+    Raise `InvalidOptions` if several are, and `NotFound`, naming the platforms that there are, if
+    none is.
     """
     platforms = list(dict.fromkeys(wanted))
     if len(platforms) > 1:
@@ -48,90 +44,90 @@ def choose(
     (platform,) = platforms
     manifest = source.get_manifest(reference)
     if manifest.media_type not in INDEX_TYPES:
-        return _itself(source, manifest, platform, patience)
-    found = list(_leaves(source, manifest))
+        return _itself(source, manifest, platform, retry)
+    found = _leaves(source, manifest)
     matching = _matching(found, platform)
     if not matching:
         _none(source, [platform], found)
     if len(matching) > 1:
         raise InvalidOptions(
             f"{len(matching)} manifests are for {platform}: "
-            + ", ".join(f"{one.digest} ({_full(one.platform)})" for one in matching),
+            + ", ".join(f"{child.digest} ({_full(child.platform)})" for child in matching),
             hint="name the variant, or copy the one that is meant by its digest",
         ).located(Side.SOURCE, source.name)
     return matching[0]
 
 
-def only(source: Source, graph: Graph, wanted: Sequence[Platform], patience: Patience) -> Graph:
+def only(source: Source, graph: Graph, wanted: Sequence[Platform], retry: RetryContext) -> Graph:
     """Leave out of a graph, all of which was read, the manifests for other platforms.
 
-    Raises `NotFound`, naming what there is, where there is nothing for one that is wanted.
+    Raise `NotFound`, naming the platforms that there are, if nothing is for one that is wanted.
     """
     content = {manifest.digest: manifest for manifest in graph.manifests}
     root = content[graph.root.digest]
     if root.media_type not in INDEX_TYPES:
         for platform in wanted:
-            _itself(source, root, platform, patience)
+            _itself(source, root, platform, retry)
         return graph
-    leaves = [one for one in graph.named if one.media_type not in INDEX_TYPES]
+    leaves = [child for child in graph.named if child.media_type not in INDEX_TYPES]
     missing = [platform for platform in wanted if not _matching(leaves, platform)]
     if missing:
         _none(source, missing, leaves)
-    kept = {one.digest for platform in wanted for one in _matching(leaves, platform)}
+    kept = {child.digest for platform in wanted for child in _matching(leaves, platform)}
     # From the leaves up: an index stays where something under it does.
     for manifest in reversed(graph.manifests):
         if any(child.digest in kept for child in manifest.manifests):
             kept.add(manifest.digest)
     return replace(
         graph,
-        manifests=tuple(_cut(one, kept) for one in graph.manifests if one.digest in kept),
-        named=tuple(one for one in graph.named if one.digest in kept),
+        manifests=tuple(_cut(found, kept) for found in graph.manifests if found.digest in kept),
+        named=tuple(child for child in graph.named if child.digest in kept),
     )
 
 
 def _cut(manifest: Manifest, kept: set[Digest]) -> Manifest:
-    """Give a manifest as a tree shows it, without the children that are left out."""
+    """Return a manifest as a tree shows it, without the children that are left out."""
     children = tuple(child for child in manifest.manifests if child.digest in kept)
     return replace(manifest, manifests=children)
 
 
-def _leaves(source: Source, index: Manifest) -> Iterator[Descriptor]:
-    """Give the manifests that an index names, those of indexes in it too, each once."""
-    seen: set[Digest] = set()
-    level = [index]
-    for _ in range(MAX_DEPTH):
-        children = [child for one in level for child in one.manifests]
-        new = {child.digest: child for child in children if child.digest not in seen}
-        seen.update(new)
-        yield from (child for child in new.values() if child.media_type not in INDEX_TYPES)
-        inner = [child for child in new.values() if child.media_type in INDEX_TYPES]
-        if not inner:
-            return
-        level = [source.get_manifest(child.digest) for child in inner]
-    raise InvalidManifest(f"the image nests indexes more than {MAX_DEPTH} deep")
+def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
+    """Return the manifests that an index names, and the indexes in it, each once."""
+
+    def read(level: Sequence[Descriptor]) -> Iterator[Manifest]:
+        for child in level:
+            if child.digest == index.digest:
+                yield index
+            elif child.media_type in INDEX_TYPES:
+                yield source.get_manifest(child.digest)
+
+    named = visit_levels(index.descriptor, read, Side.SOURCE, source.name)
+    return [child for child in named if child.media_type not in INDEX_TYPES]
 
 
 def _matching(found: Sequence[Descriptor], wanted: Platform) -> list[Descriptor]:
-    """Give the manifests for a platform; of several, the one with the variant that is usual."""
-    known = [one for one in found if one.platform is not None and one.platform.matches(wanted)]
-    usual = [one for one in known if one.platform and one.platform.matches(wanted.usual)]
+    """Return the manifests for a platform; of several, those of its usual variant."""
+    known = [child for child in found if child.platform and child.platform.matches(wanted)]
+    usual = [child for child in known if child.platform and child.platform.matches(wanted.usual)]
     return usual if len(known) > 1 and usual else known
 
 
-def _itself(source: Source, manifest: Manifest, wanted: Platform, patience: Patience) -> Descriptor:
-    """Give an image that is in no index, if its configuration says that it is for a platform."""
-    own = None if manifest.config is None else _platform_of(source, manifest.config, patience)
+def _itself(
+    source: Source, manifest: Manifest, wanted: Platform, retry: RetryContext
+) -> Descriptor:
+    """Return an image that is in no index, if its configuration says that it is for `wanted`."""
+    own = None if manifest.config is None else _platform_of(source, manifest.config, retry)
     descriptor = replace(manifest.descriptor, platform=own)
     if own is None or not own.matches(wanted):
         _none(source, [wanted], [descriptor])
     return descriptor
 
 
-def _platform_of(source: Source, config: Descriptor, patience: Patience) -> Platform | None:
+def _platform_of(source: Source, config: Descriptor, retry: RetryContext) -> Platform | None:
     """Read the platform in an image's configuration (OCI image specification, config.md)."""
     if not config.media_type.endswith("json") or config.size > MAX_MANIFEST_BYTES:
         return None
-    content = b"".join(bytes(piece) for piece in BlobReader(config, source, patience).pieces())
+    content = b"".join(bytes(piece) for piece in BlobReader(config, source, retry).pieces())
     try:
         return Platform.from_json(json.loads(content))
     except (ValueError, RecursionError):
@@ -139,7 +135,9 @@ def _platform_of(source: Source, config: Descriptor, patience: Patience) -> Plat
 
 
 def _none(source: Source, wanted: Sequence[Platform], found: Sequence[Descriptor]) -> NoReturn:
-    there = sorted({_full(one.platform) for one in found if one.platform and one.platform.known})
+    there = sorted(
+        {_full(child.platform) for child in found if child.platform and child.platform.known}
+    )
     raise NotFound(
         f"the source has nothing for {', '.join(map(str, wanted))}",
         hint=f"there is {', '.join(there)}" if there else "the image is for no platform at all",

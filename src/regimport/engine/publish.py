@@ -1,15 +1,13 @@
-"""Manifests on their way into a target: put, with what is missing under them, and looked at."""
+"""Puts manifests into a target, with what is missing under them, and confirms the tags."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
 from regimport.errors import ContentMismatch, RegimportError, RegistryError, Side
-from regimport.events import Retrying
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -21,7 +19,7 @@ __all__ = ["Publisher"]
 # specification, "Error codes"; the last one is said of an index's manifests).
 _LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _PUTS = 3
-# How long to wait, in seconds, before a tag that points to something else is looked at once more.
+# How long to wait, in seconds, before a tag that points to something else is read once more.
 _SECOND_LOOK = 1.0
 
 
@@ -36,8 +34,8 @@ class Publisher:
     def put(self, end: Target, manifest: Manifest, reference: str) -> None:
         """Put a manifest under a tag or its digest.
 
-        A target that misses something under it is given a moment, and what it lacks; in the end
-        also what it has claimed to have.
+        A target that says that something under it is missing is given a moment, and is sent what
+        it lacks; at the last attempt also what it claims to have.
         """
         for number in range(1, _PUTS + 1):
             try:
@@ -45,16 +43,18 @@ class Publisher:
             except RegistryError as error:
                 if number == _PUTS or not _LACKING.intersection(error.codes):
                     raise
-                self._wait(reference, number, error)
+                retry = self.mover.retry
+                delay = retry.policy.random_delay(number + 1)
+                retry.wait(f"manifest {reference}", number, error, delay, attempts=_PUTS)
                 self._mend(end, manifest, frozenset(error.digests), believe=number == 1)
             else:
                 return
 
     def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Raise `ContentMismatch` unless the target points to the manifest that was put."""
+        """Raise `ContentMismatch` unless the reference points to the manifest that was put."""
         if end.points_to(manifest, reference):
             return
-        self.mover.workers.pause(_SECOND_LOOK)
+        self.mover.retry.workers.pause(_SECOND_LOOK)
         if end.points_to(manifest, reference):
             return
         raise ContentMismatch(
@@ -64,19 +64,13 @@ class Publisher:
             hint="somebody else may have set the tag meanwhile; run the copy again to set it",
         ).located(Side.TARGET, end.name)
 
-    def _wait(self, reference: str, attempt: int, error: RegistryError) -> None:
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        delay = self.mover.retry.delay(attempt + 1, jitter=jitter)
-        what = f"manifest {reference}"
-        self.mover.reporter.tell(Retrying(Side.TARGET, what, str(error), attempt, _PUTS, delay))
-        self.mover.workers.pause(delay)
-
     def _mend(
         self, end: Target, manifest: Manifest, named: frozenset[str], *, believe: bool
     ) -> None:
-        """Send what is missing under a manifest; unless it is to be believed, what it names too.
+        """Send what is missing under a manifest.
 
-        A target that names nothing, and claims to have all, is sent all.
+        A target that is not to be believed is sent what it names, or everything if it names
+        nothing.
         """
         blobs = {blob.digest: blob for blob in manifest.blobs()}
         children = {child.digest: child for child in manifest.manifests}

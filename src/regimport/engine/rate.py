@@ -15,14 +15,14 @@ __all__ = ["Bucket", "Throttled"]
 
 # How much of a second may be made up for after a pause in which nothing was read.
 _SAVED = 0.25
-# In how many steps a second of reading is done: the target shall get something all the time.
+# In how many steps a second of reading is done, so that the target always gets something.
 _STEPS = 4
 
 
 class Bucket:
     """A token bucket that fills with `rate` bytes a second; threads share it.
 
-    Whoever has read takes as many tokens, be they there or not, and then waits until they are.
+    A reader takes tokens for what it has read, even if there are too few, and then waits for them.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +32,7 @@ class Bucket:
         self._paid_until = clock()
 
     def take(self, count: int) -> float:
-        """Take tokens for `count` bytes; gives how many seconds to wait before going on."""
+        """Take tokens for `count` bytes; return how many seconds to wait before going on."""
         with self._lock:
             now = self._clock()
             self._paid_until = max(self._paid_until, now - _SAVED) + count / self.rate
@@ -40,7 +40,7 @@ class Bucket:
 
 
 class Throttled:
-    """A source that is read no faster than its bucket allows; `pause` waits, or is interrupted."""
+    """A source that is read no faster than its bucket allows; `pause` waits, or raises."""
 
     def __init__(self, source: Source, bucket: Bucket, pause: Callable[[float], None]) -> None:
         self._source = source
@@ -72,9 +72,9 @@ class Throttled:
         with self._source.read_blob(blob, start) as pieces:
             yield self._slowly(pieces)
 
-    def tags(self) -> Iterator[str]:
-        """List the tags; costs no tokens."""
-        return self._source.tags()
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the tags, page by page; costs no tokens."""
+        return self._source.tag_pages()
 
     def _slowly(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         step = max(1, int(self._bucket.rate / _STEPS))

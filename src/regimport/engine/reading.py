@@ -1,67 +1,49 @@
-"""One blob at the source: read from any byte on, hashed, and gone on with where it broke off."""
+"""Reads a blob from the source, hashes it, and goes on where the connection broke."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
 from regimport.engine.ends import Source
-from regimport.engine.workers import Workers
-from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, RegimportError, Side
-from regimport.events import BlobStarted, BytesMoved, Reporter, Retrying
+from regimport.engine.retrying import RetryContext
+from regimport.engine.workers import SecondThread
+from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, Side
+from regimport.events import BlobStarted, BytesMoved
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Verifier
-from regimport.options import RetryPolicy
 
-__all__ = ["BlobReader", "Patience"]
+__all__ = ["BlobReader"]
 
 # How far apart, in bytes, the states of the hash are that are kept at first; and how many are
 # kept before every other one is dropped, so that they take no more memory for a larger blob.
 _INTERVAL = 8 * 1024**2
 _MOST_MARKS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Waits between the attempts at a blob, and tells why."""
-
-    retry: RetryPolicy
-    workers: Workers
-    reporter: Reporter
-
-    def wait(self, blob: Descriptor, attempt: int, cause: RegimportError) -> None:
-        """Tell that a blob is tried again after its attempt number `attempt`, and wait for it.
-
-        Raises `Interrupted` if the copy is stopped meanwhile.
-        """
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        adapted = isinstance(cause, BrokenTransfer) and cause.adapted
-        delay = 0.0 if adapted else self.retry.delay(attempt, jitter=jitter)
-        self.reporter.tell(
-            Retrying(
-                cause.side, f"blob {blob.digest}", str(cause), attempt, self.retry.attempts, delay
-            )
-        )
-        self.workers.pause(delay)
+# From this size on, in bytes, a blob is hashed in a second thread while its pieces are sent;
+# smaller pieces are hashed faster than they are handed over.
+_LARGE = 64 * 1024**2
+_LEAST_HANDED_OVER = 64 * 1024
+# How many pieces may wait for their hash at most, should they be valid so long. One in a buffer
+# that is used again is not: it is hashed while it is sent, before the next one is read.
+_MOST_PENDING = 3
 
 
 class BlobReader:
-    """Reads a blob as often as it takes, from where it has to be; `received` counts the bytes.
+    """Reads a blob, several times if need be; `received` counts the bytes of all readings.
 
-    Along the way it keeps states of the hash, so that what a target lacks can be read again
-    without all that came before.
+    It keeps states of the hash on the way, so that the rest of a blob can be read again without
+    the bytes before it.
     """
 
     def __init__(
-        self, blob: Descriptor, source: Source, patience: Patience, side: Side = Side.SOURCE
+        self, blob: Descriptor, source: Source, retry: RetryContext, side: Side = Side.SOURCE
     ) -> None:
         self.received = 0
         self._side = side
         self._blob = blob
         self._source = source
-        self._patience = patience
+        self._retry = retry
         self.forget()
 
     def forget(self) -> None:
@@ -71,52 +53,76 @@ class BlobReader:
         self._hashed = 0
 
     def pieces(self, start: int = 0) -> Generator[bytes, None, None]:
-        """Give the bytes from `start` on, the last piece only when the hash of all is right.
+        """Yield the bytes from `start` on, the last piece only once the hash of all is right.
 
-        So a source that lies can never complete a blob at a target. Where the bytes before
-        `start` were sent by an earlier run, nobody here has their hash: then the target's own
-        check of the digest has to do. Raises `ContentMismatch`, and what the source raises.
+        So a source that lies can never complete a blob at a target. If the bytes before `start`
+        were sent by an earlier run, their hash is unknown, and the target's own check of the
+        digest must do. Raise `ContentMismatch`, and what the source raises.
         """
         blob = self._blob
-        self._patience.reporter.tell(BlobStarted(blob, start, self._side))
+        self._retry.reporter.tell(BlobStarted(blob, start, self._side))
         if start and start == blob.size:
             return
         verifier = self._verifier(start)
         unwanted = start - verifier.received
-        # Closed here: a traceback may keep this generator, and with it a connection.
-        with closing(self._unbroken(verifier.received)) as pieces:
-            yield from self._checked(verifier, pieces, unwanted)
+        with ExitStack() as stack:
+            # Closed here: a traceback may keep this generator, and with it a connection.
+            pieces = stack.enter_context(closing(self._unbroken(verifier.received)))
+            second: SecondThread | None = None
+            if blob.size >= _LARGE and not verifier.unseen:
+                # Closed before the pieces are, whose buffer it may be reading.
+                second = stack.enter_context(closing(SecondThread()))
+            yield from self._checked(verifier, pieces, unwanted, second)
 
     def _checked(
-        self, verifier: Verifier, pieces: Iterator[bytes], unwanted: int
+        self,
+        verifier: Verifier,
+        pieces: Iterator[bytes],
+        unwanted: int,
+        second: SecondThread | None,
     ) -> Iterator[bytes]:
-        """Hash what comes, and give what follows the first `unwanted` bytes."""
-        blob = self._blob
+        """Hash the pieces, in the second thread if there is one; yield all but `unwanted` bytes."""
+        position = verifier.received
         for piece in pieces:
-            if self._patience.workers.stop.is_set():
+            if self._retry.workers.stop.is_set():
                 raise Interrupted
-            with self._at_source():
-                verifier.update(piece)
+            position += len(piece)
+            if second is None or position >= self._blob.size or len(piece) < _LEAST_HANDED_OVER:
+                if second is not None:
+                    second.wait()
+                self._hash(verifier, piece)
+            else:
+                second.submit(partial(self._hash, verifier, piece))
             wanted = piece[unwanted:]
             unwanted = max(0, unwanted - len(piece))
-            self._patience.reporter.tell(BytesMoved(blob, len(wanted), self._side))
-            self._mark(verifier)
-            if verifier.complete:
+            self._retry.reporter.tell(BytesMoved(self._blob, len(wanted), self._side))
+            if position == self._blob.size:
                 last = bytes(wanted)
-                with self._at_source():
-                    if any(pieces):
-                        raise verifier.too_long("more")
-                    verifier.check()
+                self._check_end(verifier, pieces)
                 if last:
                     yield last
                 return
             if wanted:
                 yield wanted
+            if second is not None:
+                second.wait(_MOST_PENDING if _lasts(piece) else 0)
         with self._at_source():
             verifier.check()
 
+    def _hash(self, verifier: Verifier, piece: bytes) -> None:
+        with self._at_source():
+            verifier.update(piece)
+        self._mark(verifier)
+
+    def _check_end(self, verifier: Verifier, pieces: Iterator[bytes]) -> None:
+        """Raise `ContentMismatch` unless nothing more comes and the hash is right."""
+        with self._at_source():
+            if any(pieces):
+                raise verifier.too_long("more")
+            verifier.check()
+
     def _verifier(self, start: int) -> Verifier:
-        """Give the nearest state of the hash at or before `start`."""
+        """Return the nearest state of the hash at or before `start`."""
         if start > self._hashed:
             return Verifier(self._blob.digest, self._blob.size, unseen=start)
         return next(mark for mark in reversed(self._marks) if mark.received <= start).copy()
@@ -134,7 +140,7 @@ class BlobReader:
             self._interval *= 2
 
     def _unbroken(self, position: int) -> Generator[bytes, None, None]:
-        """Give the bytes from `position` on, asking for the rest as often as they break off."""
+        """Yield the bytes from `position` on, asking for the rest when the connection breaks."""
         failures = 0
         while True:
             error: BrokenTransfer | None = None
@@ -154,12 +160,13 @@ class BlobReader:
                     f"{self._blob.digest} ended after {position} of {self._blob.size} bytes"
                 )
             error.located(self._side, self._source.name)
-            # Whoever moves on, be it slowly, gets there.
+            # A source that brings more each time, however little, is not given up.
             failures = 1 if position > before else failures + 1
-            if failures >= self._patience.retry.attempts:
+            if failures >= self._retry.policy.attempts:
                 error.attempts = failures
                 raise error
-            self._patience.wait(self._blob, failures, error)
+            delay = self._retry.policy.random_delay(failures)
+            self._retry.wait(f"blob {self._blob.digest}", failures, error, delay)
 
     @contextmanager
     def _at_source(self) -> Iterator[None]:
@@ -168,3 +175,8 @@ class BlobReader:
         except ContentMismatch as error:
             error.located(self._side, self._source.name)
             raise
+
+
+def _lasts(piece: object) -> bool:
+    """Whether a piece keeps its content when the next one is read."""
+    return isinstance(piece, bytes)

@@ -1,16 +1,14 @@
-"""What was done, as values: one report a copy, one entry a target."""
+"""What was done, as values: a report for each copy, with an entry for each target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from regimport.engine.plan import Plan
-from regimport.engine.resolve import Delivery, Goal, Standing
-from regimport.engine.tally import Tally, planned_tally
-from regimport.engine.transfer import Transfer
+from regimport.engine.steps import Plan
+from regimport.engine.tally import Tally
+from regimport.engine.target import Status, TargetCopy
 from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.ratelimit import RateLimit
@@ -19,25 +17,16 @@ from regimport.models.reference import LayoutReference, Reference
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
 
-__all__ = ["Report", "Status", "TargetReport", "target_reports"]
-
-
-class Status(StrEnum):
-    """How a target came out of a copy."""
-
-    COPIED = "copied"
-    PRESENT = "present"
-    PLANNED = "planned"
-    FAILED = "failed"
+__all__ = ["Report", "TargetReport", "target_reports"]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetReport:
-    """One target of a copy: its reference as it is pinned now, and what was done there.
+    """One target of a copy: its reference, and what was done there.
 
-    `tag` is the tag that was set, None if it is there by digest alone. `number` is its place in
-    the plan, None if it had no part in one. `verification` is what came of reading it back, None
-    if it was not.
+    `pinned` is the reference by digest. `tag` is the tag that was set, None if the image is there
+    by digest alone. `plan` is what was to be done, None if nothing was: the image was there, or
+    the target had failed before. `verification` is None unless the image was read back.
     """
 
     reference: str
@@ -46,7 +35,7 @@ class TargetReport:
     pinned: str
     tally: Tally = field(default_factory=Tally)
     error: RegimportError | None = None
-    number: int | None = None
+    plan: Plan | None = None
     verification: ReadBack | None = None
 
 
@@ -54,10 +43,10 @@ class TargetReport:
 class Report:
     """A whole copy. `source` is pinned by digest; `duration` in seconds.
 
-    `plan` is what was to be done, None if every target had the image already. `jobs` is how many
-    things went on at once, `round_trip` the measured time that it was chosen for, in seconds.
-    `pulls` are the manifests that were got from the source's registry, each of which some count
-    as a pull; `rate_limit` is what it says is left, None if it says nothing.
+    `bytes_read` are bytes of blobs from the source. `jobs` is how many blobs and manifests moved
+    at once, `round_trip` the measured time that it was chosen for, in seconds. `pulls` is how many
+    manifests were read from the source's registry, each of which some registries count as a pull;
+    `rate_limit` is what the registry says is left, None if it says nothing.
     """
 
     source: str
@@ -66,7 +55,6 @@ class Report:
     duration: float
     bytes_read: int = 0
     dry_run: bool = False
-    plan: Plan | None = None
     jobs: int = 1
     round_trip: float | None = None
     pulls: int = 0
@@ -93,35 +81,31 @@ class Report:
 
 def target_reports(
     references: Sequence[Reference | LayoutReference],
-    goals: Sequence[Goal],
+    targets: Sequence[TargetCopy],
     root: Descriptor,
-    standings: Sequence[Standing],
-    sent: Sequence[Delivery],
-    plan: Plan | None,
-    result: Transfer | None,
 ) -> tuple[TargetReport, ...]:
-    """Give the report of each target; `result` is None where nothing was carried out."""
-    numbers = {delivery.end.name: number for number, delivery in enumerate(sent)}
+    """Return the report of each target that the user named, in that order."""
+    copies = {reference: copy for copy in targets for reference in copy.references}
+    return tuple(_report(reference, copies[reference], root) for reference in references)
 
-    def report(
-        reference: Reference | LayoutReference, goal: Goal, standing: Standing
-    ) -> TargetReport:
-        pinned = str(reference.pinned(root.digest))
-        named = str(reference.tagged(reference.tag))
-        if standing.reached:
-            return TargetReport(named, reference.tag, Status.PRESENT, pinned)
-        if standing.error is not None:
-            return TargetReport(named, reference.tag, Status.FAILED, pinned, error=standing.error)
-        number = numbers[goal.end.name]
-        if result is None:
-            assert plan is not None
-            tally = planned_tally(plan.blobs[number], plan.manifests[number])
-            return TargetReport(named, reference.tag, Status.PLANNED, pinned, tally, number=number)
-        error = result.errors[number]
-        status = Status.COPIED if error is None else Status.FAILED
-        return TargetReport(named, reference.tag, status, pinned, result.tallies[number], error)
 
-    return tuple(
-        report(reference, goal, standing)
-        for reference, goal, standing in zip(references, goals, standings, strict=True)
+def _report(
+    reference: Reference | LayoutReference, copy: TargetCopy, root: Descriptor
+) -> TargetReport:
+    # A dry run ends with what would be done.
+    planned = copy.plan if copy.pending else None
+    report = TargetReport(
+        reference=str(reference.tagged(reference.tag)),
+        tag=reference.tag,
+        status=copy.status,
+        pinned=str(reference.pinned(root.digest)),
+        tally=copy.tally if planned is None else Tally.of(planned),
+        error=copy.error,
+        plan=copy.plan,
     )
+    if copy.verification is None:
+        return report
+    own = copy.verification.for_tag(reference.tag)
+    error = own.failure()
+    status = copy.status if error is None else Status.FAILED
+    return replace(report, status=status, error=error, verification=own)

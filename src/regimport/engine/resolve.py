@@ -2,76 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import Source
+from regimport.engine.target import Status, TargetCopy
 from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, NotFound, RegimportError, Side, TagExists
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 
-__all__ = ["Delivery", "Goal", "Standing", "deliveries", "judge", "resolve"]
+__all__ = ["resolve"]
 
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One target as the user named it: a tag, or the digest alone, at one repository.
-
-    `expected` is the digest that the user pinned the target to. `mount_from` is the source's
-    repository where both are in one registry.
-    """
-
-    end: Target
-    tag: str | None = None
-    expected: Digest | None = None
-    mount_from: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a goal stands before the copy: reached already, or why it must not be tried."""
-
-    reached: bool = False
-    error: RegimportError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The image on its way to one repository, to be put under `tags`, or by digest if none.
-
-    `vacant` says that none of the tags is there yet: the repository may well be new.
-    """
-
-    end: Target
-    tags: tuple[str, ...] = ()
-    mount_from: str | None = None
-    vacant: bool = False
+# What a target's tag points to: nothing, or it could not be found out.
+_Current = Descriptor | RegimportError | None
 
 
 def resolve(
-    source: Source, reference: str, goals: Sequence[Goal], workers: Workers
-) -> tuple[Descriptor, list[Descriptor | RegimportError | None]]:
+    source: Source,
+    reference: str,
+    workers: Workers,
+    targets: Sequence[TargetCopy] = (),
+    *,
+    no_clobber: bool = False,
+) -> tuple[Descriptor, list[TargetCopy]]:
     """Ask both ends at once: the source what `reference` is, the targets what their tags are.
 
-    Gives the root and, for each goal, what its tag points to: None for nothing, an error where
-    asking failed. A goal without a tag is asked about the source's digest, if that is known.
-    Raises `NotFound` if the source has no such image.
+    Return the image's root, and the copies: those that are done or must not be tried say so, and
+    the others are one for each repository. A target without a tag is asked about the source's
+    digest, if that is known. Raise `NotFound` if the source has no such image.
     """
     pinned = reference if reference.startswith(("sha256:", "sha512:")) else None
-    names = [goal.tag or pinned for goal in goals]
-    asked = [(goal, name) for goal, name in zip(goals, names, strict=True) if name is not None]
-
-    def ask(number: int) -> Descriptor | RegimportError | None:
-        if number < 0:
-            return source.head_manifest(reference)
-        goal, name = asked[number]
-        try:
-            return goal.end.head_manifest(name)
-        except RegimportError as error:
-            return error
-
-    root, *answers = workers.map(ask, range(-1, len(asked)))
+    calls: list[Callable[[], _Current]] = [
+        partial(source.head_manifest, reference),
+        *(partial(_current, target, pinned) for target in targets),
+    ]
+    root, *answers = workers.map(lambda call: call(), calls)
     if not isinstance(root, Descriptor):
         separator = "@" if ":" in reference else ":"
         raise NotFound(
@@ -79,54 +46,65 @@ def resolve(
             hint="check the spelling; `regimport tags REPOSITORY` lists what there is",
             status=404,
         ).located(Side.SOURCE, source.name)
-    replies = iter(answers)
-    return root, [None if name is None else next(replies) for name in names]
+    found = list(zip(targets, answers, strict=True))
+    judged = [_judged(target, root, now, no_clobber=no_clobber) for target, now in found]
+    known = {target.name for target, now in found if now is not None}
+    return root, _merged(judged, known)
 
 
-def judge(
-    goal: Goal, root: Descriptor, current: Descriptor | RegimportError | None, *, no_clobber: bool
-) -> Standing:
-    """Tell how a goal stands, given what its tag points to now."""
-    if goal.expected is not None and goal.expected != root.digest:
-        mismatch = ContentMismatch(
-            f"the target is pinned to {goal.expected}, but the source is {root.digest}",
-            expected=goal.expected,
-            got=root.digest,
-            hint="nothing was written; leave the digest out of the target, or pin the source",
-        )
-        return Standing(error=mismatch.located(Side.TARGET, goal.end.name))
+def _current(target: TargetCopy, pinned: str | None) -> _Current:
+    """Return what the target's tag, or the digest `pinned`, points to there."""
+    name = target.tags[0] if target.tags else pinned
+    if name is None:
+        return None
+    try:
+        return target.end.head_manifest(name)
+    except RegimportError as error:
+        return error
+
+
+def _judged(
+    target: TargetCopy, root: Descriptor, current: _Current, *, no_clobber: bool
+) -> TargetCopy:
+    """Return the target as present or failed, if what its tag points to settles it."""
+    if target.expected is not None and target.expected != root.digest:
+        return target.failed(_not_expected(target, target.expected, root))
     if isinstance(current, RegimportError):
-        return Standing(error=current)
+        return target.failed(current)
     if current is not None and current.digest == root.digest:
-        return Standing(reached=True)
+        return replace(target, status=Status.PRESENT)
     if current is not None and no_clobber:
         exists = TagExists(
-            f"{goal.end.name}:{goal.tag} exists already, as {current.digest}",
+            f"{':'.join((target.name, *target.tags))} exists already, as {current.digest}",
             hint="nothing was written there; leave --no-clobber out to move the tag",
         )
-        return Standing(error=exists.located(Side.TARGET, goal.end.name))
-    return Standing()
+        return target.failed(exists.located(Side.TARGET, target.name))
+    return target
 
 
-def deliveries(
-    goals: Sequence[Goal],
-    standings: Sequence[Standing],
-    current: Sequence[Descriptor | RegimportError | None],
-) -> list[Delivery]:
-    """Group the goals still to be reached by repository: content sent once serves all tags."""
-    grouped: dict[str, list[Goal]] = {}
-    known: set[str] = set()
-    for goal, standing, now in zip(goals, standings, current, strict=True):
-        if now is not None:
-            known.add(goal.end.name)
-        if not standing.reached and standing.error is None:
-            grouped.setdefault(goal.end.name, []).append(goal)
-    return [
-        Delivery(
-            group[0].end,
-            tuple(dict.fromkeys(goal.tag for goal in group if goal.tag is not None)),
-            group[0].mount_from,
-            vacant=name not in known,
-        )
-        for name, group in grouped.items()
-    ]
+def _not_expected(target: TargetCopy, expected: Digest, root: Descriptor) -> RegimportError:
+    return ContentMismatch(
+        f"the target is pinned to {expected}, but the source is {root.digest}",
+        expected=expected,
+        got=root.digest,
+        hint="nothing was written; leave the digest out of the target, or pin the source",
+    ).located(Side.TARGET, target.name)
+
+
+def _merged(targets: Sequence[TargetCopy], known: set[str]) -> list[TargetCopy]:
+    """Merge the copies still to be made by repository: content sent once serves all tags.
+
+    `known` are the repositories in which one of the tags was found, or could not be asked about.
+    """
+    settled = [target for target in targets if not target.pending]
+    pending: dict[str, TargetCopy] = {}
+    for target in targets:
+        if not target.pending:
+            continue
+        first = pending.get(target.name)
+        if first is None:
+            pending[target.name] = replace(target, vacant=target.name not in known)
+        else:
+            references = first.references + target.references
+            pending[target.name] = replace(first, references=references)
+    return settled + list(pending.values())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-from regimport.engine.plan import Action, Step
+from regimport.engine.steps import Action, Plan
 
-__all__ = ["Tally", "planned_tally"]
+__all__ = ["Tally"]
+
+_ALL = frozenset(Action)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tally:
     """Counts at one target; sizes in bytes."""
 
@@ -24,33 +26,40 @@ class Tally:
     bytes_mounted: int = 0
     bytes_present: int = 0
 
-    def add_manifest(self, action: Action) -> None:
-        """Count one manifest."""
+    @classmethod
+    def of(cls, plan: Plan, actions: Collection[Action] = _ALL) -> Tally:
+        """Return what the steps of a plan come to, those with one of `actions`."""
+        tally = cls()
+        for step in plan.manifests:
+            if step.action in actions:
+                tally = tally.with_manifest(step.action)
+        for step in plan.blobs:
+            if step.action in actions:
+                tally = tally.with_blob(step.action, step.descriptor.size)
+        return tally
+
+    def with_manifest(self, action: Action) -> Tally:
+        """Return these counts and one manifest more."""
         if action is Action.COPY:
-            self.manifests_copied += 1
-        else:
-            self.manifests_present += 1
+            return replace(self, manifests_copied=self.manifests_copied + 1)
+        return replace(self, manifests_present=self.manifests_present + 1)
 
-    def add_blob(self, action: Action, size: int) -> None:
-        """Count one blob of `size` bytes."""
-        if action is Action.COPY:
-            self.blobs_copied += 1
-            self.bytes_copied += size
-        elif action is Action.MOUNT:
-            self.blobs_mounted += 1
-            self.bytes_mounted += size
-        elif action is Action.PRESENT:
-            self.blobs_present += 1
-            self.bytes_present += size
-        else:
-            self.blobs_skipped += 1
-
-
-def planned_tally(blobs: Sequence[Step], manifests: Sequence[Step]) -> Tally:
-    """Count what a plan would do at one target."""
-    tally = Tally()
-    for step in manifests:
-        tally.add_manifest(step.action)
-    for step in blobs:
-        tally.add_blob(step.action, step.descriptor.size)
-    return tally
+    def with_blob(self, action: Action, size: int) -> Tally:
+        """Return these counts and one blob of `size` bytes more."""
+        if action is Action.SKIP:
+            return replace(self, blobs_skipped=self.blobs_skipped + 1)
+        if action is Action.MOUNT:
+            return replace(
+                self,
+                blobs_mounted=self.blobs_mounted + 1,
+                bytes_mounted=self.bytes_mounted + size,
+            )
+        if action is Action.PRESENT:
+            return replace(
+                self,
+                blobs_present=self.blobs_present + 1,
+                bytes_present=self.bytes_present + size,
+            )
+        return replace(
+            self, blobs_copied=self.blobs_copied + 1, bytes_copied=self.bytes_copied + size
+        )

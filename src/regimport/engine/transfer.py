@@ -1,203 +1,227 @@
-"""Carries a plan out: blobs first, manifests when all under them is there, tags last."""
+"""Carries the plans out: blobs first, manifests when all under them is there, tags last."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from functools import partial
 
 from regimport.engine.blob import BlobMover, Outcome
 from regimport.engine.ends import Source
-from regimport.engine.plan import Action, Plan, Step
 from regimport.engine.publish import Publisher
-from regimport.engine.resolve import Delivery
-from regimport.engine.tally import Tally, planned_tally
-from regimport.engine.workers import Task, Workers
+from regimport.engine.retrying import RetryContext
+from regimport.engine.steps import Action, Plan, Step
+from regimport.engine.tally import Tally
+from regimport.engine.target import Status, TargetCopy
+from regimport.engine.tasks import Task
+from regimport.engine.walk import Graph
 from regimport.errors import RegimportError
-from regimport.events import BlobFinished, ManifestPut, Planned, Reporter
+from regimport.events import BlobFinished, ManifestPut, Planned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.options import RetryPolicy
 
 __all__ = ["Transfer", "transfer"]
 
-_Action: TypeAlias = Callable[[], None]
+# What needs no work at a target.
+_SETTLED = frozenset({Action.PRESENT, Action.SKIP})
+_MOVING = frozenset({Action.COPY, Action.MOUNT})
 
 
+@dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a transfer has come to: a tally and an error, if any, for each delivery."""
+    """What came of a transfer: the targets, copied or failed, and what the source served."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.tallies = [
-            _before(blobs, manifests)
-            for blobs, manifests in zip(plan.blobs, plan.manifests, strict=True)
-        ]
-        self.errors: list[RegimportError | None] = [None] * len(plan.blobs)
-        self.bytes_read = 0
-        self._lock = threading.Lock()
-
-    def failed(self, number: int) -> bool:
-        """Tell whether delivery `number` has failed; nothing more is to be written there."""
-        return self.errors[number] is not None
-
-    def fail(self, number: int, error: BaseException) -> None:
-        """Note the error of a delivery, the first one; what is no error of ours goes through."""
-        if not isinstance(error, RegimportError):
-            raise error
-        with self._lock:
-            self.errors[number] = self.errors[number] or error
-
-    def blob_done(self, number: int, action: Action, size: int) -> None:
-        """Count a blob that has reached its target."""
-        with self._lock:
-            self.tallies[number].add_blob(action, size)
-
-    def blob_read(self, size: int) -> None:
-        """Count bytes of blobs that were read from the source."""
-        with self._lock:
-            self.bytes_read += size
-
-    def manifest_done(self, number: int) -> None:
-        """Count a manifest that was put."""
-        with self._lock:
-            self.tallies[number].add_manifest(Action.COPY)
+    targets: tuple[TargetCopy, ...]
+    bytes_read: int
 
 
 def transfer(
-    plan: Plan,
-    source: Source,
-    deliveries: Sequence[Delivery],
-    workers: Workers,
-    reporter: Reporter,
-    retry: RetryPolicy,
+    source: Source, graph: Graph, targets: Sequence[TargetCopy], retry: RetryContext
 ) -> Transfer:
-    """Do what the plan says, several things at once; gives what came of it.
+    """Do what the targets' plans say, several things at once; return what came of it.
 
-    One delivery's failure does not stop the others. A delivery's root is put last, once a tag.
+    The failure of a target does not stop the others. The root is put last at each target, once
+    a tag, as soon as everything under it is there.
     """
-    result = Transfer(plan)
-    moving = plan.moving()
-    reporter.tell(
-        Planned(
-            len(moving),
-            sum(blob.size for blob in moving.values()),
-            sum(step.action is Action.COPY for steps in plan.manifests for step in steps),
-        )
-    )
-    courier = _Courier(plan, deliveries, BlobMover(source, retry, workers, reporter), result)
-    workers.run([*courier.blob_tasks(), *courier.manifest_tasks()])
-    return result
+    counts = _ReadCount()
+    states = [_TargetState(target, target.plan) for target in targets if target.plan is not None]
+    mover = BlobMover(source, retry)
+    publisher = Publisher(mover, graph.content(), counts.add)
+    blobs = _BlobTasks(mover, states, counts)
+    manifests = _ManifestTasks(publisher, graph, states)
+    retry.reporter.tell(_planned(states))
+    retry.workers.run([*blobs.tasks(), *manifests.tasks()])
+    return Transfer(tuple(state.result() for state in states), counts.total)
 
 
-class _Courier:
-    """Turns a plan into tasks, and does each."""
+def _planned(states: Sequence[_TargetState]) -> Planned:
+    """Return what there is to move and to put; each blob is read once for all targets."""
+    moving = {
+        step.descriptor.digest: step.descriptor.size
+        for state in states
+        for step in state.plan.blobs
+        if step.action is Action.COPY
+    }
+    manifests = [step for state in states for step in _to_copy(state.plan.manifests)]
+    return Planned(len(moving), sum(moving.values()), len(manifests))
+
+
+def _to_copy(steps: Sequence[Step]) -> Iterator[Step]:
+    return (step for step in steps if step.action is Action.COPY)
+
+
+class _ReadCount:
+    """Counts the bytes of blobs that were read from the source, by several threads."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        """Count `size` bytes more."""
+        with self._lock:
+            self.total += size
+
+
+class _TargetState:
+    """What a transfer has come to at one target so far; several threads share it."""
+
+    def __init__(self, copy: TargetCopy, plan: Plan) -> None:
+        self.copy = copy
+        self.plan = plan
+        self._tally = Tally.of(plan, _SETTLED)
+        self._error: RegimportError | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the target has failed: nothing more is to be written there."""
+        return self._error is not None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first error of the target; raise what is no error of ours."""
+        if not isinstance(error, RegimportError):
+            raise error
+        with self._lock:
+            self._error = self._error or error
+
+    def add_blob(self, action: Action, size: int) -> None:
+        """Count a blob that has reached the target."""
+        with self._lock:
+            self._tally = self._tally.with_blob(action, size)
+
+    def add_manifest(self) -> None:
+        """Count a manifest that was put."""
+        with self._lock:
+            self._tally = self._tally.with_manifest(Action.COPY)
+
+    def result(self) -> TargetCopy:
+        """Return the copy as it ended."""
+        status = Status.COPIED if self._error is None else Status.FAILED
+        return replace(self.copy, status=status, tally=self._tally, error=self._error)
+
+
+class _BlobTasks:
+    """The tasks that bring each blob to all the targets that lack it."""
 
     def __init__(
-        self, plan: Plan, deliveries: Sequence[Delivery], mover: BlobMover, result: Transfer
+        self, mover: BlobMover, states: Sequence[_TargetState], counts: _ReadCount
     ) -> None:
-        self._plan = plan
-        self._deliveries = deliveries
         self._mover = mover
-        self._result = result
-        self._content = plan.content()
-        self._publisher = Publisher(mover, self._content, result.blob_read)
+        self._states = states
+        self._counts = counts
 
-    def blob_tasks(self) -> Iterator[Task]:
-        """Give a task for every blob that any delivery lacks."""
-        wanted: dict[Digest, tuple[Descriptor, list[int]]] = {}
-        for number, steps in enumerate(self._plan.blobs):
-            for step in steps:
-                if step.action in {Action.COPY, Action.MOUNT}:
+    def tasks(self) -> Iterator[Task]:
+        """Yield a task for every blob that any target lacks."""
+        wanted: dict[Digest, tuple[Descriptor, list[_TargetState]]] = {}
+        for state in self._states:
+            for step in state.plan.blobs:
+                if step.action in _MOVING:
                     blob = step.descriptor
-                    wanted.setdefault(blob.digest, (blob, []))[1].append(number)
-        for blob, numbers in wanted.values():
-            yield Task(blob.digest, self._moves(blob, numbers), weight=blob.size)
+                    wanted.setdefault(blob.digest, (blob, []))[1].append(state)
+        for blob, states in wanted.values():
+            yield Task(blob.digest, partial(self._move, blob, states), weight=blob.size)
 
-    def manifest_tasks(self) -> Iterator[Task]:
-        """Give a task for every manifest to be put, and one for the tags of each delivery."""
-        for number, steps in enumerate(self._plan.manifests):
-            children = [step.descriptor.digest for step in steps if step.action is Action.COPY]
+    def _move(self, blob: Descriptor, states: Sequence[_TargetState]) -> None:
+        going_on = [state for state in states if not state.failed]
+        moved = self._mover.move(
+            blob,
+            [state.copy.end for state in going_on],
+            mounts=[state.copy.mount_from for state in going_on],
+        )
+        self._counts.add(moved.bytes_read)
+        for state, outcome in zip(going_on, moved.outcomes, strict=True):
+            if outcome.error is not None:
+                state.fail(outcome.error)
+                word = "failed"
+            else:
+                action, word = _settled(state.copy, outcome)
+                state.add_blob(action, blob.size)
+            self._mover.retry.reporter.tell(BlobFinished(blob, word, state.copy.name))
+
+
+def _settled(copy: TargetCopy, outcome: Outcome) -> tuple[Action, str]:
+    """Return how a blob got there: sent, or found there when its upload was to start."""
+    if outcome.moved:
+        return Action.COPY, "copied"
+    if copy.mount_from is not None:
+        return Action.MOUNT, "mounted"
+    return Action.PRESENT, "present"
+
+
+class _ManifestTasks:
+    """The tasks that put the manifests, and in the end the tags, at each target."""
+
+    def __init__(self, publisher: Publisher, graph: Graph, states: Sequence[_TargetState]) -> None:
+        self._publisher = publisher
+        self._content = graph.content()
+        self._root = graph.root.digest
+        self._states = states
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield a task for every manifest to be put, and one for the tags of each target."""
+        for state in self._states:
+            name = state.copy.name
+            digests = [step.descriptor.digest for step in _to_copy(state.plan.manifests)]
+            children = [digest for digest in digests if digest != self._root]
             for digest in children:
-                if digest != self._plan.root.digest:
-                    yield Task(
-                        (number, digest), self._puts(number, digest), self._needs(number, digest)
-                    )
-            root = self._plan.root.digest
-            everything = {step.descriptor.digest for step in self._plan.blobs[number]}
-            needs = frozenset[Hashable](everything | {(number, digest) for digest in children})
-            yield Task((number, "tags"), self._tags(number), needs - {(number, root)})
+                manifest = self._content[digest]
+                put = partial(self._put, state, manifest, digest)
+                yield Task((name, digest), put, _needs(name, manifest))
+            needs: set[Hashable] = {step.descriptor.digest for step in state.plan.blobs}
+            needs |= {(name, digest) for digest in children}
+            yield Task((name, "tags"), partial(self._put_tags, state), frozenset(needs))
 
-    def _needs(self, number: int, digest: Digest) -> frozenset[Hashable]:
-        manifest = self._content[digest]
-        blobs: set[Hashable] = {blob.digest for blob in manifest.blobs()}
-        return frozenset(blobs | {(number, child.digest) for child in manifest.manifests})
+    def _put_tags(self, state: _TargetState) -> None:
+        root = self._content[self._root]
+        tags = state.copy.tags or (root.digest,)
+        for tag in tags:
+            self._put(state, root, tag)
+        for tag in tags:
+            self._unless_failed(state, partial(self._publisher.confirm, state.copy.end, root, tag))
 
-    def _moves(self, blob: Descriptor, numbers: Sequence[int]) -> _Action:
-        def move() -> None:
-            alive = [number for number in numbers if not self._result.failed(number)]
-            ends = [self._deliveries[number].end for number in alive]
-            mounts = [self._deliveries[number].mount_from for number in alive]
-            moved = self._mover.move(blob, ends, mounts=mounts)
-            self._result.blob_read(moved.bytes_read)
-            for number, end, outcome in zip(alive, ends, moved.outcomes, strict=True):
-                if outcome.error is not None:
-                    self._result.fail(number, outcome.error)
-                    word = "failed"
-                else:
-                    action, word = self._settled(number, outcome)
-                    self._result.blob_done(number, action, blob.size)
-                self._mover.reporter.tell(BlobFinished(blob, word, end.name))
+    def _put(self, state: _TargetState, manifest: Manifest, reference: str) -> None:
+        put = partial(self._publisher.put, state.copy.end, manifest, reference)
+        if self._unless_failed(state, put):
+            state.add_manifest()
+            event = ManifestPut(manifest.descriptor, state.copy.name, reference)
+            self._publisher.mover.retry.reporter.tell(event)
 
-        return move
-
-    def _settled(self, number: int, outcome: Outcome) -> tuple[Action, str]:
-        """Tell how a blob got there: sent, or found there when its upload was to start."""
-        if outcome.moved:
-            return Action.COPY, "copied"
-        if self._deliveries[number].mount_from is not None:
-            return Action.MOUNT, "mounted"
-        return Action.PRESENT, "present"
-
-    def _puts(self, number: int, digest: Digest) -> _Action:
-        return lambda: self._put(number, self._content[digest], digest)
-
-    def _tags(self, number: int) -> _Action:
-        def put_tags() -> None:
-            root = self._content[self._plan.root.digest]
-            tags = self._deliveries[number].tags or (root.digest,)
-            for tag in tags:
-                self._put(number, root, tag)
-            for tag in tags:
-                self._confirm(number, root, tag)
-
-        return put_tags
-
-    def _put(self, number: int, manifest: Manifest, reference: str) -> None:
-        if self._result.failed(number):
-            return
-        end = self._deliveries[number].end
+    def _unless_failed(self, state: _TargetState, action: Callable[[], None]) -> bool:
+        """Do something at a target unless that has failed; return whether it was done."""
+        if state.failed:
+            return False
         try:
-            self._publisher.put(end, manifest, reference)
+            action()
         except RegimportError as error:
-            self._result.fail(number, error)
-            return
-        self._result.manifest_done(number)
-        self._mover.reporter.tell(ManifestPut(manifest.descriptor, end.name, reference))
-
-    def _confirm(self, number: int, manifest: Manifest, reference: str) -> None:
-        if self._result.failed(number):
-            return
-        try:
-            self._publisher.confirm(self._deliveries[number].end, manifest, reference)
-        except RegimportError as error:
-            self._result.fail(number, error)
+            state.fail(error)
+            return False
+        return True
 
 
-def _before(blobs: Sequence[Step], manifests: Sequence[Step]) -> Tally:
-    """Count what needs no work, before the work begins."""
-    settled = {Action.PRESENT, Action.SKIP}
-    return planned_tally(
-        [step for step in blobs if step.action in settled],
-        [step for step in manifests if step.action in settled],
-    )
+def _needs(name: str, manifest: Manifest) -> frozenset[Hashable]:
+    """Return the keys of the tasks for all that stands under a manifest."""
+    blobs: set[Hashable] = {blob.digest for blob in manifest.blobs()}
+    return frozenset(blobs | {(name, child.digest) for child in manifest.manifests})

@@ -1,29 +1,24 @@
-"""Reads an image back: every manifest, config and layer, hashed, and what is not as it must be."""
+"""Reads an image back: hashes every manifest, config and layer, and notes what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from regimport.engine.differences import Difference, Flaw, Part, ReadBack
 from regimport.engine.ends import Source
-from regimport.engine.reading import BlobReader, Patience
-from regimport.engine.report import Status, TargetReport
-from regimport.engine.walk import MAX_DEPTH, MAX_MANIFESTS
-from regimport.engine.workers import Task, Workers
-from regimport.errors import (
-    ContentMismatch,
-    InvalidManifest,
-    NotFound,
-    RegimportError,
-    Side,
-)
-from regimport.events import BlobFinished, Checking, Reporter
+from regimport.engine.reading import BlobReader
+from regimport.engine.retrying import RetryContext
+from regimport.engine.target import Status, TargetCopy
+from regimport.engine.tasks import Task
+from regimport.engine.walk import visit_levels
+from regimport.engine.workers import Workers
+from regimport.errors import ContentMismatch, NotFound, RegimportError, Side
+from regimport.events import BlobFinished, Checking
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import is_foreign_layer
-from regimport.options import RetryPolicy
 
 __all__ = ["Place", "read_back", "verify_targets"]
 
@@ -37,73 +32,62 @@ class Place:
     tags: tuple[str, ...] = ()
 
 
-def read_back(
-    places: Sequence[Place],
-    root: Descriptor,
-    workers: Workers,
-    reporter: Reporter,
-    retry: RetryPolicy,
-) -> list[ReadBack]:
-    """Read all that is under `root` at each place, and hash it; gives what came of it.
+def read_back(places: Sequence[Place], root: Descriptor, retry: RetryContext) -> list[ReadBack]:
+    """Read all that is under `root` at each place, hash it, and return what was found.
 
-    What differs is a value, and no error; what keeps a registry from answering is raised. Below a
-    manifest that an end does not have, nothing is looked for there: no client gets that far.
+    What differs is a value, and no error; an error that keeps a registry from answering is
+    raised. Below a manifest that an end does not have, nothing is looked for there: no client
+    gets that far.
     """
-    inventories = [_take_inventory(place, root, workers) for place in places]
-    wanted = [(one, item) for one in inventories for item in one.blobs]
-    reporter.tell(Checking(len(wanted), sum(item.descriptor.size for _, item in wanted)))
-    patience = Patience(retry, workers, reporter)
+    inventories = [_take_inventory(place, root, retry.workers) for place in places]
+    wanted = [(inventory, item) for inventory in inventories for item in inventory.blobs]
+    size = sum(item.descriptor.size for _, item in wanted)
+    retry.reporter.tell(Checking(len(wanted), size))
 
     def task(number: int, inventory: _Inventory, item: _Item) -> Task:
-        return Task(
-            number, lambda: inventory.check_blob(item, patience), weight=item.descriptor.size
-        )
+        return Task(number, lambda: inventory.check_blob(item, retry), weight=item.descriptor.size)
 
-    workers.run(task(number, *pair) for number, pair in enumerate(wanted))
-    return [one.result() for one in inventories]
+    retry.workers.run(task(number, *pair) for number, pair in enumerate(wanted))
+    return [inventory.result() for inventory in inventories]
 
 
 def verify_targets(
-    reports: Sequence[TargetReport],
-    ends: Sequence[Source],
+    targets: Sequence[TargetCopy],
+    ends: Mapping[str, Source],
     root: Descriptor,
-    workers: Workers,
-    reporter: Reporter,
-    retry: RetryPolicy,
-) -> tuple[TargetReport, ...]:
-    """Read the targets of a copy back, those that did not fail, each repository once.
+    retry: RetryContext,
+) -> list[TargetCopy]:
+    """Read back the targets that did not fail, each repository once.
 
-    `ends[n]` is where report `n` is about. Gives the reports, in which what differs, or cannot be
-    read, is a failure.
+    `ends` are the repositories by name, open for reading. Return the targets with what was found;
+    a target that cannot be read has failed.
     """
-    pairs = list(zip(reports, ends, strict=True))
-    read: dict[str, ReadBack | RegimportError] = {}
-    for name, end in {end.name: end for report, end in pairs if report.error is None}.items():
-        tags = [report.tag for report, one in pairs if one.name == name and report.error is None]
-        place = Place(end, Side.TARGET, tuple(dict.fromkeys(tag for tag in tags if tag)))
+    good = [target for target in targets if target.error is None]
+    found: dict[str, ReadBack | RegimportError] = {}
+    for name in dict.fromkeys(target.name for target in good):
+        tags = [tag for target in good if target.name == name for tag in target.tags]
+        place = Place(ends[name], Side.TARGET, tuple(dict.fromkeys(tags)))
         try:
-            (read[name],) = read_back([place], root, workers, reporter, retry)
+            (found[name],) = read_back([place], root, retry)
         except RegimportError as error:
-            if workers.stop.is_set():
+            if retry.workers.stop.is_set():
                 raise
-            read[name] = error
-    return tuple(_verified(report, read.get(end.name)) for report, end in pairs)
+            found[name] = error
+    return [
+        target if target.error is not None else _verified(target, found[target.name])
+        for target in targets
+    ]
 
 
-def _verified(report: TargetReport, reading: ReadBack | RegimportError | None) -> TargetReport:
-    if report.error is not None or reading is None:
-        return report
-    if isinstance(reading, RegimportError):
-        return replace(report, status=Status.FAILED, error=reading)
-    own = reading.for_tag(report.tag)
-    error = own.failure()
-    status = report.status if error is None else Status.FAILED
-    return replace(report, status=status, error=error, verification=own)
+def _verified(target: TargetCopy, found: ReadBack | RegimportError) -> TargetCopy:
+    if isinstance(found, RegimportError):
+        return replace(target, status=Status.FAILED, error=found)
+    return replace(target, verification=found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A manifest or blob to be read, and what names it."""
+    """A manifest or blob to be read, and the manifest that names it."""
 
     what: Part
     descriptor: Descriptor
@@ -113,7 +97,7 @@ class _Item:
 
 @dataclass(slots=True)
 class _Inventory:
-    """What is to be read at one place, and what was found out about it."""
+    """What is to be read at one place, and what was found there."""
 
     place: Place
     manifests: int = 0
@@ -134,7 +118,7 @@ class _Inventory:
             self._note(Flaw.TAG, _Item(Part.TAG, root), tag, root.digest, got)
 
     def read_manifest(self, item: _Item) -> Manifest | None:
-        """Read a manifest, checked against its digest; None if it is not as it must be."""
+        """Read a manifest, checked against its digest; None if it is missing or differs."""
         wanted = item.descriptor
         try:
             manifest = self.place.end.get_manifest(wanted.digest)
@@ -149,10 +133,10 @@ class _Inventory:
             self._note(Flaw.SIZE, item, None, f"{wanted.size} bytes", f"{got} bytes")
         return manifest
 
-    def check_blob(self, item: _Item, patience: Patience) -> None:
-        """Read a blob to its end; one that is wrong is read once more before that counts."""
+    def check_blob(self, item: _Item, retry: RetryContext) -> None:
+        """Read a blob to its end; wrong content is read once more before that counts."""
         blob = item.descriptor
-        reader = BlobReader(blob, self.place.end, patience, self.place.side)
+        reader = BlobReader(blob, self.place.end, retry, self.place.side)
         outcome = "checked"
         try:
             try:
@@ -171,10 +155,10 @@ class _Inventory:
             outcome = "different"
             self._mismatch(item, error)
         self.received.append(reader.received)
-        patience.reporter.tell(BlobFinished(blob, outcome, self.place.end.name, self.place.side))
+        retry.reporter.tell(BlobFinished(blob, outcome, self.place.end.name, self.place.side))
 
     def result(self) -> ReadBack:
-        """Give what came of it; differences in the order of the image."""
+        """Return what was found; differences in the order of the image."""
         order = list(Part)
         return ReadBack(
             self.place.side,
@@ -183,7 +167,7 @@ class _Inventory:
             len(self.blobs),
             len(self.skipped),
             sum(self.received),
-            tuple(sorted(self.differences, key=lambda one: (order.index(one.what), one.name))),
+            tuple(sorted(self.differences, key=lambda item: (order.index(item.what), item.name))),
         )
 
     def _mismatch(self, item: _Item, error: ContentMismatch) -> None:
@@ -216,27 +200,27 @@ def _take_inventory(place: Place, root: Descriptor, workers: Workers) -> _Invent
     """Read the tags and, level by level, the manifests of a place."""
     inventory = _Inventory(place)
     workers.map(lambda tag: inventory.check_tag(tag, root), place.tags)
+    platform = str(root.platform) if root.platform else None
+    items = {root.digest: _Item(Part.MANIFEST, root, None, platform)}
     blobs: dict[tuple[Digest, int], _Item] = {}
-    seen = {root.digest}
-    level = [_Item(Part.MANIFEST, root, None, str(root.platform) if root.platform else None)]
-    for _ in range(MAX_DEPTH):
-        children: list[_Item] = []
-        for item, manifest in zip(level, workers.map(inventory.read_manifest, level), strict=True):
+
+    def read(level: Sequence[Descriptor]) -> Iterator[Manifest]:
+        wanted = [items[descriptor.digest] for descriptor in level]
+        for item, manifest in zip(
+            wanted, workers.map(inventory.read_manifest, wanted), strict=True
+        ):
             if manifest is None:
                 continue
             inventory.manifests += 1
             for blob in _blobs(manifest, item):
                 blobs.setdefault((blob.descriptor.digest, blob.descriptor.size), blob)
-            children += [_child(one, manifest) for one in manifest.manifests]
-        level = [one for one in children if one.descriptor.digest not in seen]
-        level = list({one.descriptor.digest: one for one in level}.values())
-        seen.update(one.descriptor.digest for one in level)
-        if len(seen) > MAX_MANIFESTS:
-            raise InvalidManifest(f"the image names more than {MAX_MANIFESTS} manifests")
-        if not level:
-            inventory.blobs = list(blobs.values())
-            return inventory
-    raise InvalidManifest(f"the image nests indexes more than {MAX_DEPTH} deep")
+            for child in manifest.manifests:
+                items.setdefault(child.digest, _child(child, manifest))
+            yield manifest
+
+    visit_levels(root, read, place.side, place.end.name)
+    inventory.blobs = list(blobs.values())
+    return inventory
 
 
 def _child(descriptor: Descriptor, parent: Manifest) -> _Item:

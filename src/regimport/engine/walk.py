@@ -2,121 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from regimport.engine.ends import Source
-from regimport.engine.resolve import Delivery
+from regimport.engine.target import TargetCopy
 from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, InvalidManifest, Side
+from regimport.events import ReadingManifests, Reporter
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import INDEX_TYPES
 
-__all__ = ["Graph", "walk"]
+__all__ = ["MAX_DEPTH", "MAX_MANIFESTS_IN_GRAPH", "Graph", "visit_levels", "walk"]
 
 # Deeper or larger than any image that is built, small enough that a hostile one ends early.
 MAX_DEPTH = 8
-MAX_MANIFESTS = 10_000
+MAX_MANIFESTS_IN_GRAPH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is under a root, each digest once.
+    """The manifests under a root, each digest once.
 
     `manifests` are those that were read, parents before children; `named` all that the indexes
-    among them name, read or not. `present[n]` are the digests that delivery `n` has already.
+    among them name, read or not.
     """
 
     root: Descriptor
     manifests: tuple[Manifest, ...]
     named: tuple[Descriptor, ...]
-    present: tuple[frozenset[Digest], ...]
+
+    def content(self) -> dict[Digest, Manifest]:
+        """Return the manifests that were read, by digest."""
+        return {manifest.digest: manifest for manifest in self.manifests}
+
+
+def visit_levels(
+    root: Descriptor,
+    visit: Callable[[Sequence[Descriptor]], Iterable[Manifest]],
+    side: Side,
+    name: str,
+) -> list[Descriptor]:
+    """Visit the manifests under `root` breadth-first, each digest once; return all but the root.
+
+    `visit` is called with a level, the root being the first, and returns those manifests of it
+    that it has read. Raise `InvalidManifest`, located at `side` and `name`, for a graph that is
+    too deep or too large.
+    """
+    named = {root.digest: root}
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        children = [child for manifest in visit(level) for child in manifest.manifests]
+        level = list({child.digest: child for child in children}.values())
+        level = [child for child in level if child.digest not in named]
+        named.update((child.digest, child) for child in level)
+        if len(named) > MAX_MANIFESTS_IN_GRAPH:
+            message = f"the image names more than {MAX_MANIFESTS_IN_GRAPH} manifests"
+            raise InvalidManifest(message).located(side, name)
+        if not level:
+            return list(named.values())[1:]
+    message = f"the image nests indexes more than {MAX_DEPTH} deep"
+    raise InvalidManifest(message).located(side, name)
 
 
 def walk(
     source: Source,
     root: Descriptor,
-    deliveries: Sequence[Delivery],
     workers: Workers,
-    ahead: Sequence[Callable[[], None]] = (),
-    expect: Callable[[int], None] = lambda _: None,
-) -> Graph:
+    reporter: Reporter,
+    targets: Sequence[TargetCopy] = (),
+) -> tuple[Graph, list[TargetCopy]]:
     """Read the graph under `root`, level by level, several manifests at once.
 
-    A manifest that every delivery has already is not read for its own sake: registries count
-    that as a pull. Indexes are, since they say what there is; without deliveries all is read.
-    Raises `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for
-    content that is not what its descriptor says. `ahead` is done while the root is read;
-    `expect` is told how many manifests will be read next.
+    Return it, and the targets with the manifests that each holds. A manifest that every target
+    holds is not read for its own sake: registries count that as a pull. Indexes are, since they
+    say what there is; without targets all is read. Raise `InvalidManifest` for a graph that is
+    too deep or too large, `ContentMismatch` for content that is not what its descriptor says.
     """
-    manifests: dict[Digest, Manifest] = {}
-    named: dict[Digest, Descriptor] = {root.digest: root}
-    present: list[set[Digest]] = [set() for _ in deliveries]
-    level = [root]
-    for _ in range(MAX_DEPTH):
-        # What is read in any case does not wait for the targets' answers.
-        surely = [child for child in level if child is root or child.media_type in INDEX_TYPES]
-        expect(len(surely))
-        read = _read_and_ask(source, surely, level, deliveries, present, workers, ahead)
-        ahead = ()
-        others = [
-            child
-            for child in level
-            if child not in surely
-            and (not present or any(child.digest not in held for held in present))
+    walker = _Walker(source, root, workers, reporter, targets)
+    named = visit_levels(root, walker.visit, Side.SOURCE, source.name)
+    graph = Graph(root, tuple(walker.manifests.values()), tuple(named))
+    return graph, [replace(target, held=frozenset(walker.held[target.name])) for target in targets]
+
+
+class _Walker:
+    """Reads manifests from the source, and notes which of them the targets hold."""
+
+    def __init__(
+        self,
+        source: Source,
+        root: Descriptor,
+        workers: Workers,
+        reporter: Reporter,
+        targets: Sequence[TargetCopy],
+    ) -> None:
+        self._source = source
+        self._root = root
+        self._workers = workers
+        self._reporter = reporter
+        self._targets = targets
+        self.manifests: dict[Digest, Manifest] = {}
+        # Written by several threads, each with a single call.
+        self.held: dict[str, set[Digest]] = {target.name: set() for target in targets}
+
+    def visit(self, level: Sequence[Descriptor]) -> list[Manifest]:
+        """Read the manifests of a level that are needed, and ask the targets for all of it."""
+        certain = [
+            child for child in level if child is self._root or child.media_type in INDEX_TYPES
         ]
-        expect(len(others))
-        read += workers.map(lambda child: _read(source, child), others)
-        manifests.update((manifest.digest, manifest) for manifest in read)
-        children = [child for manifest in read for child in manifest.manifests]
-        level = [named.setdefault(new.digest, new) for new in _new(children, named)]
-        if len(named) > MAX_MANIFESTS:
-            raise _too_much(source, f"the image names more than {MAX_MANIFESTS} manifests")
-        if not level:
-            break
-    else:
-        raise _too_much(source, f"the image nests indexes more than {MAX_DEPTH} deep")
-    del named[root.digest]
-    return Graph(
-        root,
-        tuple(manifests.values()),
-        tuple(named.values()),
-        tuple(frozenset(held) for held in present),
-    )
+        # What is read in any case does not wait for the targets' answers.
+        self._run(certain, level)
+        others = [child for child in level if child not in certain and self._needed(child)]
+        self._run(others, ())
+        return [self.manifests[child.digest] for child in certain + others]
 
+    def _run(self, wanted: Sequence[Descriptor], asked: Sequence[Descriptor]) -> None:
+        """Read some manifests, and ask every target for others, all at once."""
+        if wanted:
+            self._reporter.tell(ReadingManifests(len(wanted)))
+        calls: list[Callable[[], Manifest | None]] = [
+            partial(_read, self._source, child) for child in wanted
+        ]
+        calls += [partial(self._ask, target, child) for target in self._targets for child in asked]
+        answers = self._workers.map(lambda call: call(), calls)
+        self.manifests.update(
+            (manifest.digest, manifest) for manifest in answers if manifest is not None
+        )
 
-def _new(children: Sequence[Descriptor], seen: dict[Digest, Descriptor]) -> list[Descriptor]:
-    return list({child.digest: child for child in children if child.digest not in seen}.values())
-
-
-def _read_and_ask(
-    source: Source,
-    wanted: Sequence[Descriptor],
-    level: Sequence[Descriptor],
-    deliveries: Sequence[Delivery],
-    present: Sequence[set[Digest]],
-    workers: Workers,
-    ahead: Sequence[Callable[[], None]],
-) -> list[Manifest]:
-    """Read some manifests, and note which of a level each delivery has, all at once."""
-    found: dict[Digest, Manifest] = {}
-
-    def read(child: Descriptor) -> None:
-        found[child.digest] = _read(source, child)
-
-    def ask(number: int, child: Descriptor) -> None:
-        held = deliveries[number].end.head_manifest(child.digest)
+    def _ask(self, target: TargetCopy, child: Descriptor) -> None:
+        held = target.end.head_manifest(child.digest)
         if held is not None and held.digest == child.digest:
-            present[number].add(child.digest)
+            self.held[target.name].add(child.digest)
 
-    calls: list[Callable[[], None]] = [partial(read, child) for child in wanted]
-    calls += [partial(ask, number, child) for number in range(len(deliveries)) for child in level]
-    calls += ahead
-    workers.map(lambda call: call(), calls)
-    return [found[child.digest] for child in wanted]
+    def _needed(self, child: Descriptor) -> bool:
+        return not self.held or any(child.digest not in held for held in self.held.values())
 
 
 def _read(source: Source, descriptor: Descriptor) -> Manifest:
@@ -129,7 +151,3 @@ def _read(source: Source, descriptor: Descriptor) -> Manifest:
             got=f"{manifest.descriptor.size} bytes",
         ).located(Side.SOURCE, source.name)
     return manifest
-
-
-def _too_much(source: Source, message: str) -> InvalidManifest:
-    return InvalidManifest(message).located(Side.SOURCE, source.name)

@@ -1,53 +1,28 @@
-"""Threads: a bounded pool, tasks that wait for each other, and one stream sent to many.
+"""Threads: a bounded pool, a second thread for a stream, and a stream that is sent to many.
 
-All concurrency of the engine is here; the rest is plain functions on values.
+All threads of the engine are here; the rest is plain functions on values.
 """
 
 from __future__ import annotations
 
-import heapq
 import queue
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Self, TypeVar
 
+from regimport.engine.tasks import Batch, Task
 from regimport.errors import DeadlineExceeded, Interrupted
 
-__all__ = ["Task", "Workers", "fan_out"]
+__all__ = ["SecondThread", "Workers", "fan_out"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-# How long a stopped pool waits for all its threads together to tidy up, in seconds.
-_FAREWELL = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A piece of work: `action` runs once all the keys in `needs` are done; heavy ones first."""
-
-    key: Hashable
-    action: Callable[[], None]
-    needs: frozenset[Hashable] = frozenset()
-    weight: int = 0
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The tasks of one `run`, and how far they are."""
-
-    waiting: dict[Hashable, set[Hashable]]
-    dependents: dict[Hashable, list[Task]]
-    left: int
-    error: BaseException | None = None
-    ready: list[tuple[int, int, Task]] = field(default_factory=list)
-    counter: int = 0
-
-    def push(self, task: Task) -> None:
-        self.counter += 1
-        heapq.heappush(self.ready, (-task.weight, self.counter, task))
+# How long a pool that is closed waits, in seconds, for all its threads together: for those of a
+# stopped pool, and for what goes on in the background.
+_CLOSING_TIME = 1.0
 
 
 class Workers:
@@ -64,7 +39,8 @@ class Workers:
         self._timer: threading.Timer | None = None
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._batch: _Batch | None = None
+        self._background: list[threading.Thread] = []
+        self._batch: Batch | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -76,12 +52,12 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # What is still under way is for nothing: it need not come to its end.
+            # Nobody waits for the result of what is still going on.
             self.stop.set()
         self.close()
 
     def map(self, function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        """Give `function` of every item, in order; the first error ends the rest and is raised."""
+        """Return the results in the order of the items; the first error ends the rest."""
         todo = list(items)
         results: dict[int, _R] = {}
 
@@ -91,13 +67,33 @@ class Workers:
         self.run(task(position, item) for position, item in enumerate(todo))
         return [results[position] for position in range(len(todo))]
 
+    def call(self, function: Callable[[], _R]) -> _R:
+        """Return the result of `function`; raise `DeadlineExceeded` should it take too long."""
+        (result,) = self.map(lambda call: call(), [function])
+        return result
+
+    def iterate(self, items: Iterator[_T]) -> Iterator[_T]:
+        """Yield what an iterator yields; raise `DeadlineExceeded` should its next take too long."""
+        while following := self.call(lambda: list(islice(items, 1))):
+            yield from following
+
+    def start(self, calls: Iterable[Callable[[], None]]) -> None:
+        """Make calls in the background, each in a thread of its own, and wait for none of them.
+
+        A call must not raise. One that takes long may outlive the pool.
+        """
+        for call in calls:
+            thread = threading.Thread(target=call, name="regimport-background", daemon=True)
+            self._background.append(thread)
+            thread.start()
+
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, each after those it needs; the first error ends the rest and is raised.
 
-        A need that is no task's key counts as done. Tasks must not form a circle. Raises
+        A need that is no task's key counts as done. Tasks must not form a circle. Raise
         `DeadlineExceeded`, also in the midst of the tasks.
         """
-        batch = _batch_of(list(tasks))
+        batch = Batch.of(list(tasks))
         if not batch.left:
             return
         with self._changed:
@@ -127,16 +123,16 @@ class Workers:
             raise Interrupted
 
     def close(self) -> None:
-        """End the threads; work that is under way is given a moment to stop by itself."""
+        """End the threads; work that is going on is given a moment to stop by itself."""
         if self._timer is not None:
             self._timer.cancel()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        latest = time.monotonic() + _FAREWELL
-        for thread in self._threads:
-            left = max(0.0, latest - time.monotonic())
-            thread.join(left if self.stop.is_set() else None)
+        latest = time.monotonic() + _CLOSING_TIME
+        for thread in self._threads + self._background:
+            patient = not self.stop.is_set() and thread in self._threads
+            thread.join(None if patient else max(0.0, latest - time.monotonic()))
         if self._timer is not None:
             self._timer.join()
 
@@ -166,39 +162,57 @@ class Workers:
                 error = caught
             self._settle(batch, task, error)
 
-    def _claim(self) -> tuple[_Batch, Task] | None:
+    def _claim(self) -> tuple[Batch, Task] | None:
         with self._changed:
             while not self._closed:
                 batch = self._batch
                 if batch is not None and batch.ready and batch.error is None:
-                    return batch, heapq.heappop(batch.ready)[2]
+                    return batch, batch.pop()
                 self._changed.wait()
             return None
 
-    def _settle(self, batch: _Batch, task: Task, error: BaseException | None) -> None:
+    def _settle(self, batch: Batch, task: Task, error: BaseException | None) -> None:
         with self._changed:
-            batch.left -= 1
-            if error is not None and batch.error is None:
-                batch.error = error
-            for dependent in batch.dependents.get(task.key, ()):
-                needs = batch.waiting[dependent.key]
-                needs.discard(task.key)
-                if not needs:
-                    batch.push(dependent)
+            batch.settle(task, error)
             self._changed.notify_all()
 
 
-def _batch_of(tasks: Sequence[Task]) -> _Batch:
-    keys = {task.key for task in tasks}
-    batch = _Batch({}, {}, len(tasks))
-    for task in tasks:
-        needs = set(task.needs & keys)
-        batch.waiting[task.key] = needs
-        for need in needs:
-            batch.dependents.setdefault(need, []).append(task)
-        if not needs:
-            batch.push(task)
-    return batch
+class SecondThread:
+    """A thread that makes calls for another one, in their order."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._pending = 0
+        self._thread = threading.Thread(target=self._work, name="regimport-second", daemon=True)
+        self._thread.start()
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Have a call made after those that were submitted before."""
+        self._pending += 1
+        self._calls.put(call)
+
+    def wait(self, pending: int = 0) -> None:
+        """Wait until at most so many calls are pending; raise what one of the others raised."""
+        while self._pending > pending:
+            error = self._ended.get()
+            self._pending -= 1
+            if error is not None:
+                raise error
+
+    def close(self) -> None:
+        """End the thread, after the calls that are pending."""
+        self._calls.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            error: BaseException | None = None
+            try:
+                call()
+            except BaseException as caught:  # raised again where wait() is called
+                error = caught
+            self._ended.put(error)
 
 
 # How many pieces may wait for a slow receiver, so that a fast one is not held up at once.
@@ -217,7 +231,7 @@ class _Branch:
         self._thread.start()
 
     def feed(self, piece: object) -> bool:
-        """Hand a piece on; False once the receiver has ended."""
+        """Hand a piece on; return False once the receiver has ended."""
         while not self._done.is_set():
             try:
                 self._queue.put(piece, timeout=0.2)
@@ -248,7 +262,7 @@ class _Branch:
 def fan_out(
     content: Iterator[bytes], receivers: Sequence[Callable[[Iterator[bytes]], None]]
 ) -> list[BaseException | None]:
-    """Give one stream to several receivers at once; gives the error of each, or None.
+    """Send one stream to several receivers at once; return the error of each, or None.
 
     A receiver that fails does not end the others. What `content` raises reaches all of them.
     """

@@ -42,7 +42,7 @@ class LayoutReader:
         """Return a manifest, checked against its digest, or raise `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
-            names = ", ".join(sorted(self.tags())) or "none"
+            names = ", ".join(*self.tag_pages()) or "none"
             raise NotFound(
                 f"{self.name} has no manifest {reference!r}",
                 hint=f"names in the layout: {names[:300]}",
@@ -76,9 +76,9 @@ class LayoutReader:
         finally:
             os.close(file)
 
-    def tags(self) -> Iterator[str]:
-        """Yield the names in the layout, in lexical order."""
-        yield from sorted({entry.name for entry in self._index().entries if entry.name})
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the names of the layout, in lexical order, as a single page."""
+        yield sorted({entry.name for entry in self._index().entries if entry.name})
 
     def _check(self) -> None:
         self._files.check()

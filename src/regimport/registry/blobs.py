@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from regimport.errors import ContentMismatch, RegistryError, Side, Unreachable
 from regimport.models.descriptor import Descriptor
+from regimport.models.pieces import without_first
 from regimport.redact import safe_text
 from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.repository_client import RepositoryClient
@@ -64,7 +65,7 @@ def read_blob(
             stack.close()
             head, whole = stack.enter_context(client.session.stream(_get(client, blob)))
             whole = _checked(head, blob, whole)
-            pieces = _without(start, whole) if start else whole
+            pieces = without_first(start, whole) if start else whole
         yield pieces
 
 
@@ -85,7 +86,7 @@ def _rest(
         whole = _checked(head, blob, pieces)
     except (ContentMismatch, RegistryError):
         return None
-    return _without(start, whole)
+    return without_first(start, whole)
 
 
 def _get(
@@ -121,11 +122,3 @@ def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterato
             got=f"{safe_text(length, 20)} bytes",
         )
     return pieces
-
-
-def _without(count: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the pieces without their first `count` bytes."""
-    for piece in pieces:
-        if count < len(piece):
-            yield piece[count:] if count else piece
-        count = max(0, count - len(piece))

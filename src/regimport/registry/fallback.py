@@ -95,9 +95,9 @@ class MirroredRepository:
         with ExitStack() as stack:
             yield self._open(stack, blob, start)
 
-    def tags(self) -> Iterator[str]:
-        """Yield the tags of the registry itself, page by page."""
-        yield from self._repository.tags()
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the tags, page by page, as the registry has them."""
+        yield from self._repository.tag_pages()
 
     def _open(self, stack: ExitStack, blob: Descriptor, start: int) -> Iterator[bytes]:
         for mirror in self._usable():

@@ -99,7 +99,7 @@ class Repository:
                 self._create()
                 return uploads.start_upload(self._uploads, blob, origin)
 
-    def tags(self) -> Iterator[str]:
+    def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags, page by page."""
         with self._client.located():
-            yield from tags.list_tags(self._client)
+            yield from tags.tag_pages(self._client)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -46,8 +45,7 @@ def repeat(
     """
 
     def delay(state: tenacity.RetryCallState) -> float:
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        return policy.delay(state.attempt_number, _failure(state).retry_after, jitter)
+        return policy.random_delay(state.attempt_number, _failure(state).retry_after)
 
     def stop(state: tenacity.RetryCallState) -> bool:
         asked = _failure(state).retry_after or 0.0

@@ -46,6 +46,7 @@ class Sessions:
         mirror_lookup: Callable[[str], CredentialLookup],
         reporter: Reporter,
         stop: threading.Event,
+        *,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._options = options

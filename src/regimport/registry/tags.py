@@ -13,14 +13,14 @@ from regimport.registry.request import Request
 from regimport.transport.answers import error_of
 from regimport.transport.origins import next_page
 
-__all__ = ["list_tags"]
+__all__ = ["tag_pages"]
 
 _PAGE_BYTES = 32 * 1024 * 1024
 _MAX_TAGS = 1_000_000
 
 
-def list_tags(client: RepositoryClient) -> Iterator[str]:
-    """Yield the tags of a repository in the registry's order; pages are requested when needed.
+def tag_pages(client: RepositoryClient) -> Iterator[list[str]]:
+    """Yield the tags of a repository in the registry's order, asking for each page when needed.
 
     `Link` names the next page (OCI distribution specification, "Listing Tags"); each is read once.
     """
@@ -31,11 +31,11 @@ def list_tags(client: RepositoryClient) -> Iterator[str]:
         answer = client.session.ask(Request("GET", url, client.scopes, limit=_PAGE_BYTES))
         if not answer.ok:
             raise error_of(answer)
-        for tag in _tags(answer.body, answer.url):
-            count += 1
-            if count > _MAX_TAGS:
-                raise RegistryError(f"{client.name} lists more than {_MAX_TAGS} tags")
-            yield tag
+        page = _tags(answer.body, answer.url)
+        count += len(page)
+        if count > _MAX_TAGS:
+            raise RegistryError(f"{client.name} lists more than {_MAX_TAGS} tags")
+        yield page
         seen.add(answer.url)
         url = next_page(answer.url, answer.headers.get("link", ""), seen)
 

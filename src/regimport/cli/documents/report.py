@@ -11,8 +11,8 @@ from regimport.cli.documents.ratelimit import RateLimitDocument
 from regimport.cli.documents.verification import (
     ReadBackDocument,
 )
-from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, TargetReport
+from regimport.engine.steps import Plan, Step
 from regimport.errors import RegimportError
 
 __all__ = ["ReportDocument"]
@@ -129,8 +129,8 @@ class ReportDocument(Document):
 
 def _target(report: Report, target: TargetReport) -> TargetDocument:
     steps = None
-    if report.dry_run and report.plan is not None and target.number is not None:
-        steps = _steps(report.plan, target.number)
+    if report.dry_run and target.plan is not None:
+        steps = _steps(target.plan)
     return TargetDocument(
         reference=target.reference,
         tag=target.tag,
@@ -145,9 +145,9 @@ def _target(report: Report, target: TargetReport) -> TargetDocument:
     )
 
 
-def _steps(plan: Plan, number: int) -> list[StepDocument]:
-    blobs = [_step("blob", step) for step in plan.blobs[number]]
-    return blobs + [_step("manifest", step) for step in plan.manifests[number]]
+def _steps(plan: Plan) -> list[StepDocument]:
+    blobs = [_step("blob", step) for step in plan.blobs]
+    return blobs + [_step("manifest", step) for step in plan.manifests]
 
 
 def _step(kind: Literal["manifest", "blob"], step: Step) -> StepDocument:

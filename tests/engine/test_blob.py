@@ -9,6 +9,7 @@ import pytest
 
 from regimport.engine import reading
 from regimport.engine.blob import BlobMover, Outcome
+from regimport.engine.retrying import RetryContext
 from regimport.engine.workers import Workers
 from regimport.errors import BrokenTransfer, ContentMismatch, RegistryError, Side
 from regimport.events import Retrying
@@ -31,7 +32,7 @@ def move(
     ends = [Repository(sessions.open(one.address, Side.TARGET), "app") for one in targets]
     origin = Repository(sessions.open(source.address), "app")
     with Workers(1) as workers:
-        moved = BlobMover(origin, IMPATIENT, workers, sessions).move(blob, ends)
+        moved = BlobMover(origin, RetryContext(IMPATIENT, workers, sessions)).move(blob, ends)
     return moved.outcomes, [event for event in sessions.told if isinstance(event, Retrying)]
 
 

@@ -1,0 +1,86 @@
+"""One target of a copy as a value, from its name to what was done there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from regimport.engine.ends import Target
+from regimport.engine.steps import Plan
+from regimport.engine.tally import Tally
+from regimport.errors import RegimportError
+from regimport.models.digest import Digest
+from regimport.models.reference import LayoutReference, Reference
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import ReadBack
+
+__all__ = ["Status", "TargetCopy", "mountable_repository"]
+
+
+class Status(StrEnum):
+    """How far a copy to a target is; `planned` until something was done there."""
+
+    COPIED = "copied"
+    PRESENT = "present"
+    PLANNED = "planned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCopy:
+    """The copy of an image to one repository; each step of the engine returns it with more.
+
+    `references` are the targets as the user named them: several tags of one repository share a
+    copy once it is known that they lack the image. `mount_from` is the source's repository where
+    both are in one registry. `vacant` says that none of the tags is there yet: the repository may
+    well be new. `held` are the manifests of the image that the repository has. `plan` is None
+    until one was made, `verification` unless the image was read back.
+    """
+
+    end: Target
+    references: tuple[Reference | LayoutReference, ...]
+    mount_from: str | None = None
+    status: Status = Status.PLANNED
+    error: RegimportError | None = None
+    vacant: bool = False
+    held: frozenset[Digest] = frozenset()
+    plan: Plan | None = None
+    tally: Tally = field(default_factory=Tally)
+    verification: ReadBack | None = None
+
+    @property
+    def name(self) -> str:
+        """The repository, as messages name it: `registry/repository` or `oci:path`."""
+        return self.end.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags to be set, each once; none if the image is to be there by digest alone."""
+        tags = (reference.tag for reference in self.references)
+        return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
+
+    @property
+    def expected(self) -> Digest | None:
+        """The digest that the user pinned the target to."""
+        return self.references[0].digest
+
+    @property
+    def pending(self) -> bool:
+        """Whether the image is still to be copied there."""
+        return self.status is Status.PLANNED
+
+    def failed(self, error: RegimportError) -> TargetCopy:
+        """Return the copy as one that failed."""
+        return replace(self, status=Status.FAILED, error=error)
+
+
+def mountable_repository(
+    target: Reference | LayoutReference, source: Reference | LayoutReference
+) -> str | None:
+    """Return the repository that blobs may be mounted from: the source's, in the same registry."""
+    if not isinstance(target, Reference) or not isinstance(source, Reference):
+        return None
+    same = target.registry == source.registry and target.repository != source.repository
+    return source.repository if same else None
