@@ -9,7 +9,6 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from types import MappingProxyType
 
 import httpx
 import pytest
@@ -76,6 +75,7 @@ from regimport import (
     Warned,
     events,
 )
+from regimport.models.mapping import FrozenMapping
 from support.images import many_platforms
 
 # What is no value: functions, what a caller implements, and the union of all events.
@@ -90,7 +90,7 @@ _BLOB = Descriptor(
     7,
     Platform("linux", "arm64", "v8"),
     "application/vnd.example",
-    MappingProxyType({"key": "value"}),
+    FrozenMapping({"key": "value"}),
 )
 _PLAN = Plan((Step(_BLOB, Action.COPY),), (Step(_BLOB, Action.PRESENT),))
 _SETTINGS = RegistrySettings(mirrors=("https://mirror.example",), request_rate=2.0)
@@ -234,7 +234,7 @@ def test_annotations_survive_being_pickled_and_stay_frozen() -> None:
     back = pickle.loads(pickle.dumps(_BLOB))
     assert (back.platform, back.artifact_type) == (_BLOB.platform, _BLOB.artifact_type)
     assert back.annotations == {"key": "value"}
-    assert isinstance(back.annotations, MappingProxyType)
+    assert isinstance(back.annotations, FrozenMapping)
 
 
 @pytest.mark.parametrize("name", sorted(regimport.__all__))

@@ -50,6 +50,7 @@ class Connection:
         self._buffer = memoryview(bytearray(_READ))
         self._http = h11.Connection(h11.CLIENT)
         self._interim = 0
+        self._last_write = 0.0
 
     @property
     def quiet(self) -> bool:
@@ -71,7 +72,7 @@ class Connection:
     def exchange(self, request: httpx.Request) -> tuple[h11.Response, float]:
         """Send a request whole, and read the head of its answer.
 
-        Return the head, and the seconds from the request's last byte to the answer's first. Raise
+        Return the head, and the seconds from the request's last bytes to the answer's first. Raise
         `httpx.TransportError`, and whatever the request's body raises.
         """
         clocks = request.extensions.get("timeout", {})
@@ -79,12 +80,11 @@ class Connection:
         self._interim = 0
         self.left = memoryview(b"")
         answer = self._send(request, clocks.get("write"))
-        sent = time.monotonic()
         with Mapped(httpx.ReadError, httpx.ReadTimeout):
             while answer is None:
                 self._receive(clocks.get("read"))
                 answer = self._next_head()
-        took = time.monotonic() - sent
+        took = time.monotonic() - self._last_write
         self._check(answer)
         self.left = memoryview(self._http.trailing_data[0])
         return answer, took
@@ -139,9 +139,11 @@ class Connection:
                 continue
             self._write_all(waiting, timeout)
             waiting = b""
+            self._last_write = time.monotonic()
             for part in parts:
                 if (answer := self._write(memoryview(part), timeout)) is not None:
                     return answer
+        self._last_write = time.monotonic()
         self._write_all(b"".join((waiting, *self._encoded(h11.EndOfMessage()))), timeout)
         return None
 
