@@ -245,7 +245,7 @@ def selector(place: Reference | LayoutReference) -> str:
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
-    """Return what a session asks for the credentials of a registry; raises `InvalidOptions`."""
+    """Return what a session asks for the credentials of a registry, or raise `InvalidOptions`."""
     keychain.check(side, registry)
     return CredentialLookup(
         partial(keychain.find, side, registry),

@@ -72,7 +72,7 @@ class Upload(Protocol):
         """Stop here, and keep for a later run what can be gone on with; never raises."""
 
     def cancel(self) -> None:
-        """Give the upload up for good; never raises."""
+        """Abandon the upload for good; never raises."""
 
 
 class Target(Source, Protocol):

@@ -85,7 +85,7 @@ class Sessions:
         return [session.warm for session in self._open.values() for _ in range(connections - 1)]
 
     def session(self, side: Side, registry: str) -> Session:
-        """Return the session with a registry for one side; raises `InvalidConfig`."""
+        """Return the session with a registry for one side, or raise `InvalidConfig`."""
         session = self._open.get((side, registry))
         if session is None:
             session = self._open[side, registry] = open_session(
@@ -103,7 +103,7 @@ class Sessions:
     def mirror(self, url: str) -> Session:
         """Return the session with a mirror, which is shown no certificate meant for the registry.
 
-        Raises `InvalidConfig`.
+        Raise `InvalidConfig`.
         """
         session = self._open.get((Side.SOURCE, url))
         if session is None:

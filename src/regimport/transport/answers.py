@@ -132,7 +132,7 @@ _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
 
 
 def _complaint(answer: Answer) -> tuple[tuple[str, ...], str]:
-    """Give the registry's error codes, and what it says in words, safe to show."""
+    """Return the registry's error codes, and its message, safe to show."""
     try:
         document = json.loads(answer.body)
         errors = [error for error in document["errors"] if isinstance(error, dict)]
@@ -151,7 +151,7 @@ def _complaint(answer: Answer) -> tuple[tuple[str, ...], str]:
 
 
 def _words(body: bytes) -> str:
-    """Give what a body that is no JSON says: a page's title, or its text."""
+    """Return what a body that is not JSON says: a page's title, or its text."""
     text = body.decode("utf-8", "replace")
     title = re.search(r"<title[^>]*>([^<]{0,300})", text, re.IGNORECASE)
     if title:

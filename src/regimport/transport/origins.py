@@ -52,7 +52,7 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Origin:
-        """Give the origin of an absolute http or https URL; raises `RegistryError`."""
+        """Return the origin of an absolute http or https URL, or raise `RegistryError`."""
         try:
             parts = urlsplit(url)
             default = _PORTS[parts.scheme]
@@ -65,7 +65,7 @@ class Origin:
         return cls(parts.scheme, host, port)
 
     def __str__(self) -> str:
-        """Give it as `scheme://host:port`."""
+        """Return it as `scheme://host:port`."""
         return f"{self.scheme}://{self._host}:{self.port}"
 
     @property
@@ -79,10 +79,10 @@ class Origin:
 
 
 def upload_location(answered: str, location: str) -> str:
-    """Give the absolute URL of an upload session from the `Location` of `answered`'s answer.
+    """Return the absolute URL of an upload session from the `Location` of `answered`'s answer.
 
     A registry behind a proxy that ends TLS may name itself with http; then https stays. Another
-    host is gone to with TLS only, if the registry has it. Raises `RegistryError`.
+    host must have TLS if the registry has it. Raise `RegistryError`.
     """
     if not location.strip():
         raise RegistryError(
@@ -93,7 +93,7 @@ def upload_location(answered: str, location: str) -> str:
 
 
 def redirect_target(answered: str, location: str) -> str:
-    """Give the absolute URL that a redirect leads to; raises `RegistryError` if it must not."""
+    """Return the absolute URL that a redirect leads to, or raise `RegistryError`."""
     if not location.strip():
         raise RegistryError(f"{safe_url(answered)} redirects to nowhere (no Location)")
     return _joined(answered, location)
@@ -108,9 +108,9 @@ def with_digest(location: str, digest: str) -> str:
 
 
 def next_page(answered: str, link: str, seen: Collection[str]) -> str | None:
-    """Give the absolute URL of the next page from a `Link` value (RFC 8288), None at the end.
+    """Return the absolute URL of the next page from a `Link` value (RFC 8288), None at the end.
 
-    A page that was there before ends the listing too. Raises `RegistryError` for a page on
+    A page that was read before ends the listing, too. Raise `RegistryError` for a page on
     another origin.
     """
     for target, relation in _links(link):
@@ -126,7 +126,7 @@ def next_page(answered: str, link: str, seen: Collection[str]) -> str | None:
 
 
 def check_realm(realm: str, registry: Origin) -> str:
-    """Give the absolute URL of a token service that `registry` names; raises `AccessDenied`.
+    """Return the absolute URL of the token service that `registry` names, or raise `AccessDenied`.
 
     It is told credentials, so it must have TLS if the registry has, and a registry out in the
     world must not send us to an address of this machine or its network's metadata service.
@@ -151,7 +151,7 @@ def check_realm(realm: str, registry: Origin) -> str:
 
 
 def _links(header: str) -> Iterator[tuple[str, str]]:
-    """Give the target and the relations of each link in a `Link` value."""
+    """Yield the target and the relations of each link in a `Link` value."""
     position = 0
     while (link := _LINK.search(header, position)) is not None:
         position = link.end()
