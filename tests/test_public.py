@@ -263,7 +263,8 @@ def _annotations(public: object) -> Iterator[tuple[str, object]]:
     for name, member in vars(public).items():
         function = member.fget if isinstance(member, property) else member
         function = function.__func__ if isinstance(function, classmethod) else function
-        if isinstance(function, types.FunctionType) and not _is_generated(name):
+        made = name == "__init__" and dataclasses.is_dataclass(public)
+        if isinstance(function, types.FunctionType) and not (made or _is_generated(name)):
             for where, hint in typing.get_type_hints(function, localns=names).items():
                 yield f"{name}.{where}", hint
 

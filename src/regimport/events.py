@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from regimport.errors import Side
 from regimport.models.descriptor import Descriptor
+from regimport.values import dataclass
 
 __all__ = [
     "BlobFinished",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from regimport.errors import InvalidOptions, Side
 from regimport.models.mapping import FrozenMapping
 from regimport.redact import safe_url
+from regimport.values import dataclass, field
 
 __all__ = ["Network", "Pin", "RegistrySettings", "Tls", "host_name"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from typing import Literal
 
 from regimport.errors import InvalidOptions
 from regimport.models.platform import Platform
 from regimport.network import Network
+from regimport.values import dataclass, field
 
 __all__ = [
     "MAX_LAYER_SIZE",

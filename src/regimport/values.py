@@ -60,6 +60,8 @@ def _made(cls: type[_T], *, frozen: bool, kw_only: bool) -> type[_T]:
     }
     if frozen:
         methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
+    # What `typing.get_type_hints` and `help` are told.
+    methods["__init__"].__annotations__ = {**annotations, "return": "None"}
     for name, method in methods.items():
         if name not in own:
             setattr(cls, name, method)

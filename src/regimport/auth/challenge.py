@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from regimport.models.mapping import FrozenMapping
+from regimport.values import dataclass, field
 
 __all__ = ["Challenge", "parse_challenges"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from regimport.models.credential import Credential
+from regimport.values import dataclass
 
 __all__ = ["CredentialLookup", "FindCredential"]
 

@@ -11,7 +11,6 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from regimport.auth.challenge import Challenge
@@ -22,6 +21,7 @@ from regimport.models.credential import Credential, is_token
 from regimport.redact import safe_url
 from regimport.transport.answers import Answer, error_of
 from regimport.transport.origins import Origin, check_realm
+from regimport.values import dataclass, field
 
 __all__ = ["Authorizer", "Fetch", "Scopes"]
 

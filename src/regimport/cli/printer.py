@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import dataclass
 
 from regimport.cli.params import ProgressKind
 from regimport.errors import RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
+from regimport.values import dataclass
 
 __all__ = ["Printer", "human_size"]
 

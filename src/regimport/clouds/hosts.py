@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from regimport.network import host_name
+from regimport.values import dataclass
 
 __all__ = ["ECR_PUBLIC", "EcrHost", "ecr_host", "is_azure", "is_google"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from regimport.models.credential import Credential
 from regimport.redact import safe_text
+from regimport.values import dataclass
 
 __all__ = ["CloudLogin", "NoLogin", "TemporaryCredential"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.network import RegistrySettings, Tls, host_name
 from regimport.redact import safe_text
+from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
@@ -13,6 +12,7 @@ from regimport.clouds.hosts import ECR_PUBLIC, ecr_host, is_azure, is_google
 from regimport.clouds.login import CloudLogin, NoLogin, TemporaryCredential
 from regimport.credentials.places import Looked, Outcome
 from regimport.network import host_name
+from regimport.values import dataclass
 
 __all__ = ["Clouds"]
 

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from regimport.credentials.helper import is_helper_name
@@ -16,6 +16,7 @@ from regimport.errors import InvalidConfig
 from regimport.models.credential import TOKEN_USERNAME, Credential
 from regimport.network import host_name
 from regimport.redact import reason_of
+from regimport.values import dataclass, field
 
 __all__ = [
     "DockerConfig",

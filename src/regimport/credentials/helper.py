@@ -10,11 +10,11 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from regimport.credentials.hosts import server_address
 from regimport.models.credential import TOKEN_USERNAME, Credential
 from regimport.redact import reason_of, safe_text
+from regimport.values import dataclass, field
 
 __all__ = ["BrokenHelper", "Helper", "is_helper_name"]
 

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from regimport.credentials.clouds import Clouds
@@ -15,6 +14,7 @@ from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, 
 from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
 from regimport.network import host_name
+from regimport.values import dataclass
 
 __all__ = ["Explanation", "Keychain"]
 

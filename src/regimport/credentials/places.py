@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +14,7 @@ from regimport.credentials.helper import BrokenHelper, Helper
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.models.credential import ANYBODY, Credential
 from regimport.network import host_name
+from regimport.values import dataclass, field
 
 __all__ = ["File", "Given", "Helpers", "Looked", "Outcome", "Place"]
 

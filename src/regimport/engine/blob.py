@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 
@@ -22,6 +21,7 @@ from regimport.errors import (
 )
 from regimport.models.descriptor import Descriptor
 from regimport.models.pieces import without_first
+from regimport.values import dataclass
 
 __all__ = ["BlobMover", "Moved", "Outcome"]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from regimport.errors import ContentMismatch, NotFound, RegimportError, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.values import dataclass
 
 __all__ = ["Difference", "Flaw", "Part", "ReadBack", "Verification"]
 

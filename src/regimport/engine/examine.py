@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from regimport.engine.limits import violations
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.options import Limits
+from regimport.values import dataclass
 
 __all__ = ["Inspection", "Node", "examine"]
 

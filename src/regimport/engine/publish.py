@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
@@ -12,6 +11,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import is_foreign_layer
+from regimport.values import dataclass
 
 __all__ = ["Publisher"]
 

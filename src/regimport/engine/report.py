@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regimport.engine.steps import Plan
@@ -13,6 +13,7 @@ from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.ratelimit import RateLimit
 from regimport.models.reference import LayoutReference, Reference
+from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from regimport.engine.workers import Workers
 from regimport.errors import RegimportError
 from regimport.events import Reporter, Retrying
 from regimport.options import RetryPolicy
+from regimport.values import dataclass
 
 __all__ = ["RetryContext"]
 

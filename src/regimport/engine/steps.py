@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from regimport.models.descriptor import Descriptor
+from regimport.values import dataclass
 
 __all__ = ["Action", "Plan", "Step"]
 

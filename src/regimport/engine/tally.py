@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from regimport.engine.steps import Action, Plan
+from regimport.values import dataclass
 
 __all__ = ["Tally"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from regimport.engine.tally import Tally
 from regimport.errors import RegimportError
 from regimport.models.digest import Digest
 from regimport.models.reference import LayoutReference, Reference
+from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack

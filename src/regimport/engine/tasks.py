@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+
+from regimport.values import dataclass, field
 
 __all__ = ["Batch", "Task"]
 

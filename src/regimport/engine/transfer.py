@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from regimport.engine.blob import BlobMover, Outcome
@@ -21,6 +21,7 @@ from regimport.events import BlobFinished, ManifestPut, Planned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
+from regimport.values import dataclass
 
 __all__ = ["Transfer", "transfer"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from regimport.engine.differences import Difference, Flaw, Part, ReadBack
 from regimport.engine.ends import Source
@@ -19,6 +19,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import is_foreign_layer
+from regimport.values import dataclass, field
 
 __all__ = ["Place", "read_back", "verify_targets"]
 

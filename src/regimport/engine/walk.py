@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from regimport.engine.ends import Source
@@ -15,6 +15,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import INDEX_TYPES
+from regimport.values import dataclass
 
 __all__ = ["MAX_DEPTH", "MAX_MANIFESTS_IN_GRAPH", "Graph", "visit_levels", "walk"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from regimport.errors import InvalidManifest
 from regimport.models.descriptor import Descriptor
@@ -12,6 +12,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import OCI_INDEX
+from regimport.values import dataclass, field
 
 __all__ = ["MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+
+from regimport.values import dataclass
 
 __all__ = ["ANYBODY", "TOKEN_USERNAME", "Credential", "is_token"]
 
@@ -13,7 +14,7 @@ TOKEN_USERNAME = "<token>"  # noqa: S105 - a name, not a token
 ANYBODY = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What a user has to prove who they are: a name and a password, or a token.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from regimport.redact import safe_text
+from regimport.values import dataclass
 
 __all__ = ["RateLimit"]
 

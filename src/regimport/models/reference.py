@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from regimport.errors import InvalidReference
 from regimport.models.digest import Digest
+from regimport.values import dataclass
 
 __all__ = [
     "LayoutReference",

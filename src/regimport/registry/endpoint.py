@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from regimport.models.reference import is_loopback
 from regimport.network import host_name
 from regimport.options import CopyOptions
+from regimport.values import dataclass
 
 __all__ = ["Endpoint", "endpoint_of"]
 

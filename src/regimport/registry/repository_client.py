@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from regimport.auth.tokens import Scopes
@@ -12,6 +11,7 @@ from regimport.errors import AccessDenied, RegimportError
 from regimport.registry.request import SMALL, Request
 from regimport.registry.session import Session
 from regimport.transport.answers import Answer
+from regimport.values import dataclass
 
 __all__ = ["RepositoryClient"]
 

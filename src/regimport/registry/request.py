@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -11,6 +10,7 @@ import httpx
 from regimport._version import __version__
 from regimport.auth.tokens import Scopes
 from regimport.options import Timeouts
+from regimport.values import dataclass, field
 
 __all__ = ["SMALL", "Request", "to_httpx", "url_of"]
 

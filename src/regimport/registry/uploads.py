@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from regimport.registry.request import Request
 from regimport.registry.upload_session import BlobUpload, SavedUpload, UploadStore, kept_bytes
 from regimport.transport.answers import Answer, error_of
 from regimport.transport.origins import upload_location
+from regimport.values import dataclass
 
 __all__ = ["UploadContext", "start_upload"]
 

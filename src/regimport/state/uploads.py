@@ -15,11 +15,11 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from regimport.models.digest import Digest
 from regimport.redact import reason_of
+from regimport.values import dataclass
 
 __all__ = ["UploadFile", "UploadFiles", "state_folder"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -21,6 +20,7 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
+from regimport.values import dataclass
 
 __all__ = ["Answer", "body_of", "error_of", "read_answer", "retry_after"]
 

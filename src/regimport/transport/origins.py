@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
 from regimport.redact import safe_url
+from regimport.values import dataclass
 
 __all__ = [
     "Origin",

@@ -11,7 +11,6 @@ import base64
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -23,6 +22,7 @@ from regimport.errors import InvalidOptions
 from regimport.redact import safe_text
 from regimport.transport.origins import is_local
 from regimport.transport.stream import Stream
+from regimport.values import dataclass, field
 
 __all__ = ["Proxies", "Proxy", "ProxyError", "open_tunnel"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from regimport.errors import InvalidConfig
+from regimport.values import dataclass
 
 __all__ = ["TlsFiles", "make_context", "system_context"]
 
