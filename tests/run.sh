@@ -8,9 +8,13 @@ setup_venv tests lint
 
 # Folders and files that need neither another program nor long waits.
 unit_tests="tests/auth tests/clouds tests/configuration tests/credentials tests/engine tests/models
-    tests/state tests/transport tests/test_api.py tests/test_errors.py tests/test_project.py
-    tests/test_redact.py tests/cli/test_groups.py tests/cli/test_quantities.py
+    tests/state tests/transport/test_answers.py tests/transport/test_next_page.py
+    tests/transport/test_origins.py tests/transport/test_realm.py tests/test_api.py tests/test_errors.py tests/test_project.py
+    tests/test_redact.py tests/test_values.py tests/cli/test_groups.py tests/cli/test_quantities.py
     tests/cli/test_settings.py"
+
+# The program is started a thousand times: its modules are compiled once.
+unset PYTHONDONTWRITEBYTECODE
 
 step() {
     echo "== $*"

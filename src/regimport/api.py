@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from regimport.engine.limits import check_limits
 from regimport.engine.plan import make_plans
-from regimport.engine.platforms import only
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.target import TargetCopy
-from regimport.engine.transfer import transfer
 from regimport.engine.walk import walk
 from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
 from regimport.events import Reporter, Resolved, Silent
@@ -99,6 +97,8 @@ def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptio
         check_limits(graph, options.limits)
         run.choose_jobs()
         if not options.dry_run:
+            from regimport.engine.transfer import transfer  # noqa: PLC0415 - where something is sent
+
             result = transfer(source, graph, pending, run.retry)
             pending, bytes_read = list(result.targets), result.bytes_read
     copies = settled + pending
@@ -207,6 +207,8 @@ def inspect(
         run.choose_jobs()
         graph, _ = walk(end, root, workers, run.reporter)
         if options.platforms:
+            from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
+
             graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
     return examine(str(place.pinned(root.digest)), graph, options.limits)
 

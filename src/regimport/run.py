@@ -20,7 +20,6 @@ from regimport.engine.concurrency import (
     most_jobs,
 )
 from regimport.engine.ends import Source, Target
-from regimport.engine.platforms import choose
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -96,6 +95,8 @@ class Run:
         if not self._options.platforms:
             return selector(place)
         retry, platforms = self.retry, self._options.platforms
+        from regimport.engine.platforms import choose  # noqa: PLC0415 - where one is wanted
+
         return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
 
     def quota(self, place: Reference | LayoutReference) -> Quota:

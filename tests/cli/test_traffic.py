@@ -163,7 +163,6 @@ def test_a_copy_loads_nothing_that_it_does_not_use(
         "asyncio",
         "encodings.idna",
         "httpcore",
-        "httpx._main",
         "pydantic",
         "regimport.clouds.names",
         "regimport.engine.differences",
@@ -174,3 +173,25 @@ def test_a_copy_loads_nothing_that_it_does_not_use(
         "rich",
         "tomllib",
     }
+
+
+def test_a_copy_that_finds_nothing_to_do_loads_nothing_that_sends(
+    program: Program, source: DockerRegistry, target: DockerRegistry, repository: str
+) -> None:
+    push(source, IMAGES["hello"](), repository)
+    names = (f"{source.address}/{repository}:{TAG}", f"{target.address}/{repository}")
+    assert program("copy", *names).code == 0
+    ended = program("copy", *names, PYTHONPROFILEIMPORTTIME="1")
+    assert ended.code == 0, ended
+    loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if "|" in line}
+    assert not loaded & {
+        "regimport.engine.blob",
+        "regimport.engine.platforms",
+        "regimport.engine.publish",
+        "regimport.engine.transfer",
+        "regimport.transport.by_origin",
+        "regimport.transport.nested",
+        "regimport.transport.socks",
+    }
+    assert len([name for name in loaded if name.startswith("regimport")]) <= 105
+    assert len(loaded) <= 400

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from regimport.transport.eyeballs import Address, connect_first
-from regimport.transport.nested import NestedTls
 from regimport.transport.proxy import Proxies, Proxy, ProxyError, open_tunnel
 from regimport.transport.stream import Stream
 
@@ -128,6 +127,9 @@ def _encrypted_within(
         return stream
     if not stream.encrypted:
         return _encrypted(stream.raw, context, host, timeout)
+    # Imported where it is met: few proxies are spoken to with TLS.
+    from regimport.transport.nested import NestedTls  # noqa: PLC0415
+
     try:
         return Stream(NestedTls(stream, context, host, timeout), stream.raw)
     except BaseException:
