@@ -20,7 +20,7 @@ from typing import Protocol
 __all__ = ["Channel", "Stream"]
 
 # What is encrypted at once, in bytes: between two parts, the peer may be heard.
-_PART = 256 * 1024
+_PART = 1024 * 1024
 # How many times within its clock a wait looks whether the peer is taking bytes at all.
 _LOOKS = 4
 

@@ -47,7 +47,7 @@ def system_context() -> ssl.SSLContext:
     named = _named_by_environment()
     paths = ssl.get_default_verify_paths()
     usable = bool(paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())))
-    if named or (usable and sys.platform not in {"darwin", "win32"}):
+    if named or (usable and sys.platform != "darwin"):
         # OpenSSL knows the system's store itself, and reads it once. truststore reads it again
         # for each connection, one connection at a time, which takes 18 ms each.
         return ssl.create_default_context()
