@@ -21,7 +21,7 @@ from regimport import (
     api,
     run,
 )
-from regimport.engine.concurrency import FEWEST_JOBS
+from regimport.engine.concurrency import MIN_JOBS
 from regimport.registry.sessions import Sessions
 from support.images import digest_of, many_platforms
 from support.miniature import Miniature
@@ -53,7 +53,7 @@ def test_connections_are_opened_while_the_root_is_read_over_a_long_line(held: Mi
 
     def read(heard: Heard) -> Say:
         if heard.method == "GET" and heard.path.endswith(digest_of(_WIDE.raw)):
-            opened.extend(end.wait_for(FEWEST_JOBS, _PATIENCE) for end in (source, target))
+            opened.extend(end.wait_for(MIN_JOBS, _PATIENCE) for end in (source, target))
         return held(heard)
 
     with Scripted(_far(read)) as source, Scripted(_far(Miniature())) as target:
@@ -62,7 +62,7 @@ def test_connections_are_opened_while_the_root_is_read_over_a_long_line(held: Mi
 
 
 def test_more_goes_on_at_once_over_a_long_line(held: Miniature) -> None:
-    wanted = FEWEST_JOBS + 4
+    wanted = MIN_JOBS + 4
     together, lock, met = 0, threading.Lock(), threading.Event()
     waits: list[bool] = []
 

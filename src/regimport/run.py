@@ -1,4 +1,4 @@
-"""What a public function needs while it runs: threads, sessions, and the ends of the copy."""
+"""One run of a public function: its threads, its sessions and the ends of its copy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from regimport.auth.lookup import CredentialLookup
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
 from regimport.engine.concurrency import (
-    FEWEST_JOBS,
+    MIN_JOBS,
     choose_jobs,
     connections_ahead,
-    most_jobs,
+    limit_jobs,
 )
 from regimport.engine.ends import Source, Target
 from regimport.engine.rate import Bucket, Throttled
@@ -46,10 +46,10 @@ _OURS = "REGIMPORT_"
 
 
 class Run:
-    """One run of a public function: opens the ends of a copy, and sets how much goes on at once.
+    """Opens the ends of a copy, and chooses how many jobs run at once.
 
-    `reporter` is told what the engine reports. `most_jobs` is how much may go on at once at all
-    of its ends.
+    `reporter` receives the events of the engine. `max_jobs` is the limit that the settings of the
+    registries set.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Run:
         workers: Workers,
         sessions: Sessions,
         reporter: Reporter,
-        most_jobs: int,
+        max_jobs: int,
     ) -> None:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
         self._options = options
-        self._most_jobs = most_jobs
+        self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.Lock()
@@ -72,26 +72,26 @@ class Run:
 
     @property
     def retry(self) -> RetryContext:
-        """What is needed to try a blob or a manifest again."""
+        """What a retry of a blob or a manifest needs."""
         return RetryContext(self._options.retry, self.workers, self.reporter)
 
     @property
     def round_trip(self) -> float | None:
-        """How long the slower side takes to answer a small request, in seconds, once known."""
+        """The round trip time of the slower side in seconds, None until it was measured."""
         return self.sessions.round_trip
 
     def choose_jobs(self) -> None:
-        """Choose how much goes on at once from what was measured, unless the user has."""
+        """Choose the number of jobs by the round trip time, unless the user has set it."""
         if self._options.jobs is None:
-            self.workers.widen(min(choose_jobs(self.round_trip), self._most_jobs))
+            self.workers.widen(min(choose_jobs(self.round_trip), self._max_jobs))
 
     def open_connections(self, root: Descriptor) -> None:
-        """Begin to open the connections that the image under `root` will need; do not wait."""
+        """Start to open the connections that the image under `root` will need, without waiting."""
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
     def selector(self, end: Source, place: Reference | LayoutReference) -> str:
-        """Return what the source is asked for: a tag, a digest, or one platform's manifest."""
+        """Return the tag or digest to request: the reference's, or that of one platform."""
         if not self._options.platforms:
             return selector(place)
         retry, platforms = self.retry, self._options.platforms
@@ -100,11 +100,11 @@ class Run:
         return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
 
     def quota(self, place: Reference | LayoutReference) -> Quota:
-        """Return what was spent at the source, and what is left there."""
+        """Return the pulls used at the source's registry, and those that remain."""
         return self.sessions.quota(place.registry if isinstance(place, Reference) else "")
 
     def source(self, place: Reference | LayoutReference, side: Side = Side.SOURCE) -> Source:
-        """Open an end that is only read: the source, or the target to be verified."""
+        """Open an end for reading: the source, or the target that is to be verified."""
         if isinstance(place, LayoutReference):
             # Imported where a layout is named: most copies have none.
             from regimport.layout.reader import LayoutReader  # noqa: PLC0415
@@ -118,15 +118,15 @@ class Run:
         # Imported where there are any: most registries have none.
         from regimport.registry.fallback import MirroredRepository  # noqa: PLC0415
 
-        copies = [self._mirror(url, place.repository) for url in mirrors]
-        return self._limited(MirroredRepository(repository, copies, self._warn))
+        mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
+        return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
 
     def targets(
         self,
         places: Sequence[Reference | LayoutReference],
         source: Reference | LayoutReference,
     ) -> list[TargetCopy]:
-        """Open the ends that are written, each repository once; return a copy for each place."""
+        """Open the targets for writing, each repository once; return a copy for each reference."""
         for place in places:
             if place.name not in self._targets:
                 self._targets[place.name] = self._target(place)
@@ -156,7 +156,7 @@ class Run:
         self.reporter.tell(Warned(message))
 
     def _saved_uploads(self) -> UploadFiles:
-        """Return the uploads that earlier runs have begun."""
+        """Return the store of unfinished uploads."""
         with self._opening:
             if self._saved is None:
                 # Imported where a large blob is written.
@@ -166,7 +166,7 @@ class Run:
             return self._saved
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:
-        """Return what makes a missing repository, where that is wanted and has to be done."""
+        """Return a function that creates the repository in ECR, None where that is not wanted."""
         registry = place.registry
         if not self._options.create_repository:
             return None
@@ -193,9 +193,9 @@ def running(
     target: Credential | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> Iterator[Run]:
-    """Open what is needed to work at `places`, the source first, with the credentials given.
+    """Open a run for `places`, the source first, with the credentials given.
 
-    `transport` carries all requests, and is not closed; without one, connections are opened.
+    `transport`, if given, carries all requests, and is not closed.
     """
     reporter = WarningsOnce(reporter)
 
@@ -205,9 +205,9 @@ def running(
     given = {Side.SOURCE: source, Side.TARGET: target}
     # Credentials given for a side are for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
-    most = most_jobs(_registries(options, places), options.network)
+    max_jobs = limit_jobs(_registries(options, places), options.network)
     with (
-        Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
+        Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline) as workers,
         # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
@@ -223,7 +223,7 @@ def running(
         ) as sessions,
     ):
         watching = _watching_quota(reporter, options, places, sessions)
-        yield Run(options, workers, sessions, watching, most)
+        yield Run(options, workers, sessions, watching, max_jobs)
 
 
 def _watching_quota(
@@ -232,7 +232,7 @@ def _watching_quota(
     places: Sequence[Reference | LayoutReference],
     sessions: Sessions,
 ) -> Reporter:
-    """Return a reporter that warns of the source's quota, unless mirrors may serve instead."""
+    """Return a reporter that warns of the source's pull quota, unless mirrors may serve instead."""
     source = places[0] if places else None
     if not isinstance(source, Reference) or options.network.of(source.registry).mirrors:
         return reporter
@@ -241,12 +241,12 @@ def _watching_quota(
 
 
 def selector(place: Reference | LayoutReference) -> str:
-    """Return what of a repository a reference selects: its digest, or else its tag."""
+    """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
-    """Return what a session asks for the credentials of a registry, or raise `InvalidOptions`."""
+    """Return how a session finds the credentials of a registry, or raise `InvalidOptions`."""
     keychain.check(side, registry)
     return CredentialLookup(
         partial(keychain.find, side, registry),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from regimport.engine.concurrency import FEWEST_JOBS, MOST_JOBS, choose_jobs, connections_ahead
+from regimport.engine.concurrency import MAX_JOBS, MIN_JOBS, choose_jobs, connections_ahead
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 
 
 @pytest.mark.parametrize(
     ("round_trip", "jobs"),
-    [(None, FEWEST_JOBS), (0.0, FEWEST_JOBS), (0.0005, 8), (0.012, 12), (0.02, 20), (9.0, 32)],
+    [(None, MIN_JOBS), (0.0, MIN_JOBS), (0.0005, 8), (0.012, 12), (0.02, 20), (9.0, 32)],
 )
 def test_a_longer_line_has_more_jobs_within_bounds(round_trip: float | None, jobs: int) -> None:
     assert choose_jobs(round_trip) == jobs
-    assert FEWEST_JOBS <= jobs <= MOST_JOBS
+    assert MIN_JOBS <= jobs <= MAX_JOBS
 
 
 _DIGEST = Digest.of(b"")

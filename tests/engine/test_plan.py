@@ -36,19 +36,19 @@ def questions(target: Memory) -> set[str]:
 
 def test_an_empty_target_is_to_get_everything_and_is_not_asked_for_blobs() -> None:
     image, target = many_platforms(), Memory("target.example/x")
-    [plan] = planned(stored(image), image, replace(copy_to(target), vacant=True))
+    [plan] = planned(stored(image), image, replace(copy_to(target), has_no_tags=True))
     assert actions(plan) == dict.fromkeys(image.content(), Action.COPY)
     assert not questions(target)
 
 
-@pytest.mark.parametrize(("vacant", "exact"), [(False, False), (True, True)])
+@pytest.mark.parametrize(("has_no_tags", "exact"), [(False, False), (True, True)])
 def test_a_target_with_a_tag_or_in_a_dry_run_is_asked_for_every_blob(
-    vacant: bool, exact: bool
+    has_no_tags: bool, exact: bool
 ) -> None:
     image, target = many_platforms(), Memory("target.example/x")
     kept = next(iter(image.blobs))
     target.blobs[kept] = image.blobs[kept]
-    copy = replace(copy_to(target), vacant=vacant)
+    copy = replace(copy_to(target), has_no_tags=has_no_tags)
     [plan] = planned(stored(image), image, copy, exact=exact)
     assert questions(target) == set(image.blobs)
     present = {digest for digest, action in actions(plan).items() if action is Action.PRESENT}
@@ -98,7 +98,7 @@ def test_a_foreign_layer_is_copied_only_if_the_source_holds_it(held: bool) -> No
     source = stored(image)
     if not held:
         del source.blobs[str(layer["digest"])]
-    [plan] = planned(source, image, replace(copy_to(Memory("target.example/x")), vacant=True))
+    [plan] = planned(source, image, replace(copy_to(Memory("target.example/x")), has_no_tags=True))
     wanted = Action.COPY if held else Action.SKIP
     assert actions(plan)[str(layer["digest"])] is wanted
 

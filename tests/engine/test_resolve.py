@@ -83,10 +83,10 @@ def test_a_repository_is_vacant_unless_one_of_its_tags_was_found(
     source: Memory, target: Memory
 ) -> None:
     [found] = resolved(source, copy_to(target, "a"), copy_to(target, "b"))
-    assert found.vacant
+    assert found.has_no_tags
     hold(target, "b", _OTHER.raw)
     [found] = resolved(source, copy_to(target, "a"), copy_to(target, "b"))
-    assert not found.vacant
+    assert not found.has_no_tags
 
 
 def test_a_target_that_is_pinned_to_another_digest_has_failed(

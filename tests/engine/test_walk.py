@@ -58,7 +58,7 @@ def test_each_target_is_asked_for_every_manifest_and_says_which_it_holds() -> No
     targets[1] = Memory("other.example/x")
     targets[1].manifests.update(holding(image, first, second).manifests)
     _, copies = walked(stored(image), image, *targets)
-    assert [copy.held for copy in copies] == [{first}, {first, second}]
+    assert [copy.existing for copy in copies] == [{first}, {first, second}]
     for target in targets:
         assert set(target.asked) == {f"HEAD {digest}" for digest in image.manifests}
 

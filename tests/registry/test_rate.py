@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from regimport import api
-from regimport.engine.concurrency import most_jobs
+from regimport.engine.concurrency import limit_jobs
 from regimport.network import Network, RegistrySettings
 from regimport.options import CopyOptions
 from regimport.registry.rate import RequestRate
@@ -131,11 +131,11 @@ def test_the_strictest_registry_counts() -> None:
             "b.example:5000": RegistrySettings(concurrency=2),
         }
     )
-    assert most_jobs(["a.example", "c.example"], network) == 6
-    assert most_jobs(["a.example", "A.example:443"], network) == 3
-    assert most_jobs(["a.example", "b.example:5000"], network) == 2
-    assert most_jobs(["b.example:5000"] * 5, network) == 1
-    assert most_jobs(["c.example"], network) > 1000
+    assert limit_jobs(["a.example", "c.example"], network) == 6
+    assert limit_jobs(["a.example", "A.example:443"], network) == 3
+    assert limit_jobs(["a.example", "b.example:5000"], network) == 2
+    assert limit_jobs(["b.example:5000"] * 5, network) == 1
+    assert limit_jobs(["c.example"], network) > 1000
 
 
 def test_both_ends_of_a_copy_share_the_rate_of_their_registry() -> None:

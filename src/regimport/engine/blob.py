@@ -25,13 +25,13 @@ from regimport.values import dataclass
 
 __all__ = ["BlobMover", "Moved", "Outcome"]
 
-# How many attempts at a blob in another way do not count as failures.
-_MOST_ADAPTED = 8
+# How many switches to another upload method do not count as failures: whole, or smaller chunks.
+_MAX_METHOD_CHANGES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a blob got to one target: moved, or mounted or present there; or why it did not."""
+    """How a blob arrived at one target: moved, or mounted or present there; or the error."""
 
     moved: bool = False
     error: BaseException | None = None
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What came of a blob: its outcome at each target, and how much of it the source served."""
+    """The result of moving a blob: its outcome at each target, and the bytes read at the source."""
 
     outcomes: list[Outcome]
     bytes_read: int
@@ -47,7 +47,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class BlobMover:
-    """Moves blobs from `source`, and goes on, or starts over, where a transfer breaks."""
+    """Moves blobs from `source`, and resumes or restarts a transfer that breaks."""
 
     source: Source
     retry: RetryContext
@@ -58,13 +58,13 @@ class BlobMover:
         targets: Sequence[Target],
         *,
         mounts: Sequence[str | None] = (),
-        anew: bool = False,
+        force: bool = False,
     ) -> Moved:
-        """Bring a blob to all of `targets`, reading it once unless something breaks.
+        """Copy a blob to all of `targets`, reading it once unless a transfer breaks.
 
-        Where it does, only the targets that lack something are sent more, from the first byte
-        that any of them lacks. `mounts` are the repositories from which each may mount it, if
-        there are any; `anew` sends it even to those that claim to have it.
+        After a break, only the incomplete targets are sent more, from the first byte that any of
+        them lacks. `mounts` are the repositories from which each may mount it, if any; `force`
+        sends it even to those that claim to have it.
         """
         reader = BlobReader(blob, self.source, self.retry)
         uploads = [
@@ -74,20 +74,20 @@ class BlobMover:
         try:
             while waiting := [upload for upload in uploads if upload.outcome is None]:
                 for upload in waiting:
-                    upload.open(blob, anew=anew)
-                if failed := self._send(reader, [upload for upload in waiting if upload.session]):
+                    upload.open(blob, force=force)
+                if failed := self._send(reader, [upload for upload in waiting if upload.upload]):
                     self._wait(blob, failed)
         finally:
             for upload in uploads:
-                if upload.session is not None:
-                    upload.session.leave()
+                if upload.upload is not None:
+                    upload.upload.leave()
         outcomes = [upload.outcome for upload in uploads if upload.outcome is not None]
         return Moved(outcomes, reader.received)
 
     def _wait(
         self, blob: Descriptor, failed: Sequence[tuple[_TargetUpload, RegimportError]]
     ) -> None:
-        """Wait for the target that failed most often, unless the next attempt is another."""
+        """Back off by the highest failure count, but not before another upload method is tried."""
         upload, error = max(failed, key=lambda pair: pair[0].failures)
         attempt = max(1, upload.failures)
         adapted = isinstance(error, BrokenTransfer) and error.adapted
@@ -97,7 +97,7 @@ class BlobMover:
     def _send(
         self, reader: BlobReader, uploads: Sequence[_TargetUpload]
     ) -> list[tuple[_TargetUpload, RegimportError]]:
-        """Send what is missing to each; return those to be tried again, and why."""
+        """Send the missing bytes to each; return those to retry, with the error."""
         if not uploads:
             return []
         start = min(upload.offset for upload in uploads)
@@ -110,7 +110,7 @@ class BlobMover:
             reader.forget()
         again: list[tuple[_TargetUpload, RegimportError]] = []
         for upload, error in zip(uploads, errors, strict=True):
-            cause = upload.settle(error, self.retry.policy.attempts)
+            cause = upload.record_result(error, self.retry.policy.attempts)
             if cause is not None:
                 again.append((upload, cause))
         return again
@@ -118,48 +118,49 @@ class BlobMover:
 
 @dataclass(slots=True)
 class _TargetUpload:
-    """The upload of a blob to one target; `outcome` is None until it is there, or cannot be.
+    """The upload of a blob to one target; `outcome` is None until it has arrived or failed.
 
-    `session` is the upload that is open at the target. `failures` counts those in a row after
-    which the target had no more of the blob than before, `adapted` the attempts in another way.
+    `upload` is the upload session that is open at the target. `failures` counts consecutive
+    failures without progress, the first one included; `method_changes` the switches to another
+    upload method.
     """
 
     target: Target
     mount_from: str | None = None
-    session: Upload | None = None
+    upload: Upload | None = None
     outcome: Outcome | None = None
     failures: int = 0
     furthest: int = 0
-    adapted: int = 0
+    method_changes: int = 0
     mismatched: bool = False
 
     @property
     def offset(self) -> int:
-        assert self.session is not None
-        return self.session.offset
+        assert self.upload is not None
+        return self.upload.offset
 
-    def open(self, blob: Descriptor, *, anew: bool) -> None:
-        """Start an upload, unless one is open; it may turn out that none is needed."""
-        if self.session is not None:
+    def open(self, blob: Descriptor, *, force: bool) -> None:
+        """Start an upload unless one is open; the target may turn out to have the blob."""
+        if self.upload is not None:
             return
         try:
-            self.session = self.target.start_upload(blob, mount_from=self.mount_from, anew=anew)
+            self.upload = self.target.start_upload(blob, mount_from=self.mount_from, anew=force)
         except Exception as error:  # belongs to this target alone
             self.outcome = Outcome(error=error)
             return
-        if self.session is None:
+        if self.upload is None:
             self.outcome = Outcome()
 
     def receiver(self, start: int) -> Callable[[Iterator[bytes]], None]:
-        """Return what takes the blob's bytes from `start` on; the first may be there already."""
-        assert self.session is not None
-        return partial(_receive, self.session, self.session.offset - start)
+        """Return a function that sends the blob's bytes from `start` on, without those present."""
+        assert self.upload is not None
+        return partial(_send_rest, self.upload, self.upload.offset - start)
 
-    def settle(self, error: BaseException | None, attempts: int) -> RegimportError | None:
-        """Note how an attempt ended; return its error if there is to be another attempt."""
-        assert self.session is not None
+    def record_result(self, error: BaseException | None, attempts: int) -> RegimportError | None:
+        """Record the result of an attempt; return its error if there will be another attempt."""
+        assert self.upload is not None
         if error is None:
-            self.session, self.outcome = None, Outcome(moved=True)
+            self.upload, self.outcome = None, Outcome(moved=True)
             return None
         if isinstance(error, ContentMismatch) and not (self.mismatched or error.lasting):
             # Wrong content is read and sent again from its first byte, once.
@@ -170,37 +171,37 @@ class _TargetUpload:
             return self._broken(error, attempts)
         self.outcome = Outcome(error=error)
         if isinstance(error, (Interrupted, Unreachable)):
-            self.session.leave()
-            self.session = None
+            self.upload.leave()
+            self.upload = None
         else:
             self._drop()
         return None
 
     def _broken(self, error: BrokenTransfer, attempts: int) -> RegimportError | None:
-        assert self.session is not None
-        kept = self.session.recover()
-        if kept and self.session.offset > self.furthest:
-            self.furthest = self.session.offset
+        assert self.upload is not None
+        kept = self.upload.recover()
+        if kept and self.upload.offset > self.furthest:
+            self.furthest = self.upload.offset
             self.failures = 1
-        elif error.adapted and self.adapted < _MOST_ADAPTED:
-            self.adapted += 1
+        elif error.adapted and self.method_changes < _MAX_METHOD_CHANGES:
+            self.method_changes += 1
         else:
             self.failures += 1
         if self.failures >= attempts:
             error.attempts = self.failures
             self.outcome = Outcome(error=error)
-            self.session.leave()
-            self.session = None
+            self.upload.leave()
+            self.upload = None
             return None
         if not kept:
             self._drop()
         return error
 
     def _drop(self) -> None:
-        if self.session is not None:
-            self.session.cancel()
-            self.session = None
+        if self.upload is not None:
+            self.upload.cancel()
+            self.upload = None
 
 
-def _receive(upload: Upload, known: int, content: Iterator[bytes]) -> None:
+def _send_rest(upload: Upload, known: int, content: Iterator[bytes]) -> None:
     upload.send(without_first(known, content) if known else content)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from regimport.models.descriptor import Descriptor
 from regimport.network import Network, host_name
 
-__all__ = ["FEWEST_JOBS", "MOST_JOBS", "choose_jobs", "connections_ahead", "most_jobs"]
+__all__ = ["MAX_JOBS", "MIN_JOBS", "choose_jobs", "connections_ahead", "limit_jobs"]
 
 # On a short line more than this is no faster; on a long one more than that is not polite.
-FEWEST_JOBS = 8
-MOST_JOBS = 32
+MIN_JOBS = 8
+MAX_JOBS = 32
 # What a small request costs both ends in work, in seconds; the rest of its time is the line's.
 _WORK = 0.001
 # A line on which a new connection is worth having before it is needed, in seconds.
@@ -31,11 +31,11 @@ def choose_jobs(round_trip: float | None) -> int:
     One for every millisecond of waiting, within bounds; None means that it is not known yet.
     """
     if round_trip is None:
-        return FEWEST_JOBS
-    return max(FEWEST_JOBS, min(MOST_JOBS, round(round_trip / _WORK)))
+        return MIN_JOBS
+    return max(MIN_JOBS, min(MAX_JOBS, round(round_trip / _WORK)))
 
 
-def most_jobs(registries: Iterable[str], network: Network) -> int:
+def limit_jobs(registries: Iterable[str], network: Network) -> int:
     """Return how many jobs the settings of the registries allow at once.
 
     `registries` has one entry for each end of the copy: a job may be at all of them together, so

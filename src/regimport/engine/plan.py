@@ -47,7 +47,7 @@ def make_plans(
             target,
             plan=Plan(
                 tuple(step for name, step in decided if name == target.name),
-                _manifest_steps(graph, target.held),
+                _manifest_steps(graph, target.existing),
             ),
         )
         for target in found
@@ -58,7 +58,7 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
     """Return the blobs of all manifests that the target does not hold, each digest once."""
     found: dict[Digest, Descriptor] = {}
     for manifest in graph.manifests:
-        if manifest.digest in target.held:
+        if manifest.digest in target.existing:
             continue
         for blob in manifest.blobs():
             first = found.setdefault(blob.digest, blob)
@@ -75,7 +75,7 @@ def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool
     if target.mount_from is not None:
         return Action.MOUNT
     foreign = is_foreign_layer(blob.media_type)
-    new = target.vacant and not target.held and not exact
+    new = target.has_no_tags and not target.existing and not exact
     if new and not foreign:
         return Action.COPY
     if target.end.has_blob(blob):

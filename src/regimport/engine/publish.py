@@ -90,7 +90,7 @@ class Publisher:
     def _send(self, end: Target, blob: Descriptor) -> None:
         if is_foreign_layer(blob.media_type) and not self.mover.source.has_blob(blob):
             return
-        moved = self.mover.move(blob, [end], anew=True)
+        moved = self.mover.move(blob, [end], force=True)
         self.read(moved.bytes_read)
         for outcome in moved.outcomes:
             if isinstance(outcome.error, RegimportError):

@@ -103,7 +103,7 @@ def _merged(targets: Sequence[TargetCopy], known: set[str]) -> list[TargetCopy]:
             continue
         first = pending.get(target.name)
         if first is None:
-            pending[target.name] = replace(target, vacant=target.name not in known)
+            pending[target.name] = replace(target, has_no_tags=target.name not in known)
         else:
             references = first.references + target.references
             pending[target.name] = replace(first, references=references)

@@ -1,4 +1,4 @@
-"""One target of a copy as a value, from its name to what was done there."""
+"""One target of a copy as a value, from its name to the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Status", "TargetCopy", "mountable_repository"]
 
 
 class Status(StrEnum):
-    """How far a copy to a target is; `planned` until something was done there."""
+    """The state of a copy to a target; `planned` until something was done there."""
 
     COPIED = "copied"
     PRESENT = "present"
@@ -31,13 +31,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetCopy:
-    """The copy of an image to one repository; each step of the engine returns it with more.
+    """The copy of an image to one repository; each step of the engine returns an updated one.
 
     `references` are the targets as the user named them: several tags of one repository share a
-    copy once it is known that they lack the image. `mount_from` is the source's repository where
-    both are in one registry. `vacant` says that none of the tags is there yet: the repository may
-    well be new. `held` are the manifests of the image that the repository has. `plan` is None
-    until one was made, `verification` unless the image was read back.
+    copy once it is known that they do not point to the image. `mount_from` is the source's
+    repository where both are in one registry. `has_no_tags` is true if none of the tags exists yet:
+    the repository may well be new. `existing` are the manifests of the image that it has. `plan` is
+    None until one was made, `verification` unless the image was read back.
     """
 
     end: Target
@@ -45,8 +45,8 @@ class TargetCopy:
     mount_from: str | None = None
     status: Status = Status.PLANNED
     error: RegimportError | None = None
-    vacant: bool = False
-    held: frozenset[Digest] = frozenset()
+    has_no_tags: bool = False
+    existing: frozenset[Digest] = frozenset()
     plan: Plan | None = None
     tally: Tally = field(default_factory=Tally)
     verification: ReadBack | None = None
@@ -58,7 +58,7 @@ class TargetCopy:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The tags to be set, each once; none if the image is to be there by digest alone."""
+        """The tags to be set, each once; none if the image is put by digest alone."""
         tags = (reference.tag for reference in self.references)
         return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
 

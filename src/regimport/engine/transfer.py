@@ -1,4 +1,4 @@
-"""Carries the plans out: blobs first, manifests when all under them is there, tags last."""
+"""Carries out the plans: blobs first, each manifest when its content is there, tags last."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from regimport.values import dataclass
 
 __all__ = ["Transfer", "transfer"]
 
-# What needs no work at a target.
-_SETTLED = frozenset({Action.PRESENT, Action.SKIP})
+# Steps that need no work at a target.
+_NO_WORK = frozenset({Action.PRESENT, Action.SKIP})
 _MOVING = frozenset({Action.COPY, Action.MOUNT})
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What came of a transfer: the targets, copied or failed, and what the source served."""
+    """The result of a transfer: the targets, copied or failed, and the bytes read at the source."""
 
     targets: tuple[TargetCopy, ...]
     bytes_read: int
@@ -41,10 +41,10 @@ class Transfer:
 def transfer(
     source: Source, graph: Graph, targets: Sequence[TargetCopy], retry: RetryContext
 ) -> Transfer:
-    """Do what the targets' plans say, several things at once; return what came of it.
+    """Carry out the targets' plans, several steps at once, and return the result.
 
-    The failure of a target does not stop the others. The root is put last at each target, once
-    a tag, as soon as everything under it is there.
+    The failure of a target does not stop the others. At each target the root is put last, once for
+    each tag, when everything below it is there.
     """
     counts = _ReadCount()
     states = [_TargetState(target, target.plan) for target in targets if target.plan is not None]
@@ -58,7 +58,7 @@ def transfer(
 
 
 def _planned(states: Sequence[_TargetState]) -> Planned:
-    """Return what there is to move and to put; each blob is read once for all targets."""
+    """Return the work to be done; each blob is read once for all targets."""
     moving = {
         step.descriptor.digest: step.descriptor.size
         for state in states
@@ -87,12 +87,12 @@ class _ReadCount:
 
 
 class _TargetState:
-    """What a transfer has come to at one target so far; several threads share it."""
+    """The progress of a transfer at one target; shared by threads."""
 
     def __init__(self, copy: TargetCopy, plan: Plan) -> None:
         self.copy = copy
         self.plan = plan
-        self._tally = Tally.of(plan, _SETTLED)
+        self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
         self._lock = threading.Lock()
 
@@ -102,7 +102,7 @@ class _TargetState:
         return self._error is not None
 
     def fail(self, error: BaseException) -> None:
-        """Keep the first error of the target; raise what is no error of ours."""
+        """Keep the first error of the target; re-raise anything that is not a `RegimportError`."""
         if not isinstance(error, RegimportError):
             raise error
         with self._lock:
@@ -146,25 +146,25 @@ class _BlobTasks:
             yield Task(blob.digest, partial(self._move, blob, states), weight=blob.size)
 
     def _move(self, blob: Descriptor, states: Sequence[_TargetState]) -> None:
-        going_on = [state for state in states if not state.failed]
+        remaining = [state for state in states if not state.failed]
         moved = self._mover.move(
             blob,
-            [state.copy.end for state in going_on],
-            mounts=[state.copy.mount_from for state in going_on],
+            [state.copy.end for state in remaining],
+            mounts=[state.copy.mount_from for state in remaining],
         )
         self._counts.add(moved.bytes_read)
-        for state, outcome in zip(going_on, moved.outcomes, strict=True):
+        for state, outcome in zip(remaining, moved.outcomes, strict=True):
             if outcome.error is not None:
                 state.fail(outcome.error)
                 word = "failed"
             else:
-                action, word = _settled(state.copy, outcome)
+                action, word = _arrival(state.copy, outcome)
                 state.add_blob(action, blob.size)
             self._mover.retry.reporter.tell(BlobFinished(blob, word, state.copy.name))
 
 
-def _settled(copy: TargetCopy, outcome: Outcome) -> tuple[Action, str]:
-    """Return how a blob got there: sent, or found there when its upload was to start."""
+def _arrival(copy: TargetCopy, outcome: Outcome) -> tuple[Action, str]:
+    """Return how a blob arrived: copied, mounted, or found present at the start of its upload."""
     if outcome.moved:
         return Action.COPY, "copied"
     if copy.mount_from is not None:
@@ -173,7 +173,7 @@ def _settled(copy: TargetCopy, outcome: Outcome) -> tuple[Action, str]:
 
 
 class _ManifestTasks:
-    """The tasks that put the manifests, and in the end the tags, at each target."""
+    """The tasks that put the manifests, and finally the tags, at each target."""
 
     def __init__(self, publisher: Publisher, graph: Graph, states: Sequence[_TargetState]) -> None:
         self._publisher = publisher
@@ -223,6 +223,6 @@ class _ManifestTasks:
 
 
 def _needs(name: str, manifest: Manifest) -> frozenset[Hashable]:
-    """Return the keys of the tasks for all that stands under a manifest."""
+    """Return the keys of the tasks for everything below a manifest."""
     blobs: set[Hashable] = {blob.digest for blob in manifest.blobs()}
     return frozenset(blobs | {(name, child.digest) for child in manifest.manifests})

@@ -86,7 +86,9 @@ def walk(
     walker = _Walker(source, root, workers, reporter, targets)
     named = visit_levels(root, walker.visit, Side.SOURCE, source.name)
     graph = Graph(root, tuple(walker.manifests.values()), tuple(named))
-    return graph, [replace(target, held=frozenset(walker.held[target.name])) for target in targets]
+    return graph, [
+        replace(target, existing=frozenset(walker.existing[target.name])) for target in targets
+    ]
 
 
 class _Walker:
@@ -107,7 +109,7 @@ class _Walker:
         self._targets = targets
         self.manifests: dict[Digest, Manifest] = {}
         # Written by several threads, each with a single call.
-        self.held: dict[str, set[Digest]] = {target.name: set() for target in targets}
+        self.existing: dict[str, set[Digest]] = {target.name: set() for target in targets}
 
     def visit(self, level: Sequence[Descriptor]) -> list[Manifest]:
         """Read the manifests of a level that are needed, and ask the targets for all of it."""
@@ -136,10 +138,10 @@ class _Walker:
     def _ask(self, target: TargetCopy, child: Descriptor) -> None:
         held = target.end.head_manifest(child.digest)
         if held is not None and held.digest == child.digest:
-            self.held[target.name].add(child.digest)
+            self.existing[target.name].add(child.digest)
 
     def _needed(self, child: Descriptor) -> bool:
-        return not self.held or any(child.digest not in held for held in self.held.values())
+        return not self.existing or any(child.digest not in held for held in self.existing.values())
 
 
 def _read(source: Source, descriptor: Descriptor) -> Manifest:
