@@ -11,7 +11,13 @@ from faults.locks import Bearer
 from faults.message import Asked, Reply
 from faults.proxy import ALWAYS, Fault
 from faults.table import HASTY, IMAGE, LAYER, OLD, SIZE, Row, Stage, run_copy, run_row, table
-from regimport.errors import AccessDenied, RegimportError, RegistryError, Unreachable
+from regimport.errors import (
+    AccessDenied,
+    ContentMismatch,
+    RegimportError,
+    RegistryError,
+    Unreachable,
+)
 
 BOTH = (Bearer, Bearer)
 
@@ -122,7 +128,7 @@ REFUSED = [
             title=f"the token service gives {name}",
             target=[Fault("GET token", Status(200, body=body), ALWAYS)],
             error=RegistryError,
-            says="no token",
+            says="no valid token",
             most={"target GET token": 1, "target PUT upload": 0},
         )
         for name, body in (
@@ -228,9 +234,10 @@ def everything(side: str, do: Raw | Status) -> dict[str, list[Fault]]:
             error=Unreachable,
         ),
         Row(
+            # The chunks count (RFC 9112, section 6.3), and they hold something else.
             title="an answer with a length and in chunks",
             source=[Fault("GET *", Raw(BOTH_FRAMINGS), ALWAYS)],
-            error=Unreachable,
+            error=ContentMismatch,
         ),
         *(
             Row(

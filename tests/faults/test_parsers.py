@@ -104,7 +104,10 @@ bodies = st.one_of(
 
 
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
-    named = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    named = [
+        (name.replace("_", "-").encode(), value.encode("utf-8", "surrogatepass"))
+        for name, value in headers.items()
+    ]
     return Answer("GET", HERE, status, httpx.Headers(named), body)
 
 
