@@ -1,4 +1,4 @@
-"""What a copy tells while it runs. The engine tells; who listens decides what to show."""
+"""The events that a copy reports while it runs; a `Reporter` decides what to show of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = [
     "Event",
     "ManifestPut",
     "Planned",
+    "ReadingManifests",
     "Reporter",
     "Resolved",
     "Retrying",
@@ -26,15 +27,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The source was resolved to `root`."""
+    """The source, a reference, was resolved to `root`."""
 
     source: str
     root: Descriptor
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingManifests:
+    """`count` manifests of the source will be read next; some registries count each as a pull."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """What will be done is known: `blobs` and `size` bytes to move, `manifests` to put."""
+    """The plan is made: `blobs` with `size` bytes in all will move, `manifests` will be put."""
 
     blobs: int
     size: int
@@ -43,7 +51,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """What was written, or is compared, will be read back: `blobs` with `size` bytes in all."""
+    """An image will be read back and hashed: `blobs` with `size` bytes in all."""
 
     blobs: int
     size: int
@@ -53,7 +61,7 @@ class Checking:
 class BlobStarted:
     """A blob begins to move, or to move again; its first `done` bytes are at the targets.
 
-    `side` is where it is read from: the target, where what is there is read back.
+    `side` is where it is read from: the target where an image is verified.
     """
 
     blob: Descriptor
@@ -63,7 +71,7 @@ class BlobStarted:
 
 @dataclass(frozen=True, slots=True)
 class BytesMoved:
-    """`count` more bytes of a blob came from the source, or whichever `side` is read."""
+    """`count` more bytes of a blob were read, at the source or whichever `side` it is."""
 
     blob: Descriptor
     count: int
@@ -72,9 +80,9 @@ class BytesMoved:
 
 @dataclass(frozen=True, slots=True)
 class BlobFinished:
-    """A blob is at `target`: `outcome` is copied, mounted, present or failed.
+    """A blob is at the repository `target`: `outcome` is copied, mounted, present or failed.
 
-    Where blobs are read back, it is checked, different, missing or skipped.
+    Where an image is verified, `outcome` is checked, different, missing or skipped.
     """
 
     blob: Descriptor
@@ -85,7 +93,7 @@ class BlobFinished:
 
 @dataclass(frozen=True, slots=True)
 class ManifestPut:
-    """A manifest is stored at `target`, under `reference`."""
+    """A manifest is stored in the repository `target`, under `reference`: a tag or its digest."""
 
     manifest: Descriptor
     target: str
@@ -94,7 +102,10 @@ class ManifestPut:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Something failed and will be tried again after `delay` seconds."""
+    """Attempt number `attempt` of `attempts` failed; the next follows after `delay` seconds.
+
+    `what` is the request, blob or manifest; `cause` the error in words.
+    """
 
     side: Side | None
     what: str
@@ -106,13 +117,14 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know, which does not stop the copy."""
+    """`message` is something that the user should know, which does not stop the copy."""
 
     message: str
 
 
 Event: TypeAlias = (
     Resolved
+    | ReadingManifests
     | Planned
     | Checking
     | BlobStarted
@@ -125,10 +137,10 @@ Event: TypeAlias = (
 
 
 class Reporter(Protocol):
-    """Listens to a copy; `tell` is called from several threads at once and must not block."""
+    """Receives the events of a copy; `tell` is called by several threads and must not block."""
 
     def tell(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Receive an event."""
 
 
 class Silent:

@@ -33,8 +33,10 @@ class Printer:
     @property
     def live(self) -> bool:
         """Whether progress is to be drawn as bars."""
+        if self.quiet or os.environ.get("TERM") == "dumb":
+            return False
         if self.progress is ProgressKind.AUTO:
-            return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+            return sys.stderr.isatty()
         return self.progress is ProgressKind.TTY
 
     def result(self, line: str) -> None:
@@ -57,12 +59,12 @@ class Printer:
     def note(self, line: str) -> None:
         """Print a note, unless --quiet is given."""
         if not self.quiet:
-            print(_clean(line), file=sys.stderr)
+            _print_line(_clean(line))
 
     def warning(self, line: str) -> None:
         """Print a warning, unless --quiet is given."""
         if not self.quiet:
-            print(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}", file=sys.stderr)
+            _print_line(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}")
 
     def error(self, error: RegimportError) -> None:
         """Print an error as one block: what happened, at which registry, and what to do."""
@@ -87,8 +89,13 @@ class Printer:
                 print(_clean(line), file=sys.stderr)
 
     def _paint(self, colour: str, text: str) -> str:
-        plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
-        return text if plain else f"{colour}{text}{_RESET}"
+        unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return text if unwanted or not sys.stderr.isatty() else f"{colour}{text}{_RESET}"
+
+
+def _print_line(line: str) -> None:
+    """Print in one piece, so that lines of several threads do not mix."""
+    print(f"{line}\n", end="", file=sys.stderr)
 
 
 def human_size(size: float) -> str:
