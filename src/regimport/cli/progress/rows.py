@@ -100,7 +100,7 @@ def _ending(left: int, speed: Speed, now: float, stalled: float) -> Text:
         return Text(f"stalled for {stalled:.0f} s", style=_STALLED)
     rate = speed.rate(now)
     unit = _unit(rate)
-    until = time_left(left, rate) or "-:--"
+    until = time_left(left, rate) or ("-:--" if left > 0 else "")
     return Text(f"{_number(rate, unit)} {_UNITS[unit]}/s".rjust(_RATE) + until.rjust(_LEFT + 1))
 
 

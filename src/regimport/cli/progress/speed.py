@@ -36,7 +36,7 @@ class Speed:
 
 def time_left(size: int, rate: float) -> str | None:
     """Return how long `size` bytes take at a rate: `1:05`, `2:03:04`; None if nobody can say."""
-    if rate < 1 or size / rate >= 100 * 3600:
+    if size <= 0 or rate < 1 or size / rate >= 100 * 3600:
         return None
     seconds = round(size / rate)
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
