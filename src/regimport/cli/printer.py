@@ -27,8 +27,14 @@ class Printer:
 
     def __post_init__(self) -> None:
         if self.verbose > 1:
-            logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
+            handler = _JsonHandler(self) if self._as_json else logging.StreamHandler(sys.stderr)
+            logging.basicConfig(handlers=[handler], format="%(name)s: %(message)s")
             logging.getLogger("regimport").setLevel(logging.DEBUG)
+
+    @property
+    def _as_json(self) -> bool:
+        """Whether standard error is JSON alone."""
+        return self.progress is ProgressKind.JSON
 
     @property
     def live(self) -> bool:
@@ -56,18 +62,33 @@ class Printer:
             )
         )
 
+    def event(self, line: str) -> None:
+        """Print a line of JSON on standard error."""
+        _print_line(line)
+        sys.stderr.flush()
+
     def note(self, line: str) -> None:
-        """Print a note, unless --quiet is given."""
-        if not self.quiet:
+        """Print a note, unless --quiet is given; events say more where they are wanted."""
+        if not self.quiet and not self._as_json:
             _print_line(_clean(line))
 
     def warning(self, line: str) -> None:
         """Print a warning, unless --quiet is given."""
-        if not self.quiet:
+        if self._as_json:
+            from regimport.cli.documents.events import line_of
+            from regimport.events import Warned
+
+            self.event(line_of(Warned(_clean(line))))
+        elif not self.quiet:
             _print_line(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}")
 
     def error(self, error: RegimportError) -> None:
         """Print an error as one block: what happened, at which registry, and what to do."""
+        if self._as_json:
+            from regimport.cli.documents.events import failed
+
+            self.event(failed(error))
+            return
         first, *rest = error.message.splitlines()
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
@@ -84,6 +105,11 @@ class Printer:
         """Print the traceback of an error."""
         import traceback
 
+        if self._as_json:
+            from regimport.cli.documents.events import logged
+
+            self.event(logged("traceback", "".join(traceback.format_exception(error))))
+            return
         for part in traceback.format_exception(error):
             for line in part.rstrip("\n").split("\n"):
                 print(_clean(line), file=sys.stderr)
@@ -91,6 +117,20 @@ class Printer:
     def _paint(self, colour: str, text: str) -> str:
         unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return text if unwanted or not sys.stderr.isatty() else f"{colour}{text}{_RESET}"
+
+
+class _JsonHandler(logging.Handler):
+    """Prints the records of the log as events."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__()
+        self._printer = printer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        from regimport.cli.documents.events import logged
+
+        self._printer.event(logged(record.name, record.getMessage()))
 
 
 def _print_line(line: str) -> None:

@@ -11,7 +11,7 @@ from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, human_size
 from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, Status, TargetReport
-from regimport.errors import InvalidOptions, RegimportError
+from regimport.errors import InvalidOptions
 from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_template",
-    "show_failure",
     "show_inspection",
     "show_report",
     "show_verification",
-    "show_verification_failure",
 ]
 
 _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
@@ -39,23 +37,25 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
     else:
         for target in report.targets:
             _show_target(printer, report, target, template)
+    # The tags of a repository share their counts, and an error.
+    counted: dict[str, TargetReport] = {}
+    errors = dict.fromkeys(report.failures)
     for target in report.targets:
         if target.error is not None:
-            printer.error(target.error)
+            if target.error in errors:
+                del errors[target.error]
+                printer.error(target.error)
+        elif target.status is Status.PRESENT:
+            printer.note(f"{target.reference}: already there{_verified(target)}")
+        elif (first := counted.setdefault(target.pinned, target)) is not target:
+            word = "to tag" if target.status is Status.PLANNED else "tagged"
+            note = f"{target.reference}: {word}, counted with {first.reference}"
+            printer.note(f"{note}{_verified(target)}")
         else:
             printer.note(_summary(report, target))
     if report.rate_limit is not None:
         registry = report.source.partition("/")[0]
         printer.note(f"{registry}: {report.pulls} pulls spent; {report.rate_limit}")
-
-
-def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
-    """Print the error that ended a copy before any target was tried."""
-    if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument
-
-        printer.document(ReportDocument.failed(error).model_dump_json(indent=2))
-    printer.error(error)
 
 
 def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
@@ -96,17 +96,13 @@ def show_verification(printer: Printer, found: Verification, output: OutputKind)
         printer.note(_reading(end))
 
 
-def show_verification_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
-    """Print the error that ended a verification."""
+def check_template(template: str, output: OutputKind) -> None:
+    """Raise `InvalidOptions` for a template with an unknown field, or beside a JSON document."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument
-
-        printer.document(VerificationDocument.failed(error).model_dump_json(indent=2))
-    printer.error(error)
-
-
-def check_template(template: str) -> None:
-    """Raise `InvalidOptions` for a template with an unknown field."""
+        raise InvalidOptions(
+            "--format and --output json cannot be given together",
+            hint="leave one of them out; --format '{{json .}}' prints a JSON object per target",
+        )
     known = set(_fields(None, None))
     for _, name in _FIELD.findall(template):
         if name and name.lower() not in known:
@@ -165,8 +161,6 @@ def _render(template: str, report: Report, target: TargetReport) -> str:
 
 
 def _summary(report: Report, target: TargetReport) -> str:
-    if target.status is Status.PRESENT:
-        return f"{target.reference}: already there{_verified(target)}"
     tally = target.tally
     parts = [
         f"{tally.manifests_copied} manifests",

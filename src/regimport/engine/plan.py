@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from regimport.engine.ends import Source
+from regimport.engine.labels import labeller
 from regimport.engine.resolve import Delivery
 from regimport.engine.walk import Graph, walk
 from regimport.engine.workers import Workers
@@ -121,7 +122,7 @@ def _blobs(source: Source, graph: Graph, held: frozenset[Digest]) -> list[Descri
                     expected=f"{first.size} bytes",
                     got=f"{blob.size} bytes",
                 ).located(Side.SOURCE, source.name)
-    return list(found.values())
+    return list(map(labeller(graph), found.values()))
 
 
 def _decide(source: Source, delivery: Delivery, blob: Descriptor, *, unasked: bool) -> Step:
@@ -140,7 +141,8 @@ def _decide(source: Source, delivery: Delivery, blob: Descriptor, *, unasked: bo
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:
     read = {manifest.digest: manifest.descriptor for manifest in graph.manifests}
     known = {descriptor.digest: descriptor for descriptor in (graph.root, *graph.named)}
+    label = labeller(graph)
     return tuple(
-        Step(read.get(digest, descriptor), Action.PRESENT if digest in held else Action.COPY)
+        Step(label(read.get(digest, descriptor)), Action.PRESENT if digest in held else Action.COPY)
         for digest, descriptor in reversed(known.items())
     )

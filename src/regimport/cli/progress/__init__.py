@@ -18,7 +18,7 @@ def reporter_for(printer: Printer) -> Iterator[Reporter]:
     if printer.progress is ProgressKind.JSON:
         from regimport.cli.progress.json_lines import JsonLines
 
-        yield JsonLines()
+        yield JsonLines(printer)
     elif printer.live:
         from regimport.cli.progress.display import Display
 

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sys
 import threading
 
+from regimport.cli.documents.events import line_of
+from regimport.cli.printer import Printer
 from regimport.events import Event
 
 __all__ = ["JsonLines"]
 
 
 class JsonLines:
-    """Prints one JSON object per event, for programs that show progress themselves."""
+    """Prints a line per event, in the order in which they happen."""
 
-    def __init__(self) -> None:
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
         self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
-        """Print the event as JSON."""
-        fields = {
-            field.name: _plain(getattr(event, field.name)) for field in dataclasses.fields(event)
-        }
-        line = json.dumps({"event": type(event).__name__, **fields})
+        """Print the event."""
         with self._lock:
-            print(line, file=sys.stderr, flush=True)
-
-
-def _plain(value: object) -> object:
-    return getattr(value, "digest", value)
+            self._printer.event(line_of(event))
