@@ -198,7 +198,8 @@ def inspect(
 
     Raises what `copy` raises for its source.
     """
-    from regimport.engine.examine import examine  # noqa: PLC0415 - a copy needs none of it
+    from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
+    from regimport.engine.examine import examine  # noqa: PLC0415
 
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential) as run:
@@ -210,7 +211,8 @@ def inspect(
             (graph,) = workers.map(
                 lambda whole: only(end, whole, options.platforms, run.patience), [graph]
             )
-    return examine(str(place.pinned(root.digest)), graph, options.limits)
+        configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
 
 
 def manifest(

@@ -141,8 +141,8 @@ def _as_ours(error: Exception) -> RegimportError:
 
 def _asked(arguments: Sequence[str], *names: str) -> str | None:
     """Return `json` if the arguments, which need not be valid, give that to an option."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    for argument, value in pairs:
+    for position, argument in enumerate(arguments):
+        value = arguments[position + 1] if position + 1 < len(arguments) else ""
         for name in names:
             joined = f"{name}=json" if name.startswith("--") else f"{name}json"
             if argument == joined or (argument == name and value == "json"):

@@ -16,11 +16,9 @@ from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack, Verification
-    from regimport.engine.examine import Inspection, Node
 
 __all__ = [
     "check_template",
-    "show_inspection",
     "show_report",
     "show_verification",
 ]
@@ -56,29 +54,6 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
     if report.rate_limit is not None:
         registry = report.source.partition("/")[0]
         printer.note(f"{registry}: {report.pulls} pulls spent; {report.rate_limit}")
-
-
-def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
-    """Print the tree of an image, its sizes, and the limits that it exceeds."""
-    if output is OutputKind.JSON:
-        from regimport.cli.documents.inspection import InspectionDocument
-
-        printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
-        return
-    printer.result(inspection.reference)
-    for line in _tree(inspection.root):
-        printer.result(line)
-    printer.result(
-        f"{inspection.manifests} manifests, {inspection.blobs} blobs; "
-        f"{human_size(inspection.total_bytes)} in all, "
-        f"{human_size(inspection.unique_bytes)} with shared content counted once"
-    )
-    if not inspection.violations:
-        printer.result("limits: not exceeded")
-        return
-    printer.result("limits: exceeded")
-    for violation in inspection.violations:
-        printer.result(f"  {violation}")
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
@@ -206,15 +181,3 @@ def _planned(kind: str, step: Step) -> str:
 def _described(descriptor: Descriptor) -> str:
     platform = f"  {descriptor.platform}" if descriptor.platform else ""
     return f"{descriptor.digest}  {human_size(descriptor.size)}{platform}"
-
-
-def _tree(node: Node, indent: str = "") -> Iterator[str]:
-    kind = node.artifact_type or node.descriptor.media_type
-    yield f"{indent}{_described(node.descriptor)}  {kind}"
-    inner = indent + "  "
-    if node.config is not None:
-        yield f"{inner}config  {_described(node.config)}  {node.config.media_type}"
-    for layer in node.layers:
-        yield f"{inner}layer   {_described(layer)}  {layer.media_type}"
-    for child in node.children:
-        yield from _tree(child, inner)
