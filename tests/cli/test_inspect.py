@@ -88,11 +88,11 @@ def test_it_counts_as_a_copy_counts(program: Program, registry: str, form: str) 
     name = push(registry, FORMS[form]())
     counted = json.loads(program("inspect", "-o", "json", name).out)
     copied = program("copy", name, f"oci:{program.folder / 'copy'}")
-    report = re.search(r"copying (\d+) blobs \([^)]*\) and (\d+) manifests", copied.err)
+    report = re.search(r"copying (\d+) blobs? \([^)]*\) and (\d+) manifests?", copied.err)
     assert report is not None
     assert (counted["blobs"], counted["manifests"]) == (int(report[1]), int(report[2]))
     text = program("inspect", name).out
-    assert f"{report[2]} manifests and {report[1]} blobs, " in text
+    assert re.search(rf"^{report[2]} manifests? and {report[1]} blobs?, ", text, re.MULTILINE)
 
 
 def test_sizes_are_summed_with_shared_content_counted_once_and_each_time(

@@ -12,7 +12,7 @@ from regimport.cli import params, settings
 from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.limits import LimitOptions
-from regimport.cli.printer import Printer, human_size
+from regimport.cli.printer import Printer, counted, human_size
 from regimport.redact import safe_text
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _lines(inspection: Inspection, *, layers: bool) -> Iterator[str]:
     yield inspection.reference
     width = max(len(_name(leaf)) for leaf in _leaves(inspection.root))
     yield from _tree(inspection.root, width, layers=layers)
-    total = f"{inspection.manifests} manifests and {inspection.blobs} blobs, "
+    total = f"{counted(inspection.manifests, 'manifest')} and {counted(inspection.blobs, 'blob')}, "
     total += human_size(inspection.unique_bytes)
     if inspection.total_bytes != inspection.unique_bytes:
         total += f" ({human_size(inspection.total_bytes)} if shared content counts each time)"

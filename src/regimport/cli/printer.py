@@ -11,7 +11,7 @@ from regimport.cli.params import ProgressKind
 from regimport.errors import RegimportError, RegistryError
 from regimport.redact import safe_text
 
-__all__ = ["Printer", "human_size"]
+__all__ = ["Printer", "counted", "human_size"]
 
 _RED, _YELLOW, _CYAN, _RESET = "\x1b[1;31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 _LINE = 4096
@@ -145,6 +145,11 @@ def human_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: `1 blob`, `2 blobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clean(line: str) -> str:

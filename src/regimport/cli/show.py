@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
-from regimport.cli.printer import Printer, human_size
+from regimport.cli.printer import Printer, counted, human_size
 from regimport.engine.plan import Plan, Step
 from regimport.engine.report import Report, Status, TargetReport
 from regimport.errors import InvalidOptions
@@ -36,7 +36,7 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
         for target in report.targets:
             _show_target(printer, report, target, template)
     # The tags of a repository share their counts, and an error.
-    counted: dict[str, TargetReport] = {}
+    first_of: dict[str, TargetReport] = {}
     errors = dict.fromkeys(report.failures)
     for target in report.targets:
         if target.error is not None:
@@ -45,7 +45,7 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
                 printer.error(target.error)
         elif target.status is Status.PRESENT:
             printer.note(f"{target.reference}: already there{_verified(target)}")
-        elif (first := counted.setdefault(target.pinned, target)) is not target:
+        elif (first := first_of.setdefault(target.pinned, target)) is not target:
             word = "to tag" if target.status is Status.PLANNED else "tagged"
             note = f"{target.reference}: {word}, counted with {first.reference}"
             printer.note(f"{note}{_verified(target)}")
@@ -53,7 +53,7 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
             printer.note(_summary(report, target))
     if report.rate_limit is not None:
         registry = report.source.partition("/")[0]
-        printer.note(f"{registry}: {report.pulls} pulls spent; {report.rate_limit}")
+        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
@@ -138,8 +138,8 @@ def _render(template: str, report: Report, target: TargetReport) -> str:
 def _summary(report: Report, target: TargetReport) -> str:
     tally = target.tally
     parts = [
-        f"{tally.manifests_copied} manifests",
-        f"{tally.blobs_copied} blobs ({human_size(tally.bytes_copied)})",
+        counted(tally.manifests_copied, "manifest"),
+        f"{counted(tally.blobs_copied, 'blob')} ({human_size(tally.bytes_copied)})",
     ]
     line = f"{target.reference}: {' and '.join(parts)} "
     line += "to copy" if target.status is Status.PLANNED else "copied"
@@ -149,7 +149,7 @@ def _summary(report: Report, target: TargetReport) -> str:
     if tally.blobs_present:
         line += f", {tally.blobs_present} already there ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
-        line += f", {tally.blobs_skipped} foreign layers not copied"
+        line += f", {counted(tally.blobs_skipped, 'foreign layer')} not copied"
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
@@ -160,11 +160,13 @@ def _verified(target: TargetReport) -> str:
 
 
 def _reading(end: ReadBack) -> str:
-    line = f"{end.side}: read {end.manifests} manifests and {end.blobs} blobs "
+    line = (
+        f"{end.side}: read {counted(end.manifests, 'manifest')} and {counted(end.blobs, 'blob')} "
+    )
     line += f"({human_size(end.bytes_read)}), "
-    line += f"{len(end.differences)} differences" if end.differences else "no differences"
+    line += counted(len(end.differences), "difference") if end.differences else "no differences"
     if end.skipped:
-        line += f", {end.skipped} foreign layers not copied"
+        line += f", {counted(end.skipped, 'foreign layer')} not copied"
     return line
 
 

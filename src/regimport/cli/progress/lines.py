@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from regimport.cli.printer import Printer, human_size
+from regimport.cli.printer import Printer, counted, human_size
 from regimport.cli.progress.speed import time_left
 from regimport.cli.progress.steps import Steps
 from regimport.cli.progress.totals import STALLED, Totals
@@ -34,11 +34,13 @@ class Lines(Steps):
         """Print what is to be done, once it is known."""
         if isinstance(event, Planned):
             self.printer.note(
-                f"copying {event.blobs} blobs ({human_size(event.size)}) "
-                f"and {event.manifests} manifests"
+                f"copying {counted(event.blobs, 'blob')} ({human_size(event.size)}) "
+                f"and {counted(event.manifests, 'manifest')}"
             )
         elif isinstance(event, Checking):
-            self.printer.note(f"reading {event.blobs} blobs back ({human_size(event.size)})")
+            self.printer.note(
+                f"reading {counted(event.blobs, 'blob')} back ({human_size(event.size)})"
+            )
 
     def due(self, now: float) -> str | None:
         """Return how far the copy is, once in a few seconds."""
@@ -51,8 +53,9 @@ class Lines(Steps):
 def progress_line(totals: Totals, now: float) -> str:
     """Return how far the copy is, in a line."""
     if not totals.planned:
-        count = f"{totals.manifests_to_read} " if totals.manifests_to_read else ""
-        return f"reading {count}manifests of {totals.source or 'the source'}"
+        count = totals.manifests_to_read
+        manifests = counted(count, "manifest") if count else "manifests"
+        return f"reading {manifests} of {totals.source or 'the source'}"
     moved = f"{human_size(totals.moved)} of {human_size(totals.size)}"
     line = f"{moved}, {totals.finished} of {totals.blobs} blobs"
     if totals.finished == totals.blobs and not totals.checking:

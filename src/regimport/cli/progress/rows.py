@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from regimport.cli.printer import counted
 from regimport.cli.progress.speed import Speed, time_left
 from regimport.cli.progress.totals import STALLED, MovingBlob, Totals
 from regimport.redact import safe_text
@@ -50,8 +51,9 @@ def _reading(totals: Totals, now: float, screen: Screen) -> Text:
     sign = spinner[int(now * 10) % len(spinner)]
     if totals.source is None:
         return Text(f"{sign} looking up the image")
-    count = f"{totals.manifests_to_read} " if totals.manifests_to_read else ""
-    return Text(f"{sign} reading {count}manifests of {safe_text(totals.source, screen.width)}")
+    count = totals.manifests_to_read
+    manifests = counted(count, "manifest") if count else "manifests"
+    return Text(f"{sign} reading {manifests} of {safe_text(totals.source, screen.width)}")
 
 
 def _moving(totals: Totals, now: float, screen: Screen) -> list[Text]:

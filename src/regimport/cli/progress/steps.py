@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from regimport.cli.printer import Printer, human_size
+from regimport.cli.printer import Printer, counted, human_size
 from regimport.cli.progress.causes import Causes, in_full
 from regimport.errors import Interrupted
 from regimport.events import (
@@ -95,7 +95,7 @@ class Steps:
         elif isinstance(event, Resolved):
             self.printer.note(f"{event.source} is {event.root.digest}")
         elif isinstance(event, ReadingManifests):
-            self.printer.note(f"reading {event.count} manifests")
+            self.printer.note(f"reading {counted(event.count, 'manifest')}")
         elif isinstance(event, BlobStarted) and event.done:
             done = human_size(event.done)
             self.printer.note(f"resuming {event.blob.digest} after {done}")
