@@ -198,7 +198,8 @@ def inspect(
 
     Raise what `copy` raises for its source. `transport` is that of `copy`.
     """
-    from regimport.engine.examine import examine  # noqa: PLC0415 - a copy needs none of it
+    from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
+    from regimport.engine.examine import examine  # noqa: PLC0415
 
     place = with_default_tag(parse_end(reference))
     with running(options, reporter, [place], source=credential, transport=transport) as run:
@@ -210,7 +211,8 @@ def inspect(
             from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
 
             graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
-    return examine(str(place.pinned(root.digest)), graph, options.limits)
+        configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
 
 
 def manifest(

@@ -33,28 +33,6 @@ COMMANDS = (
 
 
 @needs_registry
-def test_inspect_shows_the_tree_its_sizes_and_the_limits(
-    program: Program, source: DockerRegistry, repository: str
-) -> None:
-    image = FORMS["nested index"]()
-    Client(source.address).push(repository, image, "1")
-    name = f"{source.address}/{repository}:1"
-    ended = program("inspect", name)
-    assert ended.code == 0, ended
-    assert all(digest in ended.out for digest in image.content())
-    assert "linux/arch2" in ended.out
-    assert "limits: not exceeded" in ended.out
-    tight = program("inspect", name, "--max-manifests", "1", "--max-layer-size", "10")
-    assert tight.code == 0
-    assert "limits: exceeded" in tight.out
-    document = json.loads(program("inspect", name, "-o", "json").out)
-    assert document["unique_bytes"] == sum(map(len, image.content().values()))
-    assert document["total_bytes"] > document["unique_bytes"]
-    assert document["manifests"] == 4
-    assert document["violations"] == []
-
-
-@needs_registry
 def test_inspect_raw_gives_the_manifests_bytes_untouched(
     program: Program, source: DockerRegistry, repository: str
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,4 +51,15 @@ class Program:
             text=True,
             cwd=self.folder,
             env=os.environ | environment,
+        )
+
+    def start_shell(self, arguments: Sequence[str], redirection: str) -> subprocess.Popen[str]:
+        """Start it with its output redirected as a shell does it."""
+        return subprocess.Popen(
+            f"{shlex.join([*_RUN, *arguments])} {redirection}",
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
         )

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from regimport.errors import RegimportError
-
 __all__ = ["main"]
 
 # Errors of writing to a file; nothing that a registry does raises one of them.
@@ -117,23 +115,14 @@ def _report(error: Exception) -> int:
 
     if not isinstance(error, RegimportError):
         # A bug in regimport: say so, without a traceback unless -vv is given.
-        error = _bug(error)
+        from regimport.cli.failures import bug
+
+        error = bug(error)
     with suppress(OSError):  # standard error may be closed; the exit code still counts
         if _wants_traceback():
             Printer().trace(error)
         Printer().error(error)
     return error.exit_code
-
-
-def _bug(error: Exception) -> RegimportError:
-    from regimport.errors import RegimportError
-
-    bug = RegimportError(
-        f"this is a bug in regimport: {type(error).__name__}: {error}",
-        hint="run it again with -vv, and report the bug with what it prints",
-    )
-    bug.__cause__ = error
-    return bug
 
 
 def _wants_traceback() -> bool:

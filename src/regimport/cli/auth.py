@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from regimport.cli import params, settings
 from regimport.cli.credentials import Authfile
 from regimport.cli.printer import Printer
@@ -39,10 +41,14 @@ def explain(
         from regimport.cli.documents.explanation import ExplanationDocument
 
         printer.document(ExplanationDocument.of(place, sides).model_dump_json(indent=2))
-    else:
-        for side, found in sides.items():
-            printer.result(f"{place.name} as a {side}: {_describe(found)}")
-            _show(printer, found)
+        # The document has the errors in it: there is no second one for them.
+        for error in (found.error for found in sides.values() if found.error is not None):
+            printer.error(error)
+            raise typer.Exit(error.exit_code)
+        return
+    for side, found in sides.items():
+        printer.result(f"{place.name} as a {side}: {_describe(found)}")
+        _show(printer, found)
     for found in sides.values():
         if found.error is not None:
             raise found.error

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import typer
 
+from regimport.cli.failures import JsonCommand, with_json_errors
 from regimport.cli.groups import flatten
 
 __all__ = ["add_commands"]
@@ -64,4 +65,5 @@ def _add_group(app: typer.Typer, name: str) -> None:
 
 def _add(app: typer.Typer, place: str) -> None:
     module, _, function = place.partition(".")
-    app.command()(flatten(getattr(import_module(f"regimport.cli.{module}"), function)))
+    command = getattr(import_module(f"regimport.cli.{module}"), function)
+    app.command(cls=JsonCommand)(with_json_errors(flatten(command)))

@@ -62,7 +62,8 @@ Format: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="TEMPLATE",
-        help="Print a template for each target instead: {{.Pinned}}, {{.Digest}}, {{.Tag}}, …",
+        help="Print a template for each target instead: {{.Pinned}}, {{.Digest}}, {{.Tag}}, …; "
+        "json is --output json.",
         rich_help_panel=params.OUTPUT,
         show_default=False,
     ),
@@ -101,12 +102,13 @@ def copy(
 
     from regimport import api
     from regimport.cli.progress import reporter_for
-    from regimport.cli.show import check_template, show_failure, show_report
-    from regimport.errors import Interrupted, RegimportError
+    from regimport.cli.show import check_template, show_report
 
     printer = Printer(*verbosity, progress)
-    if format is not None:
-        check_template(format)
+    if format == params.OutputKind.JSON:
+        output = params.OutputKind.JSON
+    elif format is not None:
+        check_template(format, output)
     options = replace(
         settings.registry_options(
             printer,
@@ -130,23 +132,15 @@ def copy(
 
         source = source_at(source_registry, source)
     source_credential, target_credential = credentials.read()
-    try:
-        with reporter_for(printer) as reporter:
-            report = api.copy(
-                source,
-                *targets,
-                check=False,
-                options=options,
-                source_credential=source_credential,
-                target_credential=target_credential,
-                reporter=reporter,
-            )
-    except Interrupted:
-        raise
-    except RegimportError as error:
-        if verbosity.verbose > 1:
-            raise
-        show_failure(printer, error, output)
-        raise typer.Exit(error.exit_code) from error
+    with reporter_for(printer) as reporter:
+        report = api.copy(
+            source,
+            *targets,
+            check=False,
+            options=options,
+            source_credential=source_credential,
+            target_credential=target_credential,
+            reporter=reporter,
+        )
     show_report(printer, report, output, format)
     raise typer.Exit(report.exit_code)

@@ -26,6 +26,7 @@ def digest(
     credentials: CredentialOptions,
     connections: ConnectionOptions,
     registry_mirror: RegistryMirror = None,
+    output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
     """Print the digest that a tag points to. Without --platform, it costs no pull.
@@ -36,7 +37,7 @@ def digest(
 
     from regimport import api
     from regimport.cli.progress import reporter_for
-    from regimport.models.reference import parse_end
+    from regimport.models.reference import parse_end, with_default_tag
 
     printer = Printer(*verbosity, params.ProgressKind.NONE)
     options = replace(
@@ -52,4 +53,10 @@ def digest(
     credential = credentials.read()
     with reporter_for(printer) as reporter:
         found = api.digest(reference, options=options, credential=credential, reporter=reporter)
-    printer.result(str(parse_end(reference).pinned(found)) if full_ref else found)
+    place = with_default_tag(parse_end(reference))
+    if output is params.OutputKind.JSON:
+        from regimport.cli.documents.digest import DigestDocument
+
+        printer.document(DigestDocument.of(place, found).model_dump_json(indent=2))
+        return
+    printer.result(str(place.pinned(found)) if full_ref else found)

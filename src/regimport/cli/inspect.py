@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -11,12 +12,20 @@ from regimport.cli import params, settings
 from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.limits import LimitOptions
-from regimport.cli.printer import Printer
+from regimport.cli.printer import Printer, counted, human_size
+from regimport.redact import safe_text
+
+if TYPE_CHECKING:
+    from regimport.engine.examine import Inspection, Node
+    from regimport.models.descriptor import Descriptor
 
 __all__ = ["inspect"]
 
 Raw: TypeAlias = Annotated[
     bool, typer.Option("--raw", help="Print the bytes of the manifest, unchanged.")
+]
+Layers: TypeAlias = Annotated[
+    bool, typer.Option("--layers", help="Show the config and the layers of each manifest, too.")
 ]
 
 
@@ -24,6 +33,7 @@ def inspect(
     reference: params.ReferenceArgument,
     *,
     raw: Raw = False,
+    layers: Layers = False,
     platform: params.Platforms = None,
     limits: LimitOptions,
     credentials: CredentialOptions,
@@ -32,7 +42,7 @@ def inspect(
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """Show what an image is made of: its manifests, platforms, layers, sizes and limits.
+    """Show the platforms of an image, with digest, size and date, and whether it keeps the limits.
 
     Example: regimport inspect docker.io/library/hello-world:latest
     """
@@ -40,7 +50,6 @@ def inspect(
 
     from regimport import api
     from regimport.cli.progress import reporter_for
-    from regimport.cli.show import show_inspection
 
     printer = Printer(*verbosity, params.ProgressKind.NONE)
     options = replace(
@@ -65,4 +74,62 @@ def inspect(
         inspection = api.inspect(
             reference, options=options, credential=credential, reporter=reporter
         )
-    show_inspection(printer, inspection, output)
+    if output is params.OutputKind.JSON:
+        from regimport.cli.documents.inspection import InspectionDocument
+
+        printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
+        return
+    for line in _lines(inspection, layers=layers):
+        printer.result(line)
+
+
+def _lines(inspection: Inspection, *, layers: bool) -> Iterator[str]:
+    yield inspection.reference
+    width = max(len(_name(leaf)) for leaf in _leaves(inspection.root))
+    yield from _tree(inspection.root, width, layers=layers)
+    total = f"{counted(inspection.manifests, 'manifest')} and {counted(inspection.blobs, 'blob')}, "
+    total += human_size(inspection.unique_bytes)
+    if inspection.total_bytes != inspection.unique_bytes:
+        total += f" ({human_size(inspection.total_bytes)} if shared content counts each time)"
+    yield total
+    yield f"limits: {'exceeded' if inspection.violations else 'not exceeded'}"
+    yield from (f"  {violation}" for violation in inspection.violations)
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if node.children:
+        for child in node.children:
+            yield from _leaves(child)
+    else:
+        yield node
+
+
+def _tree(node: Node, width: int, *, layers: bool) -> Iterator[str]:
+    """Yield a line for each platform; with `layers` for all that is under the root."""
+    if not node.children:
+        created = "" if node.created is None else f"{node.created:%Y-%m-%d %H:%M}"
+        size = human_size(node.size)
+        digest = node.descriptor.digest
+        yield f"  {_name(node):{width}}  {digest}  {size:>10}  {created}".rstrip()
+    elif layers:
+        yield f"  {'index':{width}}  {_described(node.descriptor)}"
+    if layers:
+        for kind, blobs in (("config", [node.config]), ("layer", node.layers)):
+            for blob in blobs:
+                if blob is not None:
+                    yield f"  {f'  {kind}':{width}}  {_described(blob)}"
+    for child in node.children:
+        yield from _tree(child, width, layers=layers)
+
+
+def _name(leaf: Node) -> str:
+    """Return the platform of a manifest, or else what it is."""
+    platform = leaf.descriptor.platform
+    if platform is not None and platform.known:
+        return str(platform)
+    kind = leaf.descriptor.annotations.get("vnd.docker.reference.type")
+    return safe_text(kind or leaf.artifact_type or "no platform", 60)
+
+
+def _described(descriptor: Descriptor) -> str:
+    return f"{descriptor.digest}  {human_size(descriptor.size):>10}  {descriptor.media_type}"

@@ -11,7 +11,7 @@ from regimport.errors import RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
 from regimport.values import dataclass
 
-__all__ = ["Printer", "human_size"]
+__all__ = ["Printer", "counted", "human_size"]
 
 _RED, _YELLOW, _CYAN, _RESET = "\x1b[1;31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 _LINE = 4096
@@ -27,14 +27,22 @@ class Printer:
 
     def __post_init__(self) -> None:
         if self.verbose > 1:
-            logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
+            handler = _JsonHandler(self) if self._as_json else logging.StreamHandler(sys.stderr)
+            logging.basicConfig(handlers=[handler], format="%(name)s: %(message)s")
             logging.getLogger("regimport").setLevel(logging.DEBUG)
+
+    @property
+    def _as_json(self) -> bool:
+        """Whether standard error is JSON alone."""
+        return self.progress is ProgressKind.JSON
 
     @property
     def live(self) -> bool:
         """Whether progress is to be drawn as bars."""
+        if self.quiet or os.environ.get("TERM") == "dumb":
+            return False
         if self.progress is ProgressKind.AUTO:
-            return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+            return sys.stderr.isatty()
         return self.progress is ProgressKind.TTY
 
     def result(self, line: str) -> None:
@@ -54,18 +62,33 @@ class Printer:
             )
         )
 
+    def event(self, line: str) -> None:
+        """Print a line of JSON on standard error."""
+        _print_line(line)
+        sys.stderr.flush()
+
     def note(self, line: str) -> None:
-        """Print a note, unless --quiet is given."""
-        if not self.quiet:
-            print(_clean(line), file=sys.stderr)
+        """Print a note, unless --quiet is given; events say more where they are wanted."""
+        if not self.quiet and not self._as_json:
+            _print_line(_clean(line))
 
     def warning(self, line: str) -> None:
         """Print a warning, unless --quiet is given."""
-        if not self.quiet:
-            print(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}", file=sys.stderr)
+        if self._as_json:
+            from regimport.cli.documents.events import line_of
+            from regimport.events import Warned
+
+            self.event(line_of(Warned(_clean(line))))
+        elif not self.quiet:
+            _print_line(f"{self._paint(_YELLOW, 'warning:')} {_clean(line)}")
 
     def error(self, error: RegimportError) -> None:
         """Print an error as one block: what happened, at which registry, and what to do."""
+        if self._as_json:
+            from regimport.cli.documents.events import failed
+
+            self.event(failed(error))
+            return
         first, *rest = error.message.splitlines()
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
@@ -84,13 +107,37 @@ class Printer:
         """Print the traceback of an error."""
         import traceback
 
+        if self._as_json:
+            from regimport.cli.documents.events import logged
+
+            self.event(logged("traceback", "".join(traceback.format_exception(error))))
+            return
         for part in traceback.format_exception(error):
             for line in part.rstrip("\n").split("\n"):
                 print(_clean(line), file=sys.stderr)
 
     def _paint(self, colour: str, text: str) -> str:
-        plain = os.environ.get("NO_COLOR") or not sys.stderr.isatty()
-        return text if plain else f"{colour}{text}{_RESET}"
+        unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return text if unwanted or not sys.stderr.isatty() else f"{colour}{text}{_RESET}"
+
+
+class _JsonHandler(logging.Handler):
+    """Prints the records of the log as events."""
+
+    def __init__(self, printer: Printer) -> None:
+        super().__init__()
+        self._printer = printer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        from regimport.cli.documents.events import logged
+
+        self._printer.event(logged(record.name, record.getMessage()))
+
+
+def _print_line(line: str) -> None:
+    """Print in one piece, so that lines of several threads do not mix."""
+    print(f"{line}\n", end="", file=sys.stderr)
 
 
 def human_size(size: float) -> str:
@@ -100,6 +147,11 @@ def human_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: `1 blob`, `2 blobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clean(line: str) -> str:

@@ -14,46 +14,70 @@ __all__ = ["schema"]
 
 
 class DocumentName(StrEnum):
-    """The documents that commands print with `--output json`, and the configuration file."""
+    """The documents that commands print as JSON, and the configuration file."""
 
     REPORT = "report"
     INSPECTION = "inspection"
     VERIFICATION = "verification"
+    TAGS = "tags"
+    DIGEST = "digest"
     RATELIMIT = "ratelimit"
     EXPLANATION = "explanation"
+    ERROR = "error"
+    EVENTS = "events"
     CONFIG = "config"
 
 
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), ratelimit, "
-        "explanation (of auth explain), or config (the configuration file)."
+        help="report (of copy), inspection (of inspect), verification (of verify), tags, digest, "
+        "ratelimit, explanation (of auth explain), error (of any other command that fails), "
+        "events (the lines of --progress json), or config (the configuration file)."
     ),
 ]
 
 
 def schema(document: DocumentArgument) -> None:
-    """Print the JSON Schema of a document that `--output json` prints, or of the configuration.
+    """Print the JSON Schema of a document that a command prints, or of the configuration.
 
     Example: regimport schema report
     """
     import json
 
+    from pydantic import TypeAdapter
+
+    from regimport.cli.printer import Printer
+
+    if document is DocumentName.EVENTS:
+        from regimport.cli.documents.events import AnyLine
+
+        adapter: TypeAdapter[object] = TypeAdapter(AnyLine)
+        found = adapter.json_schema(mode="serialization")
+    else:
+        found = _models()[document].model_json_schema()
+    Printer().document(json.dumps(found, indent=2))
+
+
+def _models() -> dict[str, type[BaseModel]]:
+    from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
+    from regimport.cli.documents.failure import FailureDocument
     from regimport.cli.documents.inspection import InspectionDocument
     from regimport.cli.documents.ratelimit import RateLimitAnswer
     from regimport.cli.documents.report import ReportDocument
+    from regimport.cli.documents.tags import TagsDocument
     from regimport.cli.documents.verification import VerificationDocument
-    from regimport.cli.printer import Printer
     from regimport.configuration.document import ConfigDocument
 
-    known: dict[str, type[BaseModel]] = {
+    return {
         DocumentName.REPORT: ReportDocument,
         DocumentName.INSPECTION: InspectionDocument,
         DocumentName.VERIFICATION: VerificationDocument,
+        DocumentName.TAGS: TagsDocument,
+        DocumentName.DIGEST: DigestDocument,
         DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,
+        DocumentName.ERROR: FailureDocument,
         DocumentName.CONFIG: ConfigDocument,
     }
-    Printer().document(json.dumps(known[document].model_json_schema(), indent=2))

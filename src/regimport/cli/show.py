@@ -8,24 +8,20 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
-from regimport.cli.printer import Printer, human_size
+from regimport.cli.printer import Printer, counted, human_size
 from regimport.engine.report import Report, TargetReport
 from regimport.engine.steps import Plan, Step
 from regimport.engine.target import Status
-from regimport.errors import InvalidOptions, RegimportError
+from regimport.errors import InvalidOptions
 from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack, Verification
-    from regimport.engine.examine import Inspection, Node
 
 __all__ = [
     "check_template",
-    "show_failure",
-    "show_inspection",
     "show_report",
     "show_verification",
-    "show_verification_failure",
 ]
 
 _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
@@ -40,46 +36,25 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
     else:
         for target in report.targets:
             _show_target(printer, report, target, template)
+    # The tags of a repository share their counts, and an error.
+    first_of: dict[str, TargetReport] = {}
+    errors = dict.fromkeys(report.failures)
     for target in report.targets:
         if target.error is not None:
-            printer.error(target.error)
+            if target.error in errors:
+                del errors[target.error]
+                printer.error(target.error)
+        elif target.status is Status.PRESENT:
+            printer.note(f"{target.reference}: already there{_verified(target)}")
+        elif (first := first_of.setdefault(target.pinned, target)) is not target:
+            word = "to tag" if target.status is Status.PLANNED else "tagged"
+            note = f"{target.reference}: {word}, counted with {first.reference}"
+            printer.note(f"{note}{_verified(target)}")
         else:
             printer.note(_summary(report, target))
     if report.rate_limit is not None:
         registry = report.source.partition("/")[0]
-        printer.note(f"{registry}: {report.pulls} pulls spent; {report.rate_limit}")
-
-
-def show_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
-    """Print the error that ended a copy before any target was tried."""
-    if output is OutputKind.JSON:
-        from regimport.cli.documents.report import ReportDocument
-
-        printer.document(ReportDocument.failed(error).model_dump_json(indent=2))
-    printer.error(error)
-
-
-def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind) -> None:
-    """Print the tree of an image, its sizes, and the limits that it exceeds."""
-    if output is OutputKind.JSON:
-        from regimport.cli.documents.inspection import InspectionDocument
-
-        printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
-        return
-    printer.result(inspection.reference)
-    for line in _tree(inspection.root):
-        printer.result(line)
-    printer.result(
-        f"{inspection.manifests} manifests, {inspection.blobs} blobs; "
-        f"{human_size(inspection.total_bytes)} in all, "
-        f"{human_size(inspection.unique_bytes)} with shared content counted once"
-    )
-    if not inspection.violations:
-        printer.result("limits: not exceeded")
-        return
-    printer.result("limits: exceeded")
-    for violation in inspection.violations:
-        printer.result(f"  {violation}")
+        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
@@ -97,17 +72,13 @@ def show_verification(printer: Printer, found: Verification, output: OutputKind)
         printer.note(_reading(end))
 
 
-def show_verification_failure(printer: Printer, error: RegimportError, output: OutputKind) -> None:
-    """Print the error that ended a verification."""
+def check_template(template: str, output: OutputKind) -> None:
+    """Raise `InvalidOptions` for a template with an unknown field, or beside a JSON document."""
     if output is OutputKind.JSON:
-        from regimport.cli.documents.verification import VerificationDocument
-
-        printer.document(VerificationDocument.failed(error).model_dump_json(indent=2))
-    printer.error(error)
-
-
-def check_template(template: str) -> None:
-    """Raise `InvalidOptions` for a template with an unknown field."""
+        raise InvalidOptions(
+            "--format and --output json cannot be given together",
+            hint="leave one of them out; --format '{{json .}}' prints a JSON object per target",
+        )
     known = set(_fields(None, None))
     for _, name in _FIELD.findall(template):
         if name and name.lower() not in known:
@@ -166,12 +137,10 @@ def _render(template: str, report: Report, target: TargetReport) -> str:
 
 
 def _summary(report: Report, target: TargetReport) -> str:
-    if target.status is Status.PRESENT:
-        return f"{target.reference}: already there{_verified(target)}"
     tally = target.tally
     parts = [
-        f"{tally.manifests_copied} manifests",
-        f"{tally.blobs_copied} blobs ({human_size(tally.bytes_copied)})",
+        counted(tally.manifests_copied, "manifest"),
+        f"{counted(tally.blobs_copied, 'blob')} ({human_size(tally.bytes_copied)})",
     ]
     line = f"{target.reference}: {' and '.join(parts)} "
     line += "to copy" if target.status is Status.PLANNED else "copied"
@@ -181,7 +150,7 @@ def _summary(report: Report, target: TargetReport) -> str:
     if tally.blobs_present:
         line += f", {tally.blobs_present} already there ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
-        line += f", {tally.blobs_skipped} foreign layers not copied"
+        line += f", {counted(tally.blobs_skipped, 'foreign layer')} not copied"
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
@@ -192,11 +161,13 @@ def _verified(target: TargetReport) -> str:
 
 
 def _reading(end: ReadBack) -> str:
-    line = f"{end.side}: read {end.manifests} manifests and {end.blobs} blobs "
+    line = (
+        f"{end.side}: read {counted(end.manifests, 'manifest')} and {counted(end.blobs, 'blob')} "
+    )
     line += f"({human_size(end.bytes_read)}), "
-    line += f"{len(end.differences)} differences" if end.differences else "no differences"
+    line += counted(len(end.differences), "difference") if end.differences else "no differences"
     if end.skipped:
-        line += f", {end.skipped} foreign layers not copied"
+        line += f", {counted(end.skipped, 'foreign layer')} not copied"
     return line
 
 
@@ -213,15 +184,3 @@ def _planned(kind: str, step: Step) -> str:
 def _described(descriptor: Descriptor) -> str:
     platform = f"  {descriptor.platform}" if descriptor.platform else ""
     return f"{descriptor.digest}  {human_size(descriptor.size)}{platform}"
-
-
-def _tree(node: Node, indent: str = "") -> Iterator[str]:
-    kind = node.artifact_type or node.descriptor.media_type
-    yield f"{indent}{_described(node.descriptor)}  {kind}"
-    inner = indent + "  "
-    if node.config is not None:
-        yield f"{inner}config  {_described(node.config)}  {node.config.media_type}"
-    for layer in node.layers:
-        yield f"{inner}layer   {_described(layer)}  {layer.media_type}"
-    for child in node.children:
-        yield from _tree(child, inner)

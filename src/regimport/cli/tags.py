@@ -34,8 +34,6 @@ def tags(
 
     Example: regimport tags docker.io/library/hello-world
     """
-    import json
-
     from regimport import api
     from regimport.cli.progress import reporter_for
 
@@ -51,7 +49,9 @@ def tags(
     with reporter_for(printer) as reporter:
         found = api.tags(repository, options=options, credential=credential, reporter=reporter)
     if output is params.OutputKind.JSON:
-        printer.document(json.dumps({"repository": repository, "tags": list(found)}, indent=2))
+        from regimport.cli.documents.tags import TagsDocument
+
+        printer.document(TagsDocument.of(repository, found).model_dump_json(indent=2))
         return
     for tag in found:
         printer.result(tag)

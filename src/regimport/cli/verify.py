@@ -53,8 +53,7 @@ def verify(
 
     from regimport import api
     from regimport.cli.progress import reporter_for
-    from regimport.cli.show import show_verification, show_verification_failure
-    from regimport.errors import Interrupted, RegimportError
+    from regimport.cli.show import show_verification
 
     printer = Printer(*verbosity, progress)
     options = replace(
@@ -71,23 +70,15 @@ def verify(
     )
     options = time.apply(options)
     source_credential, target_credential = credentials.read()
-    try:
-        with reporter_for(printer) as reporter:
-            found = api.verify(
-                source,
-                target,
-                target_only=target_only,
-                options=options,
-                source_credential=source_credential,
-                target_credential=target_credential,
-                reporter=reporter,
-            )
-    except Interrupted:
-        raise
-    except RegimportError as error:
-        if verbosity.verbose > 1:
-            raise
-        show_verification_failure(printer, error, output)
-        raise typer.Exit(error.exit_code) from error
+    with reporter_for(printer) as reporter:
+        found = api.verify(
+            source,
+            target,
+            target_only=target_only,
+            options=options,
+            source_credential=source_credential,
+            target_credential=target_credential,
+            reporter=reporter,
+        )
     show_verification(printer, found, output)
     raise typer.Exit(found.exit_code)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from regimport.engine.configs import ImageConfig
 from regimport.engine.limits import violations
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
@@ -15,13 +20,17 @@ __all__ = ["Inspection", "Node", "examine"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A manifest of the tree, as its parent describes it, with what is under it."""
+    """A manifest of the tree, as its parent describes it, with what is under it.
+
+    `created` is when the image was created, None if its configuration does not say so.
+    """
 
     descriptor: Descriptor
     artifact_type: str | None
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
+    created: datetime | None = None
 
     @property
     def size(self) -> int:
@@ -35,6 +44,7 @@ class Node:
 class Inspection:
     """An image as it stands in its registry.
 
+    `manifests` and `blobs` count as a copy of the image counts: the root too, each digest once.
     `total_bytes` counts shared content as often as it is named, `unique_bytes` once. `violations`
     are the limits it exceeds, none if it may be copied.
     """
@@ -48,15 +58,17 @@ class Inspection:
     violations: tuple[str, ...]
 
 
-def examine(reference: str, graph: Graph, limits: Limits) -> Inspection:
-    """Sum a graph up, all of whose manifests were read."""
+def examine(
+    reference: str, graph: Graph, limits: Limits, configs: Mapping[Digest, ImageConfig]
+) -> Inspection:
+    """Sum a graph up, all of whose manifests were read; `configs` are those that were, too."""
     content = {manifest.digest: manifest for manifest in graph.manifests}
-    root = _node(graph.root, content)
+    root = _node(graph.root, content, configs)
     blobs = {blob.digest: blob.size for found in graph.manifests for blob in found.blobs()}
     return Inspection(
         reference,
         root,
-        len(graph.named) or 1,
+        len({graph.root, *graph.named}),
         len(blobs),
         root.size,
         sum(blobs.values()) + sum(found.descriptor.size for found in graph.manifests),
@@ -64,12 +76,18 @@ def examine(reference: str, graph: Graph, limits: Limits) -> Inspection:
     )
 
 
-def _node(descriptor: Descriptor, content: dict[Digest, Manifest]) -> Node:
+def _node(
+    descriptor: Descriptor,
+    content: Mapping[Digest, Manifest],
+    configs: Mapping[Digest, ImageConfig],
+) -> Node:
     manifest = content[descriptor.digest]
+    config = configs.get(descriptor.digest, ImageConfig())
     return Node(
-        descriptor,
+        replace(descriptor, platform=descriptor.platform or config.platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
         manifest.layers,
-        tuple(_node(child, content) for child in manifest.manifests),
+        tuple(_node(child, content, configs) for child in manifest.manifests),
+        config.created,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regimport.engine.ends import Source
+from regimport.engine.labels import labeller
 from regimport.engine.steps import Action, Plan, Step
 from regimport.engine.target import TargetCopy
 from regimport.engine.walk import Graph, walk
@@ -68,7 +69,7 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
                     expected=f"{first.size} bytes",
                     got=f"{blob.size} bytes",
                 ).located(Side.SOURCE, source.name)
-    return list(found.values())
+    return list(map(labeller(graph), found.values()))
 
 
 def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
@@ -88,7 +89,8 @@ def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:
     read = {manifest.digest: manifest.descriptor for manifest in graph.manifests}
     known = {descriptor.digest: descriptor for descriptor in (graph.root, *graph.named)}
+    label = labeller(graph)
     return tuple(
-        Step(read.get(digest, descriptor), Action.PRESENT if digest in held else Action.COPY)
+        Step(label(read.get(digest, descriptor)), Action.PRESENT if digest in held else Action.COPY)
         for digest, descriptor in reversed(known.items())
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from regimport.cli.documents.base import SCHEMA_VERSION, Document
+from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
 from regimport.credentials.keychain import Explanation
 from regimport.errors import Side
 from regimport.models.reference import Reference
@@ -55,14 +55,19 @@ class ExplanationDocument(Document):
     repository: str
     source: SideDocument
     target: SideDocument
+    exit_code: int = Field(description="What the command exits with.")
+    error: ErrorDocument | None = Field(description="The first error of the sides.")
 
     @classmethod
     def of(cls, place: Reference, sides: Mapping[Side, Explanation]) -> ExplanationDocument:
         """Return the document of both sides."""
+        errors = [side.error for side in sides.values() if side.error is not None]
         return cls(
             schema_version=SCHEMA_VERSION,
             registry=place.registry,
             repository=place.repository,
             source=SideDocument.of(sides[Side.SOURCE]),
             target=SideDocument.of(sides[Side.TARGET]),
+            exit_code=errors[0].exit_code if errors else 0,
+            error=ErrorDocument.of(errors[0]) if errors else None,
         )

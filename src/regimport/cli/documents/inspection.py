@@ -34,6 +34,9 @@ class NodeDocument(Document):
     digest: str
     size: int = Field(description="Bytes of the manifest itself.")
     platform: str | None
+    created: str | None = Field(
+        description="When the image was created: RFC 3339, UTC; null if that is unknown."
+    )
     annotations: dict[str, str] = Field(description="The annotations in its parent's descriptor.")
     config: BlobDocument | None
     layers: list[BlobDocument]
@@ -49,6 +52,7 @@ class NodeDocument(Document):
             digest=found.digest,
             size=found.size,
             platform=None if found.platform is None else str(found.platform),
+            created=None if node.created is None else f"{node.created:%Y-%m-%dT%H:%M:%SZ}",
             annotations=dict(found.annotations),
             config=None if node.config is None else BlobDocument.of(node.config),
             layers=[BlobDocument.of(layer) for layer in node.layers],
@@ -61,8 +65,8 @@ class InspectionDocument(Document):
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     reference: str = Field(description="The image by digest.")
-    manifests: int = Field(description="The manifests that its index names; 1 without an index.")
-    blobs: int
+    manifests: int = Field(description="Manifests and indexes, each counted once, as by a copy.")
+    blobs: int = Field(description="Configs and layers, each counted once.")
     total_bytes: int = Field(
         description="Bytes in total; shared content is counted each time it is referenced."
     )

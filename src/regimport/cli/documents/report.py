@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -13,6 +14,7 @@ from regimport.cli.documents.verification import (
 )
 from regimport.engine.report import Report, TargetReport
 from regimport.engine.steps import Plan, Step
+from regimport.engine.tally import Tally
 from regimport.errors import RegimportError
 
 __all__ = ["ReportDocument"]
@@ -49,10 +51,11 @@ class TargetDocument(Document):
     """One target of a copy."""
 
     reference: str = Field(description="The target as it was named, in full.")
+    repository: str = Field(description="The registry and the repository, or the layout.")
     tag: str | None = Field(description="The tag that was set; null if there is none.")
     pinned: str = Field(description="The target by digest: registry/repository@digest.")
     status: Literal["copied", "present", "planned", "failed"]
-    tally: TallyDocument
+    tally: TallyDocument = Field(description="The counts of the repository: its tags share them.")
     steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
     error: ErrorDocument | None
     verification: ReadBackDocument | None = Field(
@@ -81,6 +84,9 @@ class ReportDocument(Document):
         description="The rate limit that the source's registry reports; null if it reports none."
     )
     exit_code: int = Field(description="What the command exits with.")
+    tally: TallyDocument = Field(
+        description="The counts of all targets; those of a repository count once."
+    )
     targets: list[TargetDocument]
     error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
 
@@ -102,6 +108,7 @@ class ReportDocument(Document):
                 None if report.rate_limit is None else RateLimitDocument.of(report.rate_limit)
             ),
             exit_code=report.exit_code,
+            tally=_total(report.targets),
             targets=[_target(report, target) for target in report.targets],
             error=None,
         )
@@ -122,9 +129,28 @@ class ReportDocument(Document):
             pulls=0,
             rate_limit=None,
             exit_code=error.exit_code,
+            tally=_total(()),
             targets=[],
             error=ErrorDocument.of(error),
         )
+
+
+def _repository(target: TargetReport) -> str:
+    return target.pinned.rpartition("@")[0]
+
+
+def _total(targets: Iterable[TargetReport]) -> TallyDocument:
+    """Return the sum of the counts, those of a repository once."""
+    counts = {
+        _repository(target): TallyDocument.model_validate(target.tally)
+        for target in sorted(targets, key=lambda target: target.tally != Tally())
+    }
+    return TallyDocument(
+        **{
+            name: sum(getattr(counted, name) for counted in counts.values())
+            for name in TallyDocument.model_fields
+        }
+    )
 
 
 def _target(report: Report, target: TargetReport) -> TargetDocument:
@@ -133,6 +159,7 @@ def _target(report: Report, target: TargetReport) -> TargetDocument:
         steps = _steps(target.plan)
     return TargetDocument(
         reference=target.reference,
+        repository=_repository(target),
         tag=target.tag,
         pinned=target.pinned,
         status=target.status.value,
