@@ -58,6 +58,9 @@ def copy(
     source; `LimitExceeded` before anything is written; `DeadlineExceeded` at any time, if there is
     a deadline. With one target, its error is raised too (`TagExists` among them); with several,
     the others go on, and the report tells which failed.
+
+    No signal handler is installed. A `KeyboardInterrupt` in the calling thread ends the copy within
+    two seconds, its uploads given back, and is raised on as it is.
     """
     report = deliver(
         source,
@@ -89,7 +92,8 @@ def deliver(
     wanted = [target_of(target, origin) for target in targets]
     places = [origin, *wanted]
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, places, **given) as run:
+    writing = not options.dry_run
+    with running(options, reporter, places, **given, writing=writing) as run:
         workers = run.workers
         end = run.source(origin)
         goals = [run.goal(target, origin) for target in wanted]
@@ -162,7 +166,7 @@ def verify(
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, wanted], **given) as run:
+    with running(options, reporter, [origin, wanted], **given, writing=False) as run:
         workers = run.workers
         end = run.source(origin)
         root, _ = resolve(end, run.chosen(end, origin), (), workers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,8 +20,9 @@ from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.reading import Patience
 from regimport.engine.resolve import Goal
 from regimport.engine.workers import Workers
-from regimport.errors import InvalidOptions, Side
-from regimport.events import Event, Reporter, Warned
+from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
+from regimport.events import Event, Reporter, Retrying, Warned
+from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
@@ -185,14 +186,20 @@ class Run:
 
 
 class _WarnedOnce:
-    """Hands events on, a warning once: both ends of a copy may have the same to say."""
+    """Hands events on, a warning once: both ends of a copy may have the same to say.
 
-    def __init__(self, reporter: Reporter) -> None:
+    What breaks once the run is stopped broke because of that, and is no warning.
+    """
+
+    def __init__(self, reporter: Reporter, stop: threading.Event) -> None:
         self._reporter = reporter
+        self._stop = stop
         self._lock = threading.Lock()
         self._told: set[Warned] = set()
 
     def tell(self, event: Event) -> None:
+        if isinstance(event, (Retrying, Warned)) and self._stop.is_set():
+            return
         if isinstance(event, Warned):
             with self._lock:
                 if event in self._told:
@@ -209,9 +216,16 @@ def running(
     *,
     source: Credential | None = None,
     target: Credential | None = None,
+    writing: bool = False,
 ) -> Iterator[Run]:
-    """Open what it takes to work at `places`, the source first, with the credentials given."""
-    reporter = _WarnedOnce(reporter)
+    """Open what it takes to work at `places`, the source first, with the credentials given.
+
+    A run that is `writing` is given time to tidy up when the program is interrupted, and raises
+    `Interrupted` then.
+    """
+    most = _most_jobs(options, places)
+    workers = Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline)
+    reporter = _WarnedOnce(reporter, workers.stop)
 
     def warn(message: str) -> None:
         reporter.tell(Warned(message))
@@ -219,9 +233,9 @@ def running(
     given = {Side.SOURCE: source, Side.TARGET: target}
     # What was given for a side is for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
-    most = _most_jobs(options, places)
     with (
-        Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
+        _interruptible(workers, writing=writing),
+        workers,
         # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
@@ -236,6 +250,20 @@ def running(
         ) as sessions,
     ):
         yield Run(options, workers, sessions, reporter, most)
+
+
+@contextmanager
+def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
+    """Let an interrupted program end the work in order; what else breaks then is no error."""
+    try:
+        with ExitStack() as stack:
+            if writing:
+                stack.enter_context(INTERRUPTS.working(workers.interrupt, writing=True))
+            yield
+    except RegimportError as error:
+        if INTERRUPTS.interrupted:
+            raise Interrupted from error
+        raise
 
 
 def selector(place: Reference | LayoutReference) -> str:
