@@ -86,11 +86,12 @@ def _exit_interrupted(restore_terminal: Callable[[], None]) -> NoReturn:
     _ending.acquire()
     number = _arrived[0]
     INTERRUPTS.end_processes(_KILL_SECONDS)
-    try:
-        restore_terminal()
-        _say(_NAMES[signal.Signals(number)])
-    finally:
-        os._exit(128 + number)
+    for step in (restore_terminal, lambda: _say(_NAMES[signal.Signals(number)])):
+        try:
+            step()
+        except OSError:
+            continue  # the terminal is gone, or nobody reads standard error
+    os._exit(128 + number)
 
 
 def _say(what: str) -> None:
@@ -110,7 +111,7 @@ def _say(what: str) -> None:
 def _terminal_restorer() -> Callable[[], None]:
     """Return what sets the terminal back as it is now: a prompt for a password hides what is typed.
 
-    Only for a program in the foreground; one in the background would be stopped.
+    Not for a program in the background, which would be stopped.
     """
     if not os.isatty(0):
         return _do_nothing
@@ -119,7 +120,15 @@ def _terminal_restorer() -> Callable[[], None]:
     before = termios.tcgetattr(0)
 
     def restore() -> None:
-        if os.tcgetpgrp(0) == os.getpgrp() and termios.tcgetattr(0) != before:
+        if not _in_background() and termios.tcgetattr(0) != before:
             termios.tcsetattr(0, termios.TCSANOW, before)
 
     return restore
+
+
+def _in_background() -> bool:
+    """Whether standard input is a terminal that another job of the shell uses now."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return False  # not the terminal of this session, and so of no job

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import IO
 
+from regimport.errors import Interrupted
 from regimport.interrupts import INTERRUPTS, Registration
 
 __all__ = ["run"]
@@ -36,7 +37,8 @@ def run(
     """Run a command of the PATH with no shell, and give its exit code and what it wrote.
 
     Raises `FileNotFoundError` if it is not there, `OSError` if it cannot be run, and `TimeoutError`
-    or `OverflowError` (more than 64 KiB) once it is killed with all that it started.
+    or `OverflowError` (more than 64 KiB) once it is killed with all that it started; `Interrupted`
+    if the program is interrupted meanwhile.
     """
     name, *arguments = command
     path = shutil.which(name, path=environ.get("PATH", os.defpath))
@@ -62,6 +64,8 @@ def run(
         except BaseException:
             _kill(process)
             raise
+    if INTERRUPTS.interrupted:
+        raise Interrupted  # it was killed: what it answered means nothing
     return code, answer
 
 
