@@ -67,13 +67,19 @@ def copy(
     anything is written; `NotFound`, `AccessDenied`, `Unreachable`, `RateLimited`,
     `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
     time, if there is a deadline.
+
+    No signal handler is installed. A `KeyboardInterrupt` in the calling thread ends the copy within
+    two seconds, its uploads cancelled, and is raised on as it is.
     """
     if not targets:
         raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in targets]
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, *wanted], **given, transport=transport) as run:
+    writing = not options.dry_run
+    with running(
+        options, reporter, [origin, *wanted], **given, transport=transport, writing=writing
+    ) as run:
         report = _copy(run, origin, wanted, options)
     if check and len(targets) == 1:
         report.raise_for_failure()
@@ -152,8 +158,14 @@ def verify(
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
-    given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, wanted], **given, transport=transport) as run:
+    with running(
+        options,
+        reporter,
+        [origin, wanted],
+        source=source_credential,
+        target=target_credential,
+        transport=transport,
+    ) as run:
         root, found = _read_back(run, origin, wanted, target_only=target_only)
     return Verification(
         str(origin.pinned(root.digest)),
