@@ -45,7 +45,7 @@ def cases(count: int) -> Sequence[Case]:
 
 
 def interrupt(wanted: Case, where: World, seed: str) -> Interrupted:
-    """Interrupt a command as the seed says; one that was done before is tried until it is caught."""
+    """Interrupt a command as the seed says; try again if it was done before the signal came."""
     lot = random.Random(seed)
     numbers = itertools.count()
     while True:
