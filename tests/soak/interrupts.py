@@ -46,7 +46,7 @@ def cases(count: int) -> Sequence[Case]:
 
 
 def interrupt(wanted: Case, where: World, seed: str) -> Interrupted:
-    """Interrupt a command as the seed says; one that ends by itself is tried until it is caught."""
+    """Interrupt a command as the seed says; try again if it was done before the signal came."""
     lot = random.Random(seed)
     numbers = itertools.count()
     while True:
@@ -57,7 +57,7 @@ def interrupt(wanted: Case, where: World, seed: str) -> Interrupted:
             ended = _interrupted(wanted, started, lot, span, seed)
         finally:
             started.close()
-        if ended.code is not None or wanted in LASTING:
+        if ended.code is not None:
             return ended
 
 
