@@ -47,9 +47,9 @@ class PooledTransport(httpx.BaseTransport):
     """Pooled HTTP/1.1 connections; threads share it.
 
     TLS is set up when the first https request is made. A piece of an answer's body is valid until
-    the next is read. Of the extensions of a request, `timeout`, `target` and `origin` (scheme, host,
-    port: then the URL need not be parsed) are used; an answer has `round_trip`, the seconds from the
-    request's last byte to the answer's first.
+    the next is read. Of the extensions of a request, `timeout`, `target` and `origin` are used
+    (scheme, host and port, so that the URL need not be parsed); an answer has `round_trip`, the
+    seconds from the last byte of the request to the first of the answer.
     """
 
     def __init__(self, dialer: Dialer | None = None) -> None:
