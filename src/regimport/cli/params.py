@@ -74,8 +74,9 @@ Platforms: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--platform",
-        metavar="OS/ARCH[/VARIANT]",
-        help="Only the manifest for this platform. Default: the whole index.",
+        metavar="OS/ARCH[/VARIANT][:VERSION]",
+        help="Only the manifest for this platform; a version is one of Windows, or its beginning. "
+        "Default: the whole index.",
         show_default=False,
     ),
 ]

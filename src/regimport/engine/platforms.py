@@ -21,7 +21,6 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import INDEX_TYPES
 from regimport.models.platform import Platform
-from regimport.redact import safe_text
 
 __all__ = ["choose", "only"]
 
@@ -50,12 +49,18 @@ def choose(
     if not matching:
         _none(source, [platform], found)
     if len(matching) > 1:
-        raise InvalidOptions(
-            f"{len(matching)} manifests are for {platform}: "
-            + ", ".join(f"{child.digest} ({_full(child.platform)})" for child in matching),
-            hint="name the variant, or copy the one that is meant by its digest",
-        ).located(Side.SOURCE, source.name)
+        raise _several(platform, matching).located(Side.SOURCE, source.name)
     return matching[0]
+
+
+def _several(wanted: Platform, matching: Sequence[Descriptor]) -> InvalidOptions:
+    names = [str(child.platform) for child in matching]
+    if len(set(names)) == len(names):
+        hint = f"write one of {', '.join(sorted(names))}"
+    else:
+        hint = "copy the one that is meant by its digest"
+    listed = ", ".join(f"{child.digest} ({child.platform})" for child in matching)
+    return InvalidOptions(f"{len(matching)} manifests are for {wanted}: {listed}", hint=hint)
 
 
 def only(source: Source, graph: Graph, wanted: Sequence[Platform], retry: RetryContext) -> Graph:
@@ -106,10 +111,18 @@ def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
 
 
 def _matching(found: Sequence[Descriptor], wanted: Platform) -> list[Descriptor]:
-    """Return the manifests for a platform; of several, those of its usual variant."""
-    known = [child for child in found if child.platform and child.platform.matches(wanted)]
-    usual = [child for child in known if child.platform and child.platform.matches(wanted.usual)]
-    return usual if len(known) > 1 and usual else known
+    """Return the manifests for a platform.
+
+    Of several, those of its usual variant; of these, those that name the variant as `wanted` does.
+    """
+    matching = [child for child in found if child.platform and child.platform.matches(wanted)]
+    usual = [child for child in matching if child.platform and child.platform.matches(wanted.usual)]
+    if len(matching) > 1 and usual:
+        matching = usual
+    exact = [
+        child for child in matching if child.platform and child.platform.variant == wanted.variant
+    ]
+    return exact if len(matching) > 1 and exact else matching
 
 
 def _itself(
@@ -136,16 +149,9 @@ def _platform_of(source: Source, config: Descriptor, retry: RetryContext) -> Pla
 
 def _none(source: Source, wanted: Sequence[Platform], found: Sequence[Descriptor]) -> NoReturn:
     there = sorted(
-        {_full(child.platform) for child in found if child.platform and child.platform.known}
+        {str(child.platform) for child in found if child.platform and child.platform.known}
     )
     raise NotFound(
         f"the source has nothing for {', '.join(map(str, wanted))}",
         hint=f"there is {', '.join(there)}" if there else "the image is for no platform at all",
     ).located(Side.SOURCE, source.name)
-
-
-def _full(platform: Platform | None) -> str:
-    if platform is None:
-        return "no platform"
-    version = safe_text(platform.os_version or "", 60)
-    return f"{platform} {version}" if version else str(platform)
