@@ -94,8 +94,15 @@ def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptio
     if pending:
         run.open_connections(root)
         graph, pending = make_plans(
-            source, root, pending, workers, run.reporter, exact=options.dry_run
+            source,
+            root,
+            pending,
+            workers,
+            run.reporter,
+            exact=options.dry_run,
+            largest=options.limits.max_layer_size,
         )
+        root = graph.root
         check_limits(graph, options.limits)
         run.choose_jobs()
         if not options.dry_run:
@@ -205,7 +212,8 @@ def inspect(
         workers, end = run.workers, run.source(place)
         root, _ = resolve(end, selector(place), workers)
         run.choose_jobs()
-        graph, _ = walk(end, root, workers, run.reporter)
+        largest = options.limits.max_layer_size
+        graph, _ = walk(end, root, workers, run.reporter, largest=largest)
         if options.platforms:
             graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
     return examine(str(place.pinned(root.digest)), graph, options.limits)

@@ -14,6 +14,7 @@ from typing import NoReturn
 from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
+from regimport.engine.sizes import described, measured
 from regimport.engine.walk import Graph, visit_levels
 from regimport.errors import InvalidOptions, NotFound, Side
 from regimport.models.descriptor import Descriptor
@@ -98,16 +99,20 @@ def _cut(manifest: Manifest, kept: set[Digest]) -> Manifest:
 
 def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
     """Return the manifests that an index names, and the indexes in it, each once."""
+    read = {index.digest: index}
 
-    def read(level: Sequence[Descriptor]) -> Iterator[Manifest]:
+    def visit(level: Sequence[Descriptor]) -> Iterator[Manifest]:
         for child in level:
-            if child.digest == index.digest:
-                yield index
-            elif child.media_type in INDEX_TYPES:
-                yield source.get_manifest(child.digest)
+            if child.digest not in read and (
+                child.media_type in INDEX_TYPES or not child.media_type
+            ):
+                read[child.digest] = source.get_manifest(child.digest)
+            if child.digest in read:
+                yield read[child.digest]
 
-    named = visit_levels(index.descriptor, read, Side.SOURCE, source.name)
-    return [child for child in named if child.media_type not in INDEX_TYPES]
+    named = visit_levels(index.descriptor, visit, Side.SOURCE, source.name)
+    found = (described(child, read) for child in named)
+    return [child for child in found if child.media_type not in INDEX_TYPES]
 
 
 def _matching(found: Sequence[Descriptor], wanted: Platform) -> list[Descriptor]:
@@ -138,7 +143,10 @@ def _itself(
 
 def _platform_of(source: Source, config: Descriptor, retry: RetryContext) -> Platform | None:
     """Read the platform in an image's configuration (OCI image specification, config.md)."""
-    if not config.media_type.endswith("json") or config.size > MAX_MANIFEST_BYTES:
+    if not config.media_type.endswith("json") and config.media_type:
+        return None
+    config = measured(source, config, MAX_MANIFEST_BYTES)
+    if config.size > MAX_MANIFEST_BYTES:
         return None
     content = b"".join(bytes(piece) for piece in BlobReader(config, source, retry).pieces())
     try:
