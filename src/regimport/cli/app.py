@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from regimport._version import __version__
+from regimport.cli.streams import prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
+    prepare_streams()
     if sys.argv[1:] == ["--version"]:
         # Answered before anything is imported, because scripts often ask for it.
         _exit(_run(lambda: print(f"regimport {__version__}")))
