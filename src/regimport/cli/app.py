@@ -117,7 +117,11 @@ def _report(error: Exception) -> int:
     from regimport.cli.printer import Printer
     from regimport.errors import RegimportError
 
-    if not isinstance(error, RegimportError):
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        error = RegimportError(
+            "too many files are open", hint="raise the limit with `ulimit -n`, or give --jobs 1"
+        )
+    elif not isinstance(error, RegimportError):
         # A bug in regimport: say so, without a traceback unless -vv is given.
         error = _bug(error)
     with suppress(OSError):  # standard error may be closed; the exit code still counts

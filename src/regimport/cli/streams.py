@@ -78,7 +78,7 @@ def _writer(raw: io.FileIO, encoding: str, *, line_buffering: bool = False) -> T
 class _Closed(io.FileIO):
     """A standard output that was closed: whatever is written to it is lost."""
 
-    def write(self, _data: ReadableBuffer, /) -> int | None:
+    def write(self, _data: ReadableBuffer, /) -> int:
         """Raise `OSError`."""
         raise OSError(errno.EIO, "standard output is closed")
 
@@ -86,7 +86,7 @@ class _Closed(io.FileIO):
 class _Forgiving(io.FileIO):
     """Standard error: a disk that is full, or a reader that has gone, ends nothing."""
 
-    def write(self, data: ReadableBuffer, /) -> int | None:
+    def write(self, data: ReadableBuffer, /) -> int:
         """Write, and count what could not be written as written."""
         try:
             return super().write(data)

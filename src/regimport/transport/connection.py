@@ -6,6 +6,7 @@ it: they go from the socket to the reader in one buffer, which costs a third of 
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -292,6 +293,8 @@ class Mapped:
 
 def explain(error: BaseException) -> str:
     """Say what went wrong, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return "too many files are open; raise the limit with `ulimit -n`"
     words = error.strerror if isinstance(error, OSError) else None
     return words or str(error) or type(error).__name__
 
