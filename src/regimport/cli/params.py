@@ -68,6 +68,7 @@ Jobs: TypeAlias = Annotated[
         help="How many blobs and manifests to copy at once. Default: 8 to 32, chosen from the "
         "measured round trip.",
         show_default=False,
+        rich_help_panel="Time",
     ),
 ]
 Platforms: TypeAlias = Annotated[
@@ -85,7 +86,10 @@ Output: TypeAlias = Annotated[
     typer.Option("--output", "-o", help="The form of the result.", rich_help_panel=OUTPUT),
 ]
 Progress: TypeAlias = Annotated[
-    ProgressKind, typer.Option(help="How to show progress.", rich_help_panel=OUTPUT)
+    ProgressKind,
+    typer.Option(
+        help="How to show progress; without colours if $NO_COLOR is set.", rich_help_panel=OUTPUT
+    ),
 ]
 Verbose: TypeAlias = Annotated[
     int,
