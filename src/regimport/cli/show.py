@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, human_size
+from regimport.cli.wording import with_options
 from regimport.engine.report import Report, TargetReport
 from regimport.engine.steps import Plan, Step
 from regimport.engine.target import Status
@@ -79,7 +80,7 @@ def show_inspection(printer: Printer, inspection: Inspection, output: OutputKind
         return
     printer.result("limits: exceeded")
     for violation in inspection.violations:
-        printer.result(f"  {violation}")
+        printer.result(f"  {with_options(violation)}")
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
@@ -112,8 +113,9 @@ def check_template(template: str) -> None:
     for _, name in _FIELD.findall(template):
         if name and name.lower() not in known:
             raise InvalidOptions(
-                f"the template has an unknown field: {{{{.{name}}}}}",
-                hint="the fields are " + ", ".join(_FIELD_NAMES),
+                f"unknown field .{name}; there are "
+                + ", ".join(f".{known}" for known in _FIELD_NAMES),
+                hint="write the fields in braces, as in {{.Digest}}",
             )
     if "{{" in _FIELD.sub("", template):
         raise InvalidOptions(

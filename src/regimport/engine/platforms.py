@@ -39,7 +39,7 @@ def choose(
         raise InvalidOptions(
             "an image is copied for all platforms or for one: an index of some of them would be "
             "another index, with another digest",
-            hint="give --platform once, or leave it out; or copy each platform to a tag of its own",
+            hint="name one of `platforms`, or none; or copy each platform to a tag of its own",
         )
     (platform,) = platforms
     manifest = source.get_manifest(reference)
