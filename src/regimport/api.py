@@ -5,8 +5,9 @@ The steps of a copy stand here, in their order.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -49,19 +50,21 @@ _Place: TypeAlias = Reference | LayoutReference
 
 def copy(
     source: str,
-    *targets: str,
+    *targets: str | Iterable[str],
     check: bool = True,
     options: CopyOptions = _DEFAULTS,
     source_credential: Credential | None = None,
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Report:
     """Copy an image from one registry to others, every platform of it, digests unchanged.
 
     `source` and `targets` are references as on the command line. Credentials that are not given
     are looked for in the environment and where Docker and podman keep them. `transport` carries
-    all requests, if it is given, and is not closed.
+    all requests, if it is given, and is not closed. `targets` may also be lists. `stop`, if it is
+    given, ends the copy with `Interrupted` within two seconds of being set, by any thread.
 
     Errors of the source are raised. So is the error of the only target, unless `check` is false;
     of several targets the others go on, and the report tells which failed. Raise
@@ -70,16 +73,35 @@ def copy(
     `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
     time, if there is a deadline.
     """
-    if not targets:
+    origin = with_default_tag(parse_end(_text(source, "the source")))
+    wanted = [target_of(target, origin) for target in _texts(targets)]
+    if not wanted:
         raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
-    origin = with_default_tag(parse_end(source))
-    wanted = [target_of(target, origin) for target in targets]
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, *wanted], **given, transport=transport) as run:
+    with running(
+        options, reporter, [origin, *wanted], **given, transport=transport, stop=stop
+    ) as run:
         report = _copy(run, origin, wanted, options)
-    if check and len(targets) == 1:
+    if check and len(wanted) == 1:
         report.raise_for_failure()
     return report
+
+
+def _texts(targets: Iterable[str | Iterable[str]]) -> Iterator[str]:
+    for target in targets:
+        if isinstance(target, Iterable) and not isinstance(target, (str, bytes)):
+            yield from (_text(text, "a target") for text in target)
+        else:
+            yield _text(target, "a target")
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidReference(
+            f"{name} is a {type(value).__name__}, not a string",
+            hint="write it as on the command line, or str(reference)",
+        )
+    return value
 
 
 def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
@@ -146,13 +168,14 @@ def verify(
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Verification:
     """Read an image back at both ends, hash all of it, and return what differs.
 
     The source says which image it is; `target_only` reads no more of it than that. The target's
     tag must point to that image. A part that is missing or different is no error: the
     `differences` of the result name it. Raise what `copy` raises for its source, for both ends.
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     from regimport.engine.differences import Verification  # noqa: PLC0415 - a copy needs none
 
@@ -160,7 +183,9 @@ def verify(
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, wanted], **given, transport=transport) as run:
+    with running(
+        options, reporter, [origin, wanted], **given, transport=transport, stop=stop
+    ) as run:
         root, found = _read_back(run, origin, wanted, target_only=target_only)
     return Verification(
         str(origin.pinned(root.digest)),
@@ -200,15 +225,18 @@ def inspect(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Inspection:
     """Read an image's manifests, and return what it is made of and which limits it exceeds.
 
-    Raise what `copy` raises for its source. `transport` is that of `copy`.
+    Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
     """
     from regimport.engine.examine import examine  # noqa: PLC0415 - a copy needs none of it
 
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         workers, end = run.workers, run.source(place)
         root, _ = resolve(end, selector(place), workers)
         run.choose_jobs()
@@ -226,13 +254,16 @@ def manifest(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Manifest:
     """Read one manifest or index, byte for byte; raise what `copy` raises for its source.
 
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         end = run.source(place)
         wanted = run.selector(end, place)
         return run.workers.call(partial(end.get_manifest, wanted))
@@ -245,13 +276,16 @@ def digest(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Digest:
     """Ask what a tag points to, with one HEAD; raise what `copy` raises for its source.
 
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         end = run.source(place)
         root, _ = resolve(end, run.selector(end, place), run.workers)
     return root.digest
@@ -264,17 +298,20 @@ def tags(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[str]:
     """Yield the tags of a repository, page by page, in the registry's order.
 
     Raise `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
-    for its source. `transport` is that of `copy`.
+    for its source. `transport` and `stop` are those of `copy`.
     """
     place = parse_end(repository)
     if place.tag is not None or place.digest is not None:
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         for page in run.workers.iterate(run.source(place).tag_pages()):
             yield from page

@@ -35,6 +35,7 @@ from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 from regimport.reporters import QuotaWarnings, WarningsOnce
+from regimport.stopping import stopped_by
 
 if TYPE_CHECKING:
     import httpx
@@ -191,10 +192,12 @@ def running(
     source: Credential | None = None,
     target: Credential | None = None,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Run]:
     """Open what is needed to work at `places`, the source first, with the credentials given.
 
     `transport` carries all requests, and is not closed; without one, connections are opened.
+    `stop`, once it is set, ends the work with `Interrupted`.
     """
     reporter = WarningsOnce(reporter)
 
@@ -207,6 +210,7 @@ def running(
     most = most_jobs(_registries(options, places), options.network)
     with (
         Workers(min(options.jobs or FEWEST_JOBS, most), options.deadline) as workers,
+        stopped_by(stop, workers.interrupt),
         # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
