@@ -36,9 +36,9 @@ def test_targets_may_be_a_list_or_several_or_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("targets", [[1], [None], [["r.example/a", 2]], [b"r.example/a"]])
 def test_a_target_of_another_type_is_called_that(targets: list[Any]) -> None:
-    with pytest.raises(InvalidReference, match="not a string"):
+    with pytest.raises(InvalidReference, match="must be a string"):
         copy(LAYOUT, *targets)
-    with pytest.raises(InvalidReference, match="the source is a"):
+    with pytest.raises(InvalidReference, match="must be a string, not of type list"):
         copy(targets, "r.example/a")  # type: ignore[arg-type]
 
 

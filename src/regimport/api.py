@@ -24,6 +24,7 @@ from regimport.events import Reporter, Resolved, Silent
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
     LayoutReference,
@@ -50,7 +51,7 @@ _Place: TypeAlias = Reference | LayoutReference
 
 def copy(
     source: str,
-    *targets: str | Iterable[str],
+    *targets: str | Sequence[str],
     check: bool = True,
     options: CopyOptions = _DEFAULTS,
     source_credential: Credential | None = None,
@@ -73,8 +74,8 @@ def copy(
     `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
     time, if there is a deadline.
     """
-    origin = with_default_tag(parse_end(_text(source, "the source")))
-    wanted = [target_of(target, origin) for target in _texts(targets)]
+    origin = with_default_tag(parse_end(source))
+    wanted = [target_of(target, origin) for target in _flat(targets)]
     if not wanted:
         raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
     given = {"source": source_credential, "target": target_credential}
@@ -87,21 +88,15 @@ def copy(
     return report
 
 
-def _texts(targets: Iterable[str | Iterable[str]]) -> Iterator[str]:
+def _flat(targets: Iterable[str | Sequence[str]]) -> Iterator[str]:
+    """Yield the targets one by one, of which some may be lists of targets."""
     for target in targets:
-        if isinstance(target, Iterable) and not isinstance(target, (str, bytes)):
-            yield from (_text(text, "a target") for text in target)
+        if isinstance(target, str):
+            yield target
+        elif hasattr(target, "__iter__"):
+            yield from target
         else:
-            yield _text(target, "a target")
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidReference(
-            f"{name} is a {type(value).__name__}, not a string",
-            hint="write it as on the command line, or str(reference)",
-        )
-    return value
+            check_is_text(target)
 
 
 def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:

@@ -12,7 +12,7 @@ import re
 from regimport.errors import InvalidReference
 from regimport.redact import safe_url
 
-__all__ = ["check_is_reference"]
+__all__ = ["check_is_reference", "check_is_text"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NAME = re.compile(r"(?P<host>\[[^\]]+\]|[^:@]+)(?::(?P<tag>[^:@]*))?(?:@(?P<digest>.*))?")
@@ -33,6 +33,15 @@ _TRANSPORTS = {
     "sif": _REGISTRIES_AND_LAYOUTS,
     "tarball": _REGISTRIES_AND_LAYOUTS,
 }
+
+
+def check_is_text(value: object) -> None:
+    """Raise `InvalidReference` for a value that is no string, of callers who check no types."""
+    if not isinstance(value, str):
+        raise InvalidReference(
+            f"a reference must be a string, not of type {type(value).__name__}",
+            hint="write it as on the command line, or str(reference)",
+        )
 
 
 def check_is_reference(text: str) -> None:

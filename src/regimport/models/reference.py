@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from regimport.errors import InvalidReference
 from regimport.models.digest import Digest
-from regimport.models.lookalikes import check_is_reference
+from regimport.models.lookalikes import check_is_reference, check_is_text
 
 __all__ = [
     "LayoutReference",
@@ -146,6 +146,7 @@ def parse_end(text: str) -> Reference | LayoutReference:
 
     Raise `InvalidReference`, also for a text that is an address or has another tool's transport.
     """
+    check_is_text(text)
     for prefix in ("ocidir://", "oci://", "oci:"):
         if text.startswith(prefix):
             return LayoutReference.parse(text.removeprefix(prefix))
@@ -167,6 +168,7 @@ def target_of(text: str, source: Reference | LayoutReference) -> Reference | Lay
     A target that ends in `/` gets the source's repository appended; one without a tag gets the
     source's tag, even where it names the expected digest.
     """
+    check_is_text(text)
     if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
         if isinstance(source, LayoutReference):
             raise InvalidReference(
