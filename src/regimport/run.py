@@ -35,6 +35,7 @@ from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 from regimport.reporters import QuotaWarnings, WarningsOnce
+from regimport.stopping import stopped_by
 
 if TYPE_CHECKING:
     import httpx
@@ -193,12 +194,14 @@ def running(
     source: Credential | None = None,
     target: Credential | None = None,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
     writing: bool = False,
 ) -> Iterator[Run]:
     """Open a run for `places`, the source first, with the credentials given.
 
-    `transport`, if given, carries all requests, and is not closed. A run that is `writing` is given
-    time to cancel its uploads when the program is interrupted, and raises `Interrupted` then.
+    `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
+    work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
+    program is interrupted, and raises `Interrupted` then.
     """
     max_jobs = limit_jobs(_registries(options, places), options.network)
     workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
@@ -213,6 +216,7 @@ def running(
     with (
         _interruptible(workers, writing=writing),
         workers,
+        stopped_by(stop, workers.interrupt),
         # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,

@@ -8,6 +8,7 @@ import sys
 
 from regimport._version import __version__
 from regimport.cli import signals
+from regimport.cli.streams import prepare_streams
 
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
+    # First, or the pipe of the signals would take the number of a stream that is closed.
+    prepare_streams()
     signals.watch_signals()
     if sys.argv[1:] == ["--version"]:
         # Answered before anything is imported, because scripts often ask for it.
@@ -107,7 +110,11 @@ def _report(error: Exception) -> int:
     from regimport.cli.printer import Printer
     from regimport.errors import RegimportError
 
-    if not isinstance(error, RegimportError):
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        error = RegimportError(
+            "too many files are open", hint="raise the limit with `ulimit -n`, or give --jobs 1"
+        )
+    elif not isinstance(error, RegimportError):
         # A bug in regimport: say so, without a traceback unless -vv is given.
         from regimport.cli.failures import bug
 

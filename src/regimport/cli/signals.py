@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-__all__ = ["exit_with", "noted", "watch_signals"]
+__all__ = ["exit_with", "noted", "report_with", "watch_signals"]
 
 _NAMES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 # How long work may take to end in order, in milliseconds.
@@ -30,6 +30,11 @@ _ORDERLY_MILLISECONDS = 1500
 _KILL_SECONDS = 0.3
 _SHOW_CURSOR = "\x1b[?25h"
 
+# How long a report of the end may take, in seconds: nobody may read what it is written to.
+_REPORT_SECONDS = 0.5
+
+# Prints how the program ended, in the form that its options ask for, in the place of a line.
+_reports: list[Callable[[int], bool]] = []
 # The first signal that arrived. The thread that holds the lock is the one that ends the program.
 _arrived: list[int] = []
 _ending = allocate_lock()
@@ -48,6 +53,14 @@ def watch_signals() -> None:
 def noted() -> bool:
     """Whether a signal has arrived."""
     return bool(_arrived)
+
+
+def report_with(report: Callable[[int], bool]) -> None:
+    """Call `report` with the signal that ends the program.
+
+    It returns whether it has said on standard error that the program was interrupted.
+    """
+    _reports.append(report)
 
 
 def exit_with(code: int) -> NoReturn:
@@ -86,12 +99,30 @@ def _exit_interrupted(restore_terminal: Callable[[], None]) -> NoReturn:
     _ending.acquire()
     number = _arrived[0]
     INTERRUPTS.end_processes(_KILL_SECONDS)
-    for step in (restore_terminal, lambda: _say(_NAMES[signal.Signals(number)])):
+    for step in (restore_terminal, lambda: _report(number)):
         try:
             step()
         except OSError:
             continue  # the terminal is gone, or nobody reads standard error
     os._exit(128 + number)
+
+
+def _report(number: int) -> None:
+    said: list[bool] = []
+    over = allocate_lock()
+    over.acquire()
+
+    def report() -> None:
+        try:
+            said.extend(report(number) for report in _reports)
+        finally:
+            over.release()
+
+    if _reports:
+        start_new_thread(report, ())
+        over.acquire(timeout=_REPORT_SECONDS)
+    if not any(said):
+        _say(_NAMES[signal.Signals(number)])
 
 
 def _say(what: str) -> None:

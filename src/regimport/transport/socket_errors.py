@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from types import TracebackType
 
 import httpx
@@ -39,5 +40,7 @@ class MapSocketErrors:
 
 def explain(error: BaseException) -> str:
     """Return what went wrong, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return "too many files are open; raise the limit with `ulimit -n`"
     words = error.strerror if isinstance(error, OSError) else None
     return words or str(error) or type(error).__name__
