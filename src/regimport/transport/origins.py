@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
 from regimport.redact import safe_text, safe_url
@@ -105,9 +105,14 @@ def redirect_target(answered: str, location: str) -> str:
 
 
 def with_digest(location: str, digest: str) -> str:
-    """Add the digest that closes an upload to its URL, whose own query stays byte for byte."""
+    """Add the digest that closes an upload to its URL, whose own query stays byte for byte.
+
+    The URL that a closing request was redirected to may have it already.
+    """
     parts = urlsplit(location)
     closing = f"digest={quote(digest, safe='')}"
+    if any(unquote(part) == f"digest={digest}" for part in parts.query.split("&")):
+        return urlunsplit(parts._replace(fragment=""))
     query = f"{parts.query}&{closing}" if parts.query else closing
     return urlunsplit(parts._replace(query=query, fragment=""))
 
