@@ -18,7 +18,7 @@ import httpx
 
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
-from regimport.events import Reporter, Retrying
+from regimport.events import Reporter, Retrying, Warned
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.client import AuthenticatedClient
@@ -85,6 +85,10 @@ class Session:
     def remark(self, repository: str) -> str | None:
         """Say what stood in the way of a credential for a repository, None if nothing did."""
         return self._lookup.remark(repository)
+
+    def warn(self, message: str) -> None:
+        """Report a warning."""
+        self._reporter.tell(Warned(message))
 
     def warm(self) -> None:
         """Open a connection ahead of need."""
