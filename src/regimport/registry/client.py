@@ -65,7 +65,7 @@ class AuthenticatedClient:
         """Open a connection ahead of need, where the transport can."""
         if isinstance(self._transport, PooledTransport):
             with suppress(httpx.TransportError):
-                # Whoever needs it will be told.
+                # The request that needs it will get the error.
                 self._transport.warm(self._base, self._timeouts.connect)
 
     def url_of(self, request: Request) -> str:
@@ -124,7 +124,7 @@ class AuthenticatedClient:
             host = self.registry if there == self._origin else there.name
             raise unreachable(error, host) from error
         response.request = built
-        # Of a transport that does not measure by itself, the handshake counts, too.
+        # Other transports do not measure it, so here it includes the handshake.
         response.extensions.setdefault("round_trip", time.monotonic() - started)
         if _LOG.isEnabledFor(logging.DEBUG):
             shown, headers = safe_url(url), safe_headers(response.headers)
@@ -143,7 +143,7 @@ class AuthenticatedClient:
             return False
         try:
             with self._settling:
-                if self._may_speak_tls and self._complains_of_http():
+                if self._may_speak_tls and self._requires_tls():
                     self._speak(self._endpoint.with_tls())
                 self._may_speak_tls = False
         except BaseException:
@@ -154,8 +154,8 @@ class AuthenticatedClient:
         _drain(response)
         return True
 
-    def _complains_of_http(self) -> bool:
-        """Ask again, for a body: a complaint stands there, which the answer to a HEAD has not."""
+    def _requires_tls(self) -> bool:
+        """Send a GET: its body says that TLS is required, and the answer to a HEAD has none."""
         probe = Request("GET", f"{self._base}/v2/")
         answered = self._carry(probe, probe.url, None, own=True)
         try:
@@ -175,7 +175,7 @@ class AuthenticatedClient:
         values = response.headers.get_list("www-authenticate")
         challenges = parse_challenges(", ".join(values))
         if status == HTTPStatus.FORBIDDEN:
-            # A token that is good, but not for this: worth one with more scopes, once.
+            # `insufficient_scope`: a token with more scopes may do, once.
             return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
         return challenges
 
