@@ -36,11 +36,12 @@ def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None
     request is taken not to have the manifest, because writing it will tell; `find_tag` does not.
     """
     session = client.session
-    answer = _head(client, reference)
+    at_target = session.side is Side.TARGET
+    answer = _ask_head(client, reference) if at_target else _head(client, reference)
     found = _descriptor(answer, reference)
     if found is not None:
         return found
-    if session.side is Side.TARGET and answer is not None and not answer.ok:
+    if at_target and answer is not None and not answer.ok:
         if answer.status in _FORBIDDEN and session.refused is not None:
             raise error_of(answer)
         return None
@@ -96,11 +97,15 @@ def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
 def _head(client: RepositoryClient, reference: str) -> Answer | None:
     """Return the answer to HEAD; None where the registry keeps failing at it."""
     try:
-        return client.ask("HEAD", f"manifests/{reference}", _ACCEPT)
+        return _ask_head(client, reference)
     except Unreachable as error:
         if error.status is None:
             raise
         return None
+
+
+def _ask_head(client: RepositoryClient, reference: str) -> Answer:
+    return client.ask("HEAD", f"manifests/{reference}", _ACCEPT)
 
 
 def _described_by_get(client: RepositoryClient, reference: str) -> Descriptor | None:
