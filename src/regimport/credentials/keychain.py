@@ -82,6 +82,13 @@ class Keychain:
 
     def find(self, side: Side, registry: str, repository: str) -> Credential | None:
         """Return the credential for a repository, None for anonymous access; raise `UsageError`."""
+        known = self._find(side, registry, repository)
+        for found in known.looked:
+            self._warn_of(found)
+        return known.credential
+
+    def peek(self, side: Side, registry: str, repository: str) -> Credential | None:
+        """Return what `find` does, and warn of nothing: the registry may not ask for it."""
         return self._find(side, registry, repository).credential
 
     def renew(
@@ -100,6 +107,8 @@ class Keychain:
             if time.monotonic() > self._renewed.get(key, -_FOREVER) + _SOON:
                 self._renewed[key] = time.monotonic()
                 known = self._look(side, registry, repository, fresh=True)
+                for found in known.looked:
+                    self._warn_of(found)
             if known.credential == rejected and known.looked[-1].implied:
                 *before, last = known.looked
                 detail = f"{last.detail}, but {registry} refused that login"
@@ -156,7 +165,6 @@ class Keychain:
         looked: list[Looked] = []
         for found in self._walk(side, registry, repository, fresh=fresh):
             looked.append(found)
-            self._warn_of(found)
             if found.credential is not None:
                 break
         life = looked[-1].life if looked else 0.0

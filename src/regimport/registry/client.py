@@ -28,7 +28,10 @@ __all__ = ["AuthenticatedClient"]
 _LOG = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
+# For the scopes of the request, and for those that the registry names.
+_MOST_TOKENS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAYBE_HIDDEN = frozenset({401, 403, 404})
 
 
 class AuthenticatedClient:
@@ -51,6 +54,8 @@ class AuthenticatedClient:
         # A registry on this machine may speak TLS all the same; its first answer tells.
         self._may_speak_tls = self._endpoint.guessed
         self._settling = threading.Lock()
+        # What the registry asks for at /v2/, once that was looked at.
+        self._learned: tuple[Challenge, ...] | None = None
         self._speak(self._endpoint)
 
     def __repr__(self) -> str:
@@ -85,22 +90,27 @@ class AuthenticatedClient:
         response = self._follow(request, url, sent)
         if own and url.startswith("http:") and self._wants_tls(response):
             return self.open(request)
-        challenges = self._challenges(response)
-        if not challenges:
-            return response
-        try:
-            fresh = self._authorizer.renew(challenges, request.scopes, sent)
-        except BaseException:
-            response.close()
-            raise
-        if fresh is None or fresh == sent:
-            return response
-        _drain(response)
-        if request.content is not None:
-            raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
-        response = self._follow(request, url, fresh)
-        refused = response.status_code == HTTPStatus.UNAUTHORIZED or sent is not None
-        if refused and self._challenges(response):
+        first = sent
+        for _ in range(_MOST_TOKENS):
+            try:
+                challenges = self._challenges(request, response, sent)
+                if not challenges and own and sent is None:
+                    challenges = self._learn(request, response)
+                fresh = self._authorizer.renew(challenges, request.scopes, sent)
+            except BaseException:
+                response.close()
+                raise
+            if fresh is None or fresh == sent:
+                return response
+            _drain(response)
+            if request.content is not None:
+                raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
+            response, sent = self._follow(request, url, fresh), fresh
+            challenges = self._challenges(request, response, sent)
+            if not self._authorizer.is_called_otherwise(challenges, request.scopes):
+                break
+        refused = response.status_code == HTTPStatus.UNAUTHORIZED or first is not None
+        if refused and self._challenges(request, response, sent):
             self._authorizer.settle(request.scopes)
         return response
 
@@ -165,7 +175,9 @@ class AuthenticatedClient:
         finally:
             answered.close()
 
-    def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
+    def _challenges(
+        self, request: Request, response: httpx.Response, sent: str | None
+    ) -> tuple[Challenge, ...]:
         """Return what the registry asks for; nothing where it is not the registry that asks."""
         status = response.status_code
         if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -174,10 +186,34 @@ class AuthenticatedClient:
             return ()
         values = response.headers.get_list("www-authenticate")
         challenges = parse_challenges(", ".join(values))
-        if status == HTTPStatus.FORBIDDEN:
-            # `insufficient_scope`: a token with more scopes may do, once.
-            return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
+        if status == HTTPStatus.FORBIDDEN and sent is not None:
+            # What was sent is good, but not for this: worth a token with more scopes, once.
+            wider = self._authorizer.is_called_otherwise(challenges, request.scopes)
+            lacking = [c for c in challenges if c.params.get("error") == "insufficient_scope"]
+            return challenges if wider else tuple(lacking)
         return challenges
+
+    def _learn(self, request: Request, response: httpx.Response) -> tuple[Challenge, ...]:
+        """Return what the registry asks for at /v2/, which is looked at once.
+
+        That is done where it refuses a request, or says that there is nothing, without saying how
+        to log in, and there is a credential for it: some hide what only users may see.
+        """
+        if response.status_code not in _MAYBE_HIDDEN or Origin.of(url_of(response)) != self._origin:
+            return ()
+        if not request.url or request.content is not None:
+            return ()
+        if not self._authorizer.has_credential(request.scopes):
+            return ()
+        with self._settling:
+            if self._learned is None:
+                probe = Request("GET", f"{self._base}/v2/")
+                answered = self._follow(probe, probe.url, None)
+                try:
+                    self._learned = self._challenges(probe, answered, None)
+                finally:
+                    _drain(answered)
+            return self._learned
 
     def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
         """Send a request, and follow its redirects, each request built anew.
