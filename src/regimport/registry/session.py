@@ -238,7 +238,7 @@ class Session:
         )
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Ask a token service: no redirects, no authorization but what the caller gives."""
+        """Ask a token service: no authorization but what the caller gives, and redirects are its own."""
         request = Request(method, url, headers=headers, body=body, limit=_TOKEN_BYTES)
 
         def attempt() -> Answer:
