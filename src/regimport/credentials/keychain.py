@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regimport.credentials.clouds import Clouds
 from regimport.credentials.dockerconfig import config_path, containers_paths
-from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place
+from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place, Variable
 from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
 from regimport.network import host_name
@@ -208,6 +208,11 @@ def _files(environ: Mapping[str, str], authfile: str | None, helpers: Helpers) -
     if named:
         name = "--authfile" if authfile else "$REGISTRY_AUTH_FILE"
         yield File(f"{name} ({named})", Path(named), helpers, required=True)
+    # Docker and GitLab's runner read it before any file, too.
+    if content := environ.get("DOCKER_AUTH_CONFIG", "").strip():
+        yield Variable("DOCKER_AUTH_CONFIG", content, helpers)
     docker = config_path(environ)
-    for path in (() if docker is None else (docker,)) + containers_paths(environ):
+    if docker is not None:
+        yield File(str(docker), docker, helpers, named=bool(environ.get("DOCKER_CONFIG")))
+    for path in containers_paths(environ):
         yield File(str(path), path, helpers)

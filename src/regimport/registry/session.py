@@ -238,7 +238,7 @@ class Session:
         )
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Ask a token service: no authorization but what the caller gives, and redirects are its own."""
+        """Ask a token service, once and with what the caller gives: redirects are the caller's."""
         request = Request(method, url, headers=headers, body=body, limit=_TOKEN_BYTES)
 
         def attempt() -> Answer:
