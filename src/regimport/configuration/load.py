@@ -20,6 +20,7 @@ from regimport.redact import reason_of, safe_text
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+from regimport.values import dataclass, field
 
 __all__ = ["Configuration", "config_path", "find", "load"]
 
