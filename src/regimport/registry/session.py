@@ -18,7 +18,7 @@ import httpx
 
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
-from regimport.events import Reporter, Retrying
+from regimport.events import Reporter, Retrying, Warned
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.client import AuthenticatedClient
@@ -94,10 +94,19 @@ class Session:
         """Wait as long as before a first repetition; raise `Interrupted` if stopped meanwhile."""
         self._gate.sleep(self._policy.delay(1))
 
+    @property
+    def base(self) -> str:
+        """The absolute URL of `/v2/` at this registry."""
+        return self._client.url_of(Request("GET", ""))
+
     def place_of(self, url: str) -> str | None:
         """Return what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
-        base = self._client.url_of(Request("GET", ""))
+        base = self.base
         return url.removeprefix(base) if url.startswith(base) else None
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that does not stop the copy."""
+        self._reporter.tell(Warned(message))
 
     def close(self) -> None:
         """Close the connections, unless they belong to somebody else."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterator
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
@@ -15,7 +14,6 @@ __all__ = [
     "Origin",
     "check_realm",
     "is_local",
-    "next_page",
     "redirect_target",
     "upload_location",
     "with_digest",
@@ -24,10 +22,6 @@ __all__ = [
 _PORTS = {"http": 80, "https": 443}
 # A host that every reader of URLs takes for the same one: no escapes, no other scripts, no zones.
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
-_LINK = re.compile(r"<([^<>]*)>")
-_LINK_PARAMETER = re.compile(
-    r"\s*;\s*([A-Za-z0-9*_-]*)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?"
-)
 # What inet_aton() takes for an address besides four decimal numbers: 2130706433, 0x7f.1, 0177.1
 _NUMERIC_HOST = re.compile(
     r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+)){0,3}\.?"
@@ -107,24 +101,6 @@ def with_digest(location: str, digest: str) -> str:
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
-def next_page(answered: str, link: str, seen: Collection[str]) -> str | None:
-    """Return the absolute URL of the next page from a `Link` value (RFC 8288), None at the end.
-
-    A page that was read before ends the listing, too. Raise `RegistryError` for a page on
-    another origin.
-    """
-    for target, relation in _links(link):
-        if "next" not in relation.lower().split():
-            continue
-        url = _joined(answered, target)
-        if Origin.of(url) != Origin.of(answered):
-            raise RegistryError(
-                f"the listing goes on at another host, {safe_url(url)}; that is not followed"
-            )
-        return None if url in seen else url
-    return None
-
-
 def check_realm(realm: str, registry: Origin) -> str:
     """Return the absolute URL of the token service that `registry` names, or raise `AccessDenied`.
 
@@ -148,20 +124,6 @@ def check_realm(realm: str, registry: Origin) -> str:
     if reason is not None:
         raise _refused(realm, f"its host is {reason}")
     return urlunsplit(parts._replace(fragment=""))
-
-
-def _links(header: str) -> Iterator[tuple[str, str]]:
-    """Yield the target and the relations of each link in a `Link` value."""
-    position = 0
-    while (link := _LINK.search(header, position)) is not None:
-        position = link.end()
-        relations: list[str] = []
-        while (parameter := _LINK_PARAMETER.match(header, position)) is not None:
-            position = parameter.end()
-            if parameter[1].lower() == "rel":
-                relations.append(parameter[2] or parameter[3] or "")
-        # Of several `rel`, the first counts (RFC 8288, section 3.3).
-        yield link[1].strip(), relations[0] if relations else ""
 
 
 def _danger(there: Origin, own: Origin) -> str | None:
