@@ -25,6 +25,9 @@ from regimport.values import dataclass
 __all__ = ["Answer", "body_of", "error_of", "read_answer", "retry_after"]
 
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
+# A page's title. Its tag is taken to be short: without a bound, a page of nothing but such tags,
+# none of them closed, would be read once for each of them.
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 # What is kept of an error's body: enough for any message, too little to hurt.
 _ERROR_BYTES = 64 * 1024
 
@@ -153,7 +156,7 @@ def _complaint(answer: Answer) -> tuple[tuple[str, ...], str]:
 def _words(body: bytes) -> str:
     """Return what a body that is not JSON says: a page's title, or its text."""
     text = body.decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>([^<]{0,300})", text, re.IGNORECASE)
+    title = _TITLE.search(text)
     if title:
         return safe_text(title[1].strip())
     if "<html" in text[:512].lower():

@@ -24,6 +24,7 @@ import httpx
 from regimport.transport.body import ResponseBody
 from regimport.transport.connection import CLOSED, Connection, Mapped
 from regimport.transport.dial import Dialer
+from regimport.transport.heads import body_length, keeps_alive
 from regimport.transport.stream import Stream
 
 __all__ = ["PIECE", "PooledTransport"]
@@ -163,7 +164,7 @@ class PooledTransport(httpx.BaseTransport):
     def _body(
         self, connection: Connection, origin: _Origin, request: httpx.Request, answer: h11.Response
     ) -> ResponseBody:
-        keep = connection.keeps_alive(answer)
+        keep = connection.reusable and keeps_alive(answer)
 
         def release(*, whole: bool) -> None:
             if whole and keep and connection.reusable and not connection.left:
@@ -173,7 +174,7 @@ class PooledTransport(httpx.BaseTransport):
 
         return ResponseBody(
             connection,
-            connection.body_length(request.method, answer),
+            body_length(request.method, answer),
             request.extensions.get("timeout", {}).get("read"),
             self.buffer,
             release,
