@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -182,3 +183,15 @@ def test_the_program_in_python_copies_and_ends_with_the_code_of_an_error(tmp_pat
         missing = run(*command, f"{source.address}/app:none", target_name, env=dict(os.environ))
         assert missing.returncode == 5
         assert missing.stdout.startswith("failed: ")
+
+
+def test_the_picture_shows_a_copy_under_way(tmp_path: Path) -> None:
+    target = tmp_path / "copy.svg"
+    done = run(sys.executable, str(EXAMPLES / "picture.py"), str(target), env=dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    for svg in (target.read_text(), (EXAMPLES / "copy.svg").read_text()):
+        text = html.unescape(re.sub(r"<[^>]*>", "", svg)).replace("\xa0", " ")
+        assert re.search(r"\d of 13 blobs +━+╌+", text)
+        assert re.search(r"\+\d waiting", text)
+        assert "limits: not exceeded" in text
+        assert "127.0.0.1" not in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from engine.memory import Told
@@ -12,7 +14,7 @@ from regimport.reporters import QuotaWarnings, WarningsOnce
 
 def test_a_warning_is_told_once_and_everything_else_as_often_as_it_comes() -> None:
     told = Told()
-    reporter = WarningsOnce(told)
+    reporter = WarningsOnce(told, threading.Event())
     events: list[Event] = [
         Warned("a"),
         ReadingManifests(1),

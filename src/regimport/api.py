@@ -5,8 +5,9 @@ The steps of a copy stand here, in their order.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,7 @@ from regimport.events import Reporter, Resolved, Silent
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
     LayoutReference,
@@ -47,19 +49,21 @@ _Place: TypeAlias = Reference | LayoutReference
 
 def copy(
     source: str,
-    *targets: str,
+    *targets: str | Sequence[str],
     check: bool = True,
     options: CopyOptions = _DEFAULTS,
     source_credential: Credential | None = None,
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Report:
     """Copy an image from one registry to others, every platform of it, digests unchanged.
 
     `source` and `targets` are references as on the command line. Credentials that are not given
     are looked for in the environment and where Docker and podman keep them. `transport` carries
-    all requests, if it is given, and is not closed.
+    all requests, if it is given, and is not closed. `targets` may also be lists. `stop`, if it is
+    given, ends the copy with `Interrupted` within two seconds of being set, by any thread.
 
     Errors of the source are raised. So is the error of the only target, unless `check` is false;
     of several targets the others go on, and the report tells which failed. Raise
@@ -67,17 +71,40 @@ def copy(
     anything is written; `NotFound`, `AccessDenied`, `Unreachable`, `RateLimited`,
     `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
     time, if there is a deadline.
+
+    No signal handler is installed. A `KeyboardInterrupt` in the calling thread ends the copy within
+    two seconds, its uploads cancelled, and is raised on as it is.
     """
-    if not targets:
-        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
     origin = with_default_tag(parse_end(source))
-    wanted = [target_of(target, origin) for target in targets]
+    wanted = [target_of(target, origin) for target in _flat(targets)]
+    if not wanted:
+        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
     given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, *wanted], **given, transport=transport) as run:
+    writing = not options.dry_run
+    with running(
+        options,
+        reporter,
+        [origin, *wanted],
+        **given,
+        transport=transport,
+        stop=stop,
+        writing=writing,
+    ) as run:
         report = _copy(run, origin, wanted, options)
-    if check and len(targets) == 1:
+    if check and len(wanted) == 1:
         report.raise_for_failure()
     return report
+
+
+def _flat(targets: Iterable[str | Sequence[str]]) -> Iterator[str]:
+    """Yield the targets one by one, of which some may be lists of targets."""
+    for target in targets:
+        if isinstance(target, str):
+            yield target
+        elif hasattr(target, "__iter__"):
+            yield from target
+        else:
+            check_is_text(target)
 
 
 def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
@@ -92,8 +119,15 @@ def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptio
     if pending:
         run.open_connections(root)
         graph, pending = make_plans(
-            source, root, pending, workers, run.reporter, exact=options.dry_run
+            source,
+            root,
+            pending,
+            workers,
+            run.reporter,
+            exact=options.dry_run,
+            largest=options.limits.max_layer_size,
         )
+        root = graph.root
         check_limits(graph, options.limits)
         run.choose_jobs()
         if not options.dry_run:
@@ -139,21 +173,29 @@ def verify(
     target_credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Verification:
     """Read an image back at both ends, hash all of it, and return what differs.
 
     The source says which image it is; `target_only` reads no more of it than that. The target's
     tag must point to that image. A part that is missing or different is no error: the
     `differences` of the result name it. Raise what `copy` raises for its source, for both ends.
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     from regimport.engine.differences import Verification  # noqa: PLC0415 - a copy needs none
 
     started = time.monotonic()
     origin = with_default_tag(parse_end(source))
     wanted = target_of(target, origin)
-    given = {"source": source_credential, "target": target_credential}
-    with running(options, reporter, [origin, wanted], **given, transport=transport) as run:
+    with running(
+        options,
+        reporter,
+        [origin, wanted],
+        source=source_credential,
+        target=target_credential,
+        transport=transport,
+        stop=stop,
+    ) as run:
         root, found = _read_back(run, origin, wanted, target_only=target_only)
     return Verification(
         str(origin.pinned(root.digest)),
@@ -193,20 +235,24 @@ def inspect(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Inspection:
     """Read an image's manifests, and return what it is made of and which limits it exceeds.
 
-    Raise what `copy` raises for its source. `transport` is that of `copy`.
+    Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
     """
     from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
     from regimport.engine.examine import examine  # noqa: PLC0415
 
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         workers, end = run.workers, run.source(place)
         root, _ = resolve(end, selector(place), workers)
         run.choose_jobs()
-        graph, _ = walk(end, root, workers, run.reporter)
+        largest = options.limits.max_layer_size
+        graph, _ = walk(end, root, workers, run.reporter, largest=largest)
         if options.platforms:
             from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
 
@@ -222,13 +268,16 @@ def manifest(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Manifest:
     """Read one manifest or index, byte for byte; raise what `copy` raises for its source.
 
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         end = run.source(place)
         wanted = run.selector(end, place)
         return run.workers.call(partial(end.get_manifest, wanted))
@@ -241,13 +290,16 @@ def digest(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Digest:
     """Ask what a tag points to, with one HEAD; raise what `copy` raises for its source.
 
-    `transport` is that of `copy`.
+    `transport` and `stop` are those of `copy`.
     """
     place = with_default_tag(parse_end(reference))
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         end = run.source(place)
         root, _ = resolve(end, run.selector(end, place), run.workers)
     return root.digest
@@ -260,17 +312,20 @@ def tags(
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
 ) -> Iterator[str]:
     """Yield the tags of a repository, page by page, in the registry's order.
 
     Raise `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
-    for its source. `transport` is that of `copy`.
+    for its source. `transport` and `stop` are those of `copy`.
     """
     place = parse_end(repository)
     if place.tag is not None or place.digest is not None:
         raise InvalidReference(
             f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
         )
-    with running(options, reporter, [place], source=credential, transport=transport) as run:
+    with running(
+        options, reporter, [place], source=credential, transport=transport, stop=stop
+    ) as run:
         for page in run.workers.iterate(run.source(place).tag_pages()):
             yield from page

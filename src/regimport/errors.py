@@ -280,7 +280,7 @@ class DeadlineExceeded(RegimportError):
     def __init__(self, seconds: float) -> None:
         super().__init__(
             f"the deadline of {seconds:g} seconds has passed; what is finished stays at the target",
-            hint="run the same command again to go on from there, or give it a longer --deadline",
+            hint="run the same command again to go on from there, or give it a longer `deadline`",
         )
         self.seconds = seconds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Literal
 
 from regimport.errors import InvalidOptions
@@ -109,7 +110,10 @@ class CopyOptions:
     not. `network` is how registries are reached. `verify` reads back what was written.
     `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
     `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
-    the platform to copy or verify, or those to inspect; empty means all.
+    the platform to copy or verify, or those to inspect; empty means all; texts such as
+    `linux/arm64` are read with `Platform.parse`.
+
+    Raise `InvalidOptions` for a value of another type, or out of range.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -129,9 +133,36 @@ class CopyOptions:
     platforms: tuple[Platform, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and not 1 <= self.jobs <= 256:
-            raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs}")
+        for name in ("limit_rate", "deadline"):
+            _check_number(name, getattr(self, name))
+        if self.jobs is not None and (type(self.jobs) is not int or not 1 <= self.jobs <= 256):
+            raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs!r}")
         if self.limit_rate is not None and self.limit_rate < 1:
             raise InvalidOptions("limit_rate must be at least one byte a second")
         if self.deadline is not None and not 0 < self.deadline <= _LONGEST:
             raise InvalidOptions("a deadline must be more than 0 seconds, and at most a week")
+        if isinstance(self.plain_http, str):
+            raise InvalidOptions(
+                f"plain_http must be a set of registries, not the string {self.plain_http!r}",
+                hint=f"write plain_http=frozenset({{{self.plain_http!r}}})",
+            )
+        object.__setattr__(self, "platforms", _platforms(self.platforms))
+
+
+def _check_number(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise InvalidOptions(
+            f"{name} must be a number, not {value!r}",
+            hint="a time is in seconds, a rate in bytes per second",
+        )
+
+
+def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platform, ...]:
+    """Return platforms, of which callers who check no types may give texts, or one alone."""
+    several = [given] if isinstance(given, (str, Platform)) else list(given)
+    for platform in several:
+        if not isinstance(platform, (str, Platform)):
+            raise InvalidOptions(f"a platform must be a Platform or a string, not {platform!r}")
+    return tuple(
+        Platform.parse(platform) if isinstance(platform, str) else platform for platform in several
+    )

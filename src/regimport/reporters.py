@@ -5,22 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from regimport.events import Event, ReadingManifests, Reporter, Warned
+from regimport.events import Event, ReadingManifests, Reporter, Retrying, Warned
 from regimport.models.ratelimit import RateLimit
 
 __all__ = ["QuotaWarnings", "WarningsOnce"]
 
 
 class WarningsOnce:
-    """Hands events on, each warning once: both ends of a copy may have the same to say."""
+    """Hands events on, each warning once: both ends of a copy may have the same to say.
 
-    def __init__(self, reporter: Reporter) -> None:
+    After `stop` is set, transfers break because of that, and this is not worth a warning.
+    """
+
+    def __init__(self, reporter: Reporter, stop: threading.Event) -> None:
         self._reporter = reporter
+        self._stop = stop
         self._lock = threading.Lock()
         self._told: set[Warned] = set()
 
     def tell(self, event: Event) -> None:
-        """Hand the event on, unless it is a warning that was told before."""
+        """Hand the event on, unless it is a warning that was told before, or a stop caused it."""
+        if isinstance(event, (Retrying, Warned)) and self._stop.is_set():
+            return
         if isinstance(event, Warned):
             with self._lock:
                 if event in self._told:

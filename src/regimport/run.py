@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,8 +24,9 @@ from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
-from regimport.errors import InvalidOptions, Side
+from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
+from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import LayoutReference, Reference
@@ -34,6 +35,7 @@ from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 from regimport.reporters import QuotaWarnings, WarningsOnce
+from regimport.stopping import stopped_by
 
 if TYPE_CHECKING:
     import httpx
@@ -192,12 +194,18 @@ def running(
     source: Credential | None = None,
     target: Credential | None = None,
     transport: httpx.BaseTransport | None = None,
+    stop: threading.Event | None = None,
+    writing: bool = False,
 ) -> Iterator[Run]:
     """Open a run for `places`, the source first, with the credentials given.
 
-    `transport`, if given, carries all requests, and is not closed.
+    `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
+    work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
+    program is interrupted, and raises `Interrupted` then.
     """
-    reporter = WarningsOnce(reporter)
+    max_jobs = limit_jobs(_registries(options, places), options.network)
+    workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
+    reporter = WarningsOnce(reporter, workers.stop)
 
     def warn(message: str) -> None:
         reporter.tell(Warned(message))
@@ -205,9 +213,10 @@ def running(
     given = {Side.SOURCE: source, Side.TARGET: target}
     # Credentials given for a side are for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
-    max_jobs = limit_jobs(_registries(options, places), options.network)
     with (
-        Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline) as workers,
+        _interruptible(workers, writing=writing),
+        workers,
+        stopped_by(stop, workers.interrupt),
         # Closed first: that ends the credential helpers which a worker may be waiting for.
         closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
         closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
@@ -238,6 +247,20 @@ def _watching_quota(
         return reporter
     registry = source.registry
     return QuotaWarnings(reporter, source.name, lambda: sessions.quota(registry).limit)
+
+
+@contextmanager
+def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
+    """Let an interrupted program end the work in order; what else breaks then is no error."""
+    try:
+        with ExitStack() as stack:
+            if writing:
+                stack.enter_context(INTERRUPTS.working(workers.interrupt, writing=True))
+            yield
+    except RegimportError as error:
+        if INTERRUPTS.interrupted:
+            raise Interrupted from error
+        raise
 
 
 def selector(place: Reference | LayoutReference) -> str:

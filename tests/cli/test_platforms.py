@@ -156,8 +156,69 @@ def test_several_manifests_for_one_platform_are_listed(program: Program, stage: 
     image.index([leaf(image, one) for one in windows])
     ended = program("copy", "--platform", "windows/amd64", stage.push(image), f"{stage.target}/app")
     assert ended.code == 2
-    assert "windows/amd64 10.0.1" in ended.err
-    assert "windows/amd64 10.0.2" in ended.err
+    assert "windows/amd64:10.0.1" in ended.err
+    assert "windows/amd64:10.0.2" in ended.err
+
+
+def windows(*versions: str) -> Image:
+    image = Image()
+    image.index(
+        [
+            leaf(image, {"os": "windows", "architecture": "amd64", "os.version": version})
+            for version in versions
+        ]
+    )
+    return image
+
+
+def test_a_version_of_windows_is_named_after_a_colon_by_its_first_components(
+    program: Program, stage: Stage
+) -> None:
+    image = windows("10.0.17763.5206", "10.0.20348.1", "10.0.20348.2227", "10.0.203.1")
+    name = stage.push(image)
+    listed = json.loads(image.raw)["manifests"]
+    digests = {child["platform"]["os.version"]: child["digest"] for child in listed}
+    for written, meant in (
+        ("10.0.20348.1", "10.0.20348.1"),
+        ("10.0.17763", "10.0.17763.5206"),
+        ("10.0.203", "10.0.203.1"),
+    ):
+        ended = program("digest", "--platform", f"windows/amd64:{written}", name)
+        assert (ended.code, ended.out) == (0, f"{digests[meant]}\n"), ended
+    several = program("digest", "--platform", "windows/amd64:10.0.20348", name)
+    assert several.code == 2
+    assert "write one of windows/amd64:10.0.20348.1, windows/amd64:10.0.20348.2227" in several.err
+    none = program("digest", "--platform", "windows/amd64:10.0.9", name)
+    assert none.code == 5
+    assert "there is windows/amd64:10.0.17763.5206, windows/amd64:10.0.203.1" in none.err
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "meant"),
+    [
+        (("linux/amd64/v3", "linux/amd64"), "linux/amd64", "linux/amd64"),
+        (("linux/amd64", "linux/amd64/v3"), "linux/amd64/v3", "linux/amd64/v3"),
+        (("linux/amd64/v2", "linux/amd64/v1"), "linux/amd64", "linux/amd64/v1"),
+        (("linux/arm64/v8", "linux/arm64"), "linux/arm64", "linux/arm64"),
+        (("linux/arm64", "linux/arm64/v8"), "linux/arm64/v8", "linux/arm64/v8"),
+        (("linux/riscv64", "linux/riscv64/rva23"), "linux/riscv64", "linux/riscv64"),
+    ],
+)
+def test_without_a_variant_the_entry_without_one_is_meant(
+    program: Program, stage: Stage, there: tuple[str, ...], wanted: str, meant: str
+) -> None:
+    image = index_of(*there)
+    ended = program("digest", "--platform", wanted, stage.push(image))
+    assert (ended.code, ended.out) == (0, f"{under(image, meant)[0]}\n"), ended
+
+
+def test_variants_of_which_none_is_usual_are_listed_as_they_can_be_written(
+    program: Program, stage: Stage
+) -> None:
+    name = stage.push(index_of("linux/amd64/v2", "linux/amd64/v3"))
+    ended = program("copy", "--platform", "linux/amd64", name, f"{stage.target}/app")
+    assert ended.code == 2
+    assert "write one of linux/amd64/v2, linux/amd64/v3" in ended.err
 
 
 def alone(platform: str) -> Image:
@@ -207,7 +268,8 @@ def test_inspect_shows_only_the_platforms_that_are_wanted(program: Program, stag
     document = json.loads(program("inspect", "-o", "json", *two, name).out)
     shown = [one["platform"] for one in document["root"]["manifests"]]
     assert shown == ["linux/amd64", "linux/arm/v6"]
-    assert document["manifests"] == 2
+    # The index is one of them.
+    assert document["manifests"] == 3
     assert document["root"]["digest"] == ARMS.root
     nested = stage.push(FORMS["nested index"]())
     inner = json.loads(program("inspect", "-o", "json", "--platform", "linux/arch0", nested).out)

@@ -29,6 +29,7 @@ class Memory:
         self.by_tag: dict[str, Digest] = {}
         self.asked: Counter[str] = Counter()
         self.order: list[str] = []
+        self.states_sizes = True
 
     @property
     def name(self) -> str:
@@ -53,6 +54,11 @@ class Memory:
     def has_blob(self, blob: Descriptor) -> bool:
         self.count(f"HAS {blob.digest}")
         return len(self.blobs.get(blob.digest, b"-" * (blob.size + 1))) == blob.size
+
+    def blob_size(self, digest: Digest) -> int | None:
+        self.count(f"SIZE {digest}")
+        found = self.blobs.get(digest)
+        return None if found is None or not self.states_sizes else len(found)
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:

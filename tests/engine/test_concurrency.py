@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from regimport.engine.concurrency import MAX_JOBS, MIN_JOBS, choose_jobs, connections_ahead
+from regimport.engine import concurrency
+from regimport.engine.concurrency import (
+    MAX_JOBS,
+    MIN_JOBS,
+    choose_jobs,
+    connections_ahead,
+    jobs_for_files,
+    limit_jobs,
+)
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.network import Network
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,20 @@ def test_connections_are_opened_ahead_at_the_end_of_a_long_line(
 ) -> None:
     root = Descriptor(media_type, _DIGEST, size)
     assert connections_ahead(root, 32, round_trip) == connections
+
+
+@pytest.mark.parametrize(
+    ("files", "ends", "jobs"),
+    [(64, 2, 10), (64, 1, 20), (256, 2, 58), (1024, 2, 250), (24, 2, 1), (5, 3, 1), (64, 0, 20)],
+)
+def test_jobs_are_as_many_as_the_files_that_may_be_open_allow(
+    files: int, ends: int, jobs: int
+) -> None:
+    assert jobs_for_files(files, ends) == jobs
+
+
+def test_without_a_limit_on_open_files_jobs_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "open_files", lambda: None)
+    assert limit_jobs(["a.example", "b.example"], Network()) > 10**6
+    monkeypatch.setattr(concurrency, "open_files", lambda: 64)
+    assert limit_jobs(["a.example", "b.example"], Network()) == 10

@@ -28,6 +28,22 @@ def with_layer_of(size: int) -> Image:
     return image
 
 
+@pytest.mark.parametrize(
+    ("size", "limit", "says"),
+    [
+        (3 * 1024**3, 2 * 1024**3, "is 3.0 GiB; the limit is 2 GiB (`max_layer_size`)"),
+        (2147483649, 2147483648, "is 2147483649 bytes; the limit is 2147483648 bytes"),
+        (1536, 1100, "is 1.5 KiB; the limit is 1.1 KiB"),
+        (700 * 1024**2, 500 * 1024**2, "is 700.0 MiB; the limit is 500 MiB"),
+        (7, 0, "is 7 bytes; the limit is 0 bytes"),
+    ],
+)
+def test_a_large_layer_and_the_limit_are_in_the_same_unit(size: int, limit: int, says: str) -> None:
+    (line,) = violations(graph_of(with_layer_of(size)), Limits(max_layer_size=limit))
+    assert says in line
+    assert line.startswith("layer sha256:")
+
+
 @pytest.mark.parametrize(("platforms", "passes"), [(1, True), (50, True), (51, False)])
 def test_fifty_manifests_pass_and_fifty_one_do_not(platforms: int, passes: bool) -> None:
     found = list(violations(graph_of(many_platforms(platforms=platforms, size=1)), Limits()))

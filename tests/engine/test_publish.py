@@ -5,35 +5,51 @@ from __future__ import annotations
 import pytest
 
 from regimport import ContentMismatch, CopyOptions, RegimportError, RegistryError, copy
-from regimport.engine import publish
-from regimport.events import Event, Retrying
+from regimport.engine.workers import Workers
+from regimport.events import Event, Retrying, Warned
 from registry.conftest import IMPATIENT
 from support.images import OCI_CONFIG, OCI_INDEX, Image, digest_of, single
 from support.shaky import Shaky, Ways, shaky
 
 
 class Told:
-    """Keeps the retries."""
+    """Keeps the retries and the warnings."""
 
     def __init__(self) -> None:
         self.retries: list[str] = []
+        self.warnings: list[str] = []
 
     def tell(self, event: Event) -> None:
         if isinstance(event, Retrying):
             self.retries.append(event.what)
+        if isinstance(event, Warned):
+            self.warnings.append(event.message)
 
 
 def carry(source: Shaky, target: Shaky, tag: str = "1") -> list[str]:
-    """Copy an image; gives what was tried again."""
+    """Copy an image; return what was tried again."""
+    return carried(source, target, tag).retries
+
+
+def carried(source: Shaky, target: Shaky, tag: str = "1") -> Told:
+    """Copy an image; return what was told."""
     told = Told()
     ends = (f"{source.address}/app:1", f"{target.address}/app:{tag}")
     copy(*ends, options=CopyOptions(retry=IMPATIENT, jobs=2), reporter=told)
-    return told.retries
+    return told
 
 
 @pytest.fixture(autouse=True)
-def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "_SECOND_LOOK", 0.0)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were asked for, in seconds; none is made."""
+    asked: list[float] = []
+
+    def pause(_: Workers, seconds: float) -> None:
+        if seconds:
+            asked.append(seconds)
+
+    monkeypatch.setattr(Workers, "pause", pause)
+    return asked
 
 
 def platforms() -> Image:
@@ -104,22 +120,52 @@ def test_manifests_that_were_lost_meanwhile_are_put_again() -> None:
             assert target.manifests[digest] == image.manifests[digest]
 
 
-@pytest.mark.parametrize("shown", [[], [404], [digest_of(b"another")], [403], [405], [""]])
-def test_a_tag_that_shows_what_was_put_at_the_second_look_is_good(
-    shown: list[int | str],
+@pytest.mark.parametrize("shown", [[], [403], [405], [""]])
+def test_a_tag_that_shows_what_was_put_or_cannot_be_read_is_good_at_once(
+    shown: list[int | str], pauses: list[float]
 ) -> None:
     with shaky() as source, shaky(Ways()) as target:
         source.keep(single(), "1")
         target.ways.shown = _AfterPut(target, shown)
         carry(source, target)
         assert not target.ways.shown
+    assert pauses == []
 
 
 @pytest.mark.parametrize("shown", [404, digest_of(b"another")])
-def test_a_tag_that_shows_something_else_in_the_end_is_a_mismatch(shown: int | str) -> None:
+@pytest.mark.parametrize("looks", [1, 3, 5])
+def test_a_tag_that_shows_late_is_good(shown: int | str, looks: int, pauses: list[float]) -> None:
     with shaky() as source, shaky(Ways()) as target:
         source.keep(single(), "1")
-        target.ways.shown = _AfterPut(target, [shown] * 2)
+        target.ways.shown = _AfterPut(target, [shown] * looks)
+        assert carried(source, target).warnings == []
+        assert not target.ways.shown
+    assert pauses == [0.5, 1.0, 1.5, 3.0, 4.0][:looks]
+
+
+def test_a_tag_that_is_not_visible_yet_is_a_warning_if_its_digest_is_there(
+    pauses: list[float],
+) -> None:
+    image = single()
+    with shaky() as source, shaky(Ways()) as target:
+        source.keep(image, "1")
+        # Six looks, and one for the digest that the tag has.
+        target.ways.shown = _AfterPut(target, [404] * 7)
+        (warning,) = carried(source, target).warnings
+        assert warning == (
+            f"{target.address}/app has stored {image.root}, but its tag 1 is not visible yet, "
+            "10 s after it was set"
+        )
+    assert sum(pauses) == 10
+    assert pauses == sorted(pauses)
+
+
+@pytest.mark.parametrize("shown", [[404] * 8, [digest_of(b"another")] * 7])
+def test_a_tag_that_shows_something_else_in_the_end_is_a_mismatch(shown: list[int | str]) -> None:
+    """Another manifest is one, and so is none where the digest is not there either."""
+    with shaky() as source, shaky(Ways()) as target:
+        source.keep(single(), "1")
+        target.ways.shown = _AfterPut(target, shown)
         with pytest.raises(ContentMismatch, match="does not show") as caught:
             carry(source, target)
         assert isinstance(caught.value, RegimportError)

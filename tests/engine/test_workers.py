@@ -75,6 +75,19 @@ def test_a_pause_ends_at_once_when_the_work_is_stopped() -> None:
             workers.pause(3600)
 
 
+def test_an_interrupt_from_another_thread_ends_the_work_now_and_later() -> None:
+    with Workers(1) as workers:
+
+        def work(_: int) -> None:
+            threading.Thread(target=workers.interrupt).start()
+            workers.pause(3600)
+
+        with pytest.raises(Interrupted):
+            workers.map(work, [1, 2])
+        with pytest.raises(Interrupted):
+            workers.map(work, [3])
+
+
 def pieces(*parts: bytes, error: Exception | None = None) -> Iterator[bytes]:
     yield from parts
     if error is not None:

@@ -77,7 +77,7 @@ SIZES = [
             says="size",
             most={"source GET blob": 0, "target POST upload": 0},
         )
-        for size in (-1, 2**62, 2**53, True, 1.0, "5", None, [5])
+        for size in (-2, 2**62, 2**53, True, 1.0, "5", [5])
     ),
     Row(
         title="a layer's size is more than the limit lets through",
@@ -90,11 +90,6 @@ SIZES = [
     ),
     Row(
         title="a layer is one byte shorter than its size", image=with_size(1), error=ContentMismatch
-    ),
-    Row(
-        title="a layer's size is 0, and it has bytes",
-        image=with_size(-300_000),
-        error=ContentMismatch,
     ),
     Row(
         title="one digest with two sizes",

@@ -122,7 +122,7 @@ def test_a_second_signal_ends_it_at_once(stage: Stage, repository: str, program:
         process.send_signal(INTERRUPT)
         process.communicate(timeout=20)
         assert time.monotonic() - started < 1
-    assert process.returncode in {-INTERRUPT, 130}
+    assert process.returncode == 130
     assert stage.state(repository) == OLD.content()
 
 
@@ -139,7 +139,7 @@ def test_a_first_signal_ends_it_soon_even_if_nothing_answers(
         started = time.monotonic()
         process.send_signal(STOP)
         process.communicate(timeout=20)
-        assert time.monotonic() - started < 7
+        assert time.monotonic() - started < 2
     assert process.returncode == 143
     assert stage.state(repository) == OLD.content()
 

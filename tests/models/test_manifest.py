@@ -102,7 +102,9 @@ def test_the_media_type_is_settled_from_what_is_known(
     [
         (_IMAGE | _INDEX, None),
         (_IMAGE | {"manifests": []}, OCI_MANIFEST),
-        (_IMAGE | {"manifests": None}, OCI_MANIFEST),
+        (_IMAGE | {"mediaType": OCI_ARTIFACT}, OCI_MANIFEST),
+        ({"manifests": None, "layers": []}, OCI_INDEX),
+        ({"manifests": [], "layers": None}, OCI_MANIFEST),
         (_INDEX | {"layers": []}, OCI_INDEX),
         (_INDEX | {"config": _descriptor(_CONFIG)}, OCI_INDEX),
         (_IMAGE, OCI_INDEX),
@@ -111,8 +113,8 @@ def test_the_media_type_is_settled_from_what_is_known(
         (_INDEX, DOCKER_MANIFEST),
         (_IMAGE | {"mediaType": OCI_INDEX}, None),
         (_INDEX | {"mediaType": OCI_MANIFEST}, None),
-        (_IMAGE | {"mediaType": DOCKER_MANIFEST}, OCI_MANIFEST),
-        (_INDEX | {"mediaType": OCI_INDEX}, DOCKER_MANIFEST_LIST),
+        (_IMAGE | {"mediaType": DOCKER_MANIFEST}, OCI_INDEX),
+        (_INDEX | {"mediaType": OCI_INDEX}, DOCKER_MANIFEST),
         (_INDEX | {"mediaType": OCI_MANIFEST}, OCI_INDEX),
     ],
 )
@@ -122,6 +124,51 @@ def test_a_manifest_that_can_be_read_in_two_ways_is_refused(
     """CVE-2021-41190: an image to one reader, an index to another."""
     with pytest.raises(InvalidManifest):
         _parse(document, content_type)
+
+
+_NULLS: dict[str, Any] = {"manifests": None, "config": None, "layers": None, "blobs": None}
+
+
+@pytest.mark.parametrize(
+    ("document", "content_type", "media_type"),
+    [
+        (_IMAGE | {"manifests": None}, OCI_MANIFEST, OCI_MANIFEST),
+        (_IMAGE | {"manifests": None, "blobs": None, "subject": None}, None, OCI_MANIFEST),
+        (_IMAGE | {"fsLayers": None, "mediaType": None}, DOCKER_MANIFEST, DOCKER_MANIFEST),
+        (_INDEX | {"layers": None, "config": None}, OCI_INDEX, OCI_INDEX),
+        (_INDEX | {"layers": None, "blobs": None, "fsLayers": None}, None, OCI_INDEX),
+        (_IMAGE | {"layers": None}, None, OCI_MANIFEST),
+        ({"layers": None}, None, OCI_MANIFEST),
+        ({"manifests": None}, None, OCI_INDEX),
+        ({"manifests": None, "layers": None}, OCI_INDEX, OCI_INDEX),
+        (_NULLS | {"mediaType": DOCKER_MANIFEST_LIST}, None, DOCKER_MANIFEST_LIST),
+        (_NULLS | {"mediaType": OCI_MANIFEST}, None, OCI_MANIFEST),
+    ],
+)
+def test_what_is_null_is_absent(
+    document: object, content_type: str | None, media_type: str
+) -> None:
+    manifest = _parse(document, content_type)
+    assert manifest.media_type == media_type
+    assert bool(manifest.manifests) <= ("index" in media_type or "list" in media_type)
+
+
+@pytest.mark.parametrize(
+    ("document", "served"),
+    [
+        (_IMAGE | {"mediaType": DOCKER_MANIFEST}, OCI_MANIFEST),
+        (_IMAGE | {"mediaType": OCI_MANIFEST}, DOCKER_MANIFEST),
+        (_INDEX | {"mediaType": OCI_INDEX}, DOCKER_MANIFEST_LIST),
+        (_INDEX | {"mediaType": DOCKER_MANIFEST_LIST}, OCI_INDEX),
+    ],
+)
+def test_of_two_types_of_one_kind_that_in_the_body_counts(
+    document: dict[str, Any], served: str
+) -> None:
+    manifest = _parse(document, served)
+    assert (manifest.media_type, manifest.served_as) == (document["mediaType"], served)
+    assert _parse(document, document["mediaType"]).served_as is None
+    assert _parse(document, "application/json").served_as is None
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from regimport.models.platform import Platform
         ("linux/arm/V6", Platform("linux", "arm", "v6")),
         ("linux/i386", Platform("linux", "386")),
         ("windows/amd64", Platform("windows", "amd64")),
+        ("windows/amd64:10.0.20348.1", Platform("windows", "amd64", None, "10.0.20348.1")),
+        ("linux/arm/v7:6.1", Platform("linux", "arm", "v7", "6.1")),
     ],
 )
 def test_a_platform_is_read_in_the_spellings_of_the_field(text: str, platform: Platform) -> None:
@@ -38,6 +40,9 @@ def test_a_platform_is_read_in_the_spellings_of_the_field(text: str, platform: P
         "li nux/amd64",
         "all",
         "a/b\n",
+        "windows/amd64:",
+        "windows/amd64:10 0",
+        "windows:10.0/amd64",
     ],
 )
 def test_what_is_no_platform_is_refused(text: str) -> None:
@@ -45,7 +50,7 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
         Platform.parse(text)
 
 
-@given(st.text() | st.text(alphabet="aA/.\n"))
+@given(st.text() | st.text(alphabet="aA/.:\n"))
 def test_no_text_raises_anything_but_invalid_reference(text: str) -> None:
     try:
         platform = Platform.parse(text)
@@ -100,11 +105,25 @@ def test_a_platform_matches_what_is_asked_for(listed: str, wanted: str, matches:
     assert Platform.parse(listed).matches(Platform.parse(wanted)) is matches
 
 
-def test_a_version_of_the_system_matches_only_itself() -> None:
-    listed = Platform("windows", "amd64", None, "10.0.1")
-    assert listed.matches(Platform("windows", "amd64"))
-    assert listed.matches(listed)
-    assert not listed.matches(Platform("windows", "amd64", None, "10.0.2"))
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        (None, True),
+        ("10.0.20348.1", True),
+        ("10.0.20348", True),
+        ("10.0.20348.", True),
+        ("10", True),
+        ("10.0.2034", False),
+        ("10.0.20348.2", False),
+        ("10.0.20348.1.1", False),
+    ],
+)
+def test_a_version_of_the_system_matches_itself_and_its_first_components(
+    wanted: str | None, matches: bool
+) -> None:
+    listed = Platform("windows", "amd64", None, "10.0.20348.1")
+    assert listed.matches(Platform("windows", "amd64", None, wanted)) is matches
+    assert not Platform("windows", "amd64").matches(Platform("windows", "amd64", None, "10"))
 
 
 def test_an_attestation_is_for_no_known_platform() -> None:

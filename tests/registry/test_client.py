@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from regimport.errors import RegistryError
 from regimport.models.credential import Credential
 from regimport.registry.request import Request
+from regimport.transport.answers import error_of
 from registry.conftest import Sessions
 from support.peers import Asked, Line, Reply, peer, web
 
@@ -100,14 +103,60 @@ def test_five_redirects_are_followed(sessions: Sessions) -> None:
         assert sessions.open(server.address).ask(_GET).ok
 
 
+@pytest.mark.parametrize("status", [301, 302, 303])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_a_redirect_of_what_changes_something_is_not_followed(
-    method: str, sessions: Sessions
+def test_a_redirect_that_may_turn_a_write_into_a_get_is_not_followed(
+    method: str, status: int, sessions: Sessions
 ) -> None:
-    with web(lambda _: _guarded("/there")) as server:
+    with web(lambda _: _guarded("/there", status)) as server:
         answer = sessions.open(server.address).ask(Request(method, "app/thing", body=b"x"))
-        assert answer.status == 307
+        assert answer.status == status
+        assert error_of(answer).message.endswith("a redirect to /there")
         assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_write_is_sent_again_where_its_origin_redirects_it(
+    method: str, status: int, sessions: Sessions
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        there = asked.url == "/there"
+        return _refuses(asked) or (Reply(201) if there else _guarded("/there", status))
+
+    with web(answer) as server:
+        session = sessions.open(server.address, credential=_USER)
+        said = session.ask(Request(method, "app/thing", _SCOPES, {"X-Own": "1"}, body=b"x"))
+        assert said.status == 201
+        assert said.url == f"{server.url}/there"
+        last = server.asked[-1]
+        assert (last.method, last.body, last.headers["x-own"]) == (method, b"x", "1")
+        assert last.headers["authorization"] == _USER.basic()
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_write_that_is_redirected_to_another_origin_is_refused(
+    method: str, streamed: bool, sessions: Sessions
+) -> None:
+    request = Request(method, "app/thing", body=b"" if streamed else b"x")
+    if streamed:
+        request = replace(request, headers={"Content-Length": "1"}, content=iter([b"x"]))
+    with web(lambda _: Reply(200)) as other, web(lambda _: _guarded(f"{other.url}/x")) as server:
+        session = sessions.open(server.address)
+        with pytest.raises(RegistryError) as raised:
+            (session.send if streamed else session.ask)(request)
+        assert f"answered 307, a redirect to {other.url}/x" in raised.value.message
+        assert other.address in str(raised.value.hint)
+        assert other.asked == []
+        assert len(server.asked) == 1
+
+
+def test_a_write_that_is_redirected_in_a_circle_ends_after_five(sessions: Sessions) -> None:
+    with web(lambda _: _guarded("/again")) as server:
+        with pytest.raises(RegistryError, match="more than 5 times"):
+            sessions.open(server.address).ask(Request("POST", "app/thing"))
+        assert len(server.asked) == 6
 
 
 @pytest.mark.parametrize("location", ["", "ftp://127.0.0.1/", "http://user:secret@127.0.0.1/"])

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
-from typing import TypeAlias
 
 import pytest
 
 from regimport.errors import NotFound, RegistryError
 from regimport.events import Warned
-from regimport.registry import tags as tags_module
 from regimport.registry.tags import tag_pages
 from registry.conftest import Sessions
 from support.peers import Asked, Reply, web
-
-Handler: TypeAlias = Callable[[Asked], Reply]
 
 
 @pytest.mark.parametrize("absolute", [True, False])
@@ -38,71 +33,112 @@ def test_a_page_is_asked_for_only_when_it_is_needed(sessions: Sessions) -> None:
         assert len(server.asked) == 1
 
 
-def _pages(page: Callable[[int], list[object]], link: Callable[[int], str]) -> Handler:
-    """Answer the first request with page 0, and `?n=NUMBER` with another."""
+def test_pages_that_lead_in_a_circle_are_an_error(sessions: Sessions) -> None:
+    """A registry that ignores `last` serves its first page for ever; the list is incomplete."""
 
     def answer(asked: Asked) -> Reply:
-        number = int(asked.url.rpartition("=")[2]) if "n=" in asked.url else 0
-        return Reply.json({"tags": page(number)}, Link=link(number))
+        there = "/v2/app/tags/list" if "last" in asked.url else "/v2/app/tags/list?last=a"
+        return Reply.json({"tags": ["a"]}, Link=f"<{there}>; rel=next")
 
-    return answer
-
-
-def _following(number: int) -> str:
-    return f"</v2/app/tags/list?n={number + 1}>; rel=next"
-
-
-def test_a_list_that_leads_in_a_circle_is_an_error(sessions: Sessions) -> None:
-    with web(_pages(lambda _: ["a", "b"], lambda _: _following(0))) as server:
-        pages = tag_pages(sessions.access(server.address))
-        assert next(pages) == ["a", "b"]
-        with pytest.raises(RegistryError, match="does not end"):
-            list(pages)
-        assert len(server.asked) == 1 + 6
-
-
-@pytest.mark.parametrize("tags", [[], ["a"], ["a", None, "-"], None])
-def test_pages_that_go_on_for_ever_with_nothing_new_are_an_error(
-    tags: list[object], sessions: Sessions
-) -> None:
-    with web(_pages(lambda _: tags, _following)) as server:
-        with pytest.raises(RegistryError, match="6 pages in a row brought no new tag"):
+    with web(answer) as server:
+        with pytest.raises(RegistryError, match=r"does not end: .* read before"):
             list(tag_pages(sessions.access(server.address)))
-        assert len(server.asked) <= 7
+        assert len(server.asked) == 2
 
 
-def test_a_few_pages_may_bring_nothing_new(sessions: Sessions) -> None:
-    def page(number: int) -> list[object]:
-        return [str(number)] if number % 6 == 0 else []
+@pytest.mark.parametrize("page", [["a", "b"], [], ["sha256:0"]])
+def test_pages_without_end_that_bring_nothing_new_are_an_error(
+    page: list[str], sessions: Sessions
+) -> None:
+    def answer(_: Asked) -> Reply:
+        cursor = len(server.asked)
+        return Reply.json({"tags": page}, Link=f"</v2/app/tags/list?cursor={cursor}>; rel=next")
 
-    with web(_pages(page, lambda n: _following(n) if n < 18 else "")) as server:
-        pages = tag_pages(sessions.access(server.address))
-        assert [tag for page in pages for tag in page] == ["0", "6", "12", "18"]
+    with web(answer) as server:
+        with pytest.raises(RegistryError, match="does not end: its last 5 pages"):
+            list(tag_pages(sessions.access(server.address)))
+        assert len(server.asked) in {5, 6}
+
+
+def test_a_few_empty_pages_do_not_end_a_listing(sessions: Sessions) -> None:
+    pages: list[list[str]] = [["a"], [], [], ["b"], [], [], ["c"]]
+
+    def answer(_: Asked) -> Reply:
+        number = len(server.asked)
+        link = f"</v2/app/tags/list?page={number}>; rel=next"
+        return Reply.json({"tags": pages[number - 1]}, Link=link if number < len(pages) else "")
+
+    with web(answer) as server:
+        assert list(tag_pages(sessions.access(server.address))) == pages
 
 
 def test_each_tag_is_listed_once(sessions: Sessions) -> None:
-    with web(_pages(lambda n: ["a", "a", str(n)], lambda n: "" if n else _following(n))) as server:
-        assert list(tag_pages(sessions.access(server.address))) == [["a", "0"], ["1"]]
+    def answer(asked: Asked) -> Reply:
+        if "last" in asked.url:
+            return Reply.json({"tags": ["b", "c"]})
+        return Reply.json({"tags": ["a", "b", "a"]}, Link="<?last=b>; rel=next")
+
+    with web(answer) as server:
+        assert list(tag_pages(sessions.access(server.address))) == [["a", "b"], ["c"]]
 
 
-def test_a_list_has_a_bound_on_its_pages(
-    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tags_module, "_MOST_PAGES", 10)
-    with web(_pages(lambda n: [str(n)], _following)) as server:
-        with pytest.raises(RegistryError, match="more than 10 pages"):
-            list(tag_pages(sessions.access(server.address)))
-        assert len(server.asked) == 10
+def test_a_next_page_at_an_internal_host_is_asked_at_the_registry(sessions: Sessions) -> None:
+    def answer(asked: Asked) -> Reply:
+        if "last" in asked.url:
+            return Reply.json({"tags": ["b"]})
+        return Reply.json({"tags": ["a"]}, Link="<https://registry.internal/v2/app/tags?last=a>")
+
+    with web(answer) as server:
+        assert list(tag_pages(sessions.access(server.address))) == [["a"], ["b"]]
+        assert server.asked[1].url == "/v2/app/tags?last=a"
 
 
-def test_a_link_as_long_as_no_server_takes_is_an_error(sessions: Sessions) -> None:
-    def link(number: int) -> str:
-        return f"</v2/app/tags/list?x={'x' * 60_000}&n={number + 1}>; rel=next"
+def test_odd_entries_are_named_in_one_warning_and_the_others_are_listed(sessions: Sessions) -> None:
+    odd = ["sha256:" + "0" * 64, "-ot-beta", "v1+x", "", None, "a b", "c\x1b[31m"]
 
-    with web(_pages(lambda n: [str(n)], link)) as server:
-        with pytest.raises(RegistryError, match="characters"):
-            list(tag_pages(sessions.access(server.address)))
-        assert len(server.asked) == 1
+    def answer(asked: Asked) -> Reply:
+        if "last" in asked.url:
+            return Reply.json({"tags": ["z", "-ot-beta"]})
+        return Reply.json({"tags": ["a", *odd, "b"]}, Link="<?last=b>; rel=next")
+
+    with web(answer) as server:
+        address = server.address
+        assert list(tag_pages(sessions.access(address))) == [["a", "b"], ["z"]]
+    assert sessions.told == [
+        Warned(
+            f"{address}/app lists what cannot be a tag, which was left out: "
+            f"'sha256:{'0' * 64}', '-ot-beta', 'v1+x', '', 'a b' and 1 more"
+        )
+    ]
+
+
+@pytest.mark.parametrize("document", [{}, {"name": "app"}, {"tags": None}, {"tags": []}])
+def test_no_tags_are_an_empty_list(document: object, sessions: Sessions) -> None:
+    with web(lambda _: Reply.json(document)) as server:
+        assert list(tag_pages(sessions.access(server.address))) == [[]]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {"tags": "a"},
+        {"tags": ""},
+        {"tags": [1]},
+        {"tags": {"a": 1}},
+        {"errors": [{"code": "UNAUTHORIZED"}]},
+        {"error": "log in"},
+    ],
+)
+def test_what_is_no_list_of_tags_is_an_error(document: object, sessions: Sessions) -> None:
+    with web(lambda _: Reply.json(document)) as server, pytest.raises(RegistryError):
+        list(tag_pages(sessions.access(server.address)))
+
+
+def test_a_repository_that_is_not_there_is_not_found(sessions: Sessions) -> None:
+    with web(lambda _: Reply(404)) as server, pytest.raises(NotFound):
+        list(tag_pages(sessions.access(server.address)))
 
 
 @pytest.mark.parametrize(
@@ -122,64 +158,3 @@ def test_a_page_of_millions_of_values_is_not_parsed(body: bytes, sessions: Sessi
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 3.5 * len(body)
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "<http://registry.internal:5000/v2/app/tags/list?n=1>; rel='next'",
-        "<https://127.0.0.1:1/v2/app/tags/list?n=1>",
-        "/v2/app/tags/list?n=1; rel=next",
-    ],
-)
-def test_the_next_page_is_asked_for_at_the_registry_itself(link: str, sessions: Sessions) -> None:
-    with web(_pages(lambda n: [str(n)], lambda n: "" if n else link)) as server:
-        assert list(tag_pages(sessions.access(server.address))) == [["0"], ["1"]]
-        assert server.lines[1] == "GET /v2/app/tags/list?n=1"
-
-
-@pytest.mark.parametrize("entry", ["sha256:" + "a" * 64, "-ot-beta", "v1+x", "", None, 1, {}, [[]]])
-def test_an_odd_entry_is_left_out_and_named_in_a_warning(entry: object, sessions: Sessions) -> None:
-    with web(lambda _: Reply.json({"tags": ["a", entry, "b"]})) as server:
-        assert list(tag_pages(sessions.access(server.address))) == [["a", "b"]]
-        name = server.address
-    (warned,) = sessions.told
-    assert isinstance(warned, Warned)
-    named = f"'{entry}'" if isinstance(entry, str) else ""
-    assert warned.message.startswith(
-        f"{name}/app lists 1 entry that is no tag, left out here: {named}"
-    )
-
-
-def test_many_odd_entries_are_counted_in_one_warning(sessions: Sessions) -> None:
-    page = [*(f"-{n}" for n in range(8)), "\x1b[31m" + "x" * 1000]
-    with web(_pages(lambda n: [str(n), *page], lambda n: "" if n else _following(n))) as server:
-        assert list(tag_pages(sessions.access(server.address))) == [["0"], ["1"]]
-        name = server.address
-    assert sessions.told == [
-        Warned(
-            f"{name}/app lists 18 entries that are no tags, left out here: '-0', '-1', '-2', '-3', "
-            "'-4' and 13 more"
-        )
-    ]
-
-
-@pytest.mark.parametrize("document", [{}, {"name": "app"}, {"tags": None}, {"tags": []}])
-def test_no_tags_are_an_empty_list(document: object, sessions: Sessions) -> None:
-    with web(lambda _: Reply.json(document)) as server:
-        assert list(tag_pages(sessions.access(server.address))) == [[]]
-    assert sessions.told == []
-
-
-@pytest.mark.parametrize(
-    "document",
-    [None, [], "a", {"tags": "a"}, {"tags": ""}, {"tags": {"a": 1}}, {"errors": [{"code": "X"}]}],
-)
-def test_what_is_no_list_of_tags_is_an_error(document: object, sessions: Sessions) -> None:
-    with web(lambda _: Reply.json(document)) as server, pytest.raises(RegistryError):
-        list(tag_pages(sessions.access(server.address)))
-
-
-def test_a_repository_that_is_not_there_is_not_found(sessions: Sessions) -> None:
-    with web(lambda _: Reply(404)) as server, pytest.raises(NotFound):
-        list(tag_pages(sessions.access(server.address)))

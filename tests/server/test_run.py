@@ -41,9 +41,14 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def ended(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
-    """Send a signal, and give the exit code and what was said on standard error."""
-    process.send_signal(number)
+# How the command ends at SIGTERM.
+TERMINATED = (143, "terminated\n")
+
+
+def ended(process: subprocess.Popen[str], *numbers: int) -> tuple[int, str]:
+    """Send signals, and give the exit code and what was said on standard error."""
+    for number in numbers:
+        process.send_signal(number)
     _, errors = process.communicate(timeout=2)
     return process.returncode, errors
 
@@ -110,16 +115,30 @@ def test_ipv6_addresses_are_written_in_brackets(tmp_path: Path) -> None:
             assert client.ask("GET", "/v2/").status == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_ends_cleanly_at_a_signal(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(signal.SIGINT, (130, "interrupted\n")), (signal.SIGTERM, TERMINATED)],
+)
+def test_the_command_ends_cleanly_at_a_signal(
+    tmp_path: Path, number: int, expected: tuple[int, str]
+) -> None:
     folder = tmp_path / "new" / "images"
     with (
         command(str(folder), "--port", "0") as (process, address),
         closing(Client(address)) as client,
     ):
         client.push("x", make_image(), "1")
-        assert ended(process, number) == (0, "")
+        assert ended(process, number) == expected
     assert_whole_layout(folder)
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_the_command_ends_at_two_signals_that_come_together(tmp_path: Path, round_: int) -> None:
+    folder = tmp_path / "images"
+    with command(str(folder), "--port", "0") as (process, _):
+        code, errors = ended(process, signal.SIGINT, signal.SIGTERM)
+    # Which of the two the system delivers first is its own affair.
+    assert (code, errors) in {(130, "interrupted\n"), TERMINATED}
 
 
 def test_without_a_folder_a_temporary_one_is_used_and_removed(
@@ -131,7 +150,7 @@ def test_without_a_folder_a_temporary_one_is_used_and_removed(
             client.push("x", make_image(), "1")
         (folder,) = (tmp_path / "home").iterdir()
         assert (folder / "oci-layout").is_file()
-        assert ended(process, signal.SIGTERM) == (0, "")
+        assert ended(process, signal.SIGTERM) == TERMINATED
     assert list((tmp_path / "home").iterdir()) == []
 
 
@@ -161,7 +180,7 @@ def test_a_killed_registry_leaves_a_whole_layout_and_serves_what_it_had(
                 expected = make_image(f"y{number}").root.raw
                 assert client.get_manifest("y", f"t{number}").body == expected
             client.push("x", make_image("after"), "2")
-        assert ended(process, signal.SIGTERM) == (0, "")
+        assert ended(process, signal.SIGTERM) == TERMINATED
     assert_whole_layout(folder)
 
 
@@ -174,7 +193,7 @@ def push_until_gone(address: str, number: int) -> None:
 def test_the_command_warns_of_an_address_that_others_reach(tmp_path: Path) -> None:
     with command(str(tmp_path / "r"), "--port", "0", "--host", "0.0.0.0") as (process, _):
         code, errors = ended(process, signal.SIGTERM)
-    assert (code, "warning: anyone who can reach 0.0.0.0" in errors) == (0, True)
+    assert (code, "warning: anyone who can reach 0.0.0.0" in errors) == (143, True)
 
 
 def test_the_command_tells_requests_only_when_asked_to(tmp_path: Path) -> None:

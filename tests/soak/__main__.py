@@ -1,4 +1,7 @@
-"""Copies images through registries that fail at random: `sh tests/soak/run.sh --help`."""
+"""Copies images through registries that fail at random, or interrupts the program at random.
+
+`sh tests/soak/run.sh --help` says how often, and how to see a failure again.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faults.table import Stage
 from regimport.server.run import serving
+from soak import interrupts
+from soak.commands import Case, World, world
 from soak.copies import BrokenPromise, copy_through_chaos
 
 
@@ -22,13 +29,23 @@ def say(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--copies", type=int, default=200)
+    parser.add_argument(
+        "--interrupts", type=int, metavar="N", help="interrupt N commands, in place of the copies"
+    )
     parser.add_argument("--seconds", type=float, default=1800.0, help="stop after so long")
     parser.add_argument("--seed", default=str(int(time.time())), help="for the same lots again")
-    parser.add_argument("--one", metavar="SEED", help="the one copy that a report names")
+    parser.add_argument("--one", metavar="SEED", help="the one copy or command that a report names")
     wanted = parser.parse_args()
-    seeds = [wanted.one] if wanted.one else [f"{wanted.seed}/{n}" for n in range(wanted.copies)]
+    count = wanted.interrupts or wanted.copies
+    seeds = [wanted.one] if wanted.one else [f"{wanted.seed}/{n}" for n in range(count)]
+    run = interrupt_commands if wanted.interrupts else copy_images
+    return 1 if run(seeds, time.monotonic() + wanted.seconds) else 0
+
+
+def copy_images(seeds: Sequence[str], until: float) -> int:
+    """Make a copy for each seed; return how many were not as promised."""
     codes: Counter[int] = Counter()
-    broken, faults, until = 0, 0, time.monotonic() + wanted.seconds
+    broken, faults = 0, 0
     with TemporaryDirectory() as folder:
         stores = Path(folder)
         with serving(stores / "source") as source, serving(stores / "target") as target:
@@ -47,7 +64,41 @@ def main() -> int:
                 faults += copied.faults
     ends = ", ".join(f"{count} with code {code}" for code, count in sorted(codes.items()))
     say(f"{sum(codes.values())} copies as promised ({ends}), {faults} faults; {broken} broken")
-    return 1 if broken else 0
+    return broken
+
+
+def interrupt_commands(seeds: Sequence[str], until: float) -> int:
+    """Interrupt a command for each seed, two at a time; return how many ended badly."""
+    # The number at the end of a seed says which command it is for.
+    numbers = [int(seed.rpartition("/")[2]) for seed in seeds]
+    commands = interrupts.cases(max(numbers) + 1)
+    found: list[interrupts.Interrupted] = []
+
+    def one(seed: str, command: Case, where: World) -> int:
+        if time.monotonic() > until:
+            return 0
+        try:
+            found.append(interrupts.interrupt(command, where, seed))
+        except interrupts.BrokenPromise as error:
+            say(f"BROKEN {error}")
+            return 1
+        return 0
+
+    with (
+        TemporaryDirectory() as folder,
+        world(Path(folder)) as where,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        todo = [
+            pool.submit(one, seed, commands[number], where)
+            for seed, number in zip(seeds, numbers, strict=True)
+        ]
+        broken = sum(future.result() for future in todo)
+    codes = Counter(ended.code or 0 for ended in found)
+    ends = ", ".join(f"{count} with code {code}" for code, count in sorted(codes.items()))
+    longest = max((ended.seconds for ended in found), default=0.0)
+    say(f"{len(found)} interrupts as promised ({ends}), {longest:.2f} s at most; {broken} broken")
+    return broken
 
 
 if __name__ == "__main__":

@@ -184,6 +184,7 @@ class WebServer:
                     self.wfile.write(reply.body)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
+            do_PATCH = handle_any  # noqa: N815
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True

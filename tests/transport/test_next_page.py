@@ -1,26 +1,20 @@
-"""Links to the next page of a list, in every form that registries write them."""
-
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regimport.errors import RegistryError
-from regimport.transport.links import next_page
-from regimport.transport.origins import Origin
+from regimport.transport.origins import Origin, next_page
 
 _PAGE = "https://r.example/v2/a/tags/list"
 _NEXT = "https://r.example/v2/a/tags/list?last=b&n=2"
-_PATH = "/v2/a/tags/list?last=b&n=2"
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        f'<{_PATH}>; rel="next"',
-        f"<{_PATH}>; rel=next",
-        f"<{_PATH}>;rel=next",
+        '</v2/a/tags/list?last=b&n=2>; rel="next"',
+        "</v2/a/tags/list?last=b&n=2>; rel=next",
+        "</v2/a/tags/list?last=b&n=2>;rel=next",
         '<?last=b&n=2>; rel="next"',
         f'<{_NEXT}>; rel="next"',
         f'<{_NEXT}> ; REL = "NEXT"',
@@ -32,51 +26,45 @@ _PATH = "/v2/a/tags/list?last=b&n=2"
         f'<{_NEXT}>; rel=next, </last>; rel="last"',
         f'</odd>; title="<x>; rel=next", <{_NEXT}>; rel=next',
         f'< {_NEXT} >; rel="next"',
-        # Forms that no specification has.
+        '<http://r.example/v2/a/tags/list?last=b&n=2>; rel="next"',
+        # Without a relation, and with one in other quotes (pulp_container#220).
         f"<{_NEXT}>",
-        f"<{_PATH}>",
-        f"<{_PATH}>;",
-        f"<{_PATH}>; rel='next'",
-        f"<{_PATH}>; rel='prev next'",
-        f"<{_PATH}>; rel=",
-        f'<{_NEXT}>; title="x; rel=next"',
-        f'{_PATH}; rel="next"',
-        f"{_PATH}; rel=next",
-        f"{_PATH}",
-        "?last=b&n=2; rel='next'",
-        f"{_NEXT}; rel=next",
-        f'</first>; rel="first", {_PATH}; rel=next',
-        f'</first>; rel="first", <{_PATH}>',
+        f"<{_NEXT}>; title=x",
+        f"<{_NEXT}>; rel='next'",
+        f"<{_NEXT}>; rel='last next'",
+        f'</first>; rel="first", <{_NEXT}>',
+        f'<{_NEXT}>, </last>; rel="last"',
+        # Without angle brackets.
+        _NEXT,
+        f'{_NEXT}; rel="next"',
+        "/v2/a/tags/list?last=b&n=2; rel=next",
+        "?last=b&n=2",
+        '/first; rel="first", /v2/a/tags/list?last=b&n=2; rel="next"',
+        # A host, port or scheme that is known in the registry's own network only.
+        '<http://registry.internal:5000/v2/a/tags/list?last=b&n=2>; rel="next"',
+        "<https://127.0.0.1/v2/a/tags/list?last=b&n=2>; rel=next",
+        "<//other.example/v2/a/tags/list?last=b&n=2>; rel=next",
+        "<https://r.example:5000/v2/a/tags/list?last=b&n=2>; rel=next",
+        "<https://user:word@r.example/v2/a/tags/list?last=b&n=2>; rel=next",
     ],
 )
 def test_the_next_page_is_found_in_any_form_of_the_header(link: str) -> None:
-    assert next_page(_PAGE, link, _PAGE) == _NEXT
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "http://r.example",
-        "http://r.example:80",
-        "https://r.example:443",
-        "https://r.example:5000",
-        "https://other.example",
-        "//other.example",
-        "http://10.0.0.7:5000",
-        "http://localhost:5000",
-        "https://user:secret@r.example",
-    ],
-)
-def test_the_next_page_is_asked_for_at_the_registry_whatever_host_is_named(host: str) -> None:
-    assert next_page(_PAGE, f'<{host}{_PATH}>; rel="next"', "https://r.example/v2/") == _NEXT
+    assert next_page(_PAGE, link) == _NEXT
 
 
 @pytest.mark.parametrize(
     "link",
-    ["", "  ", f'<{_NEXT}>; rel="prev"', f'<{_NEXT}>; rel="prev"; rel="next"', "</a>; rel=up, "],
+    [
+        "",
+        " ",
+        f'<{_NEXT}>; rel="prev"',
+        f'<{_NEXT}>; rel="nextcloud"',
+        f'<{_NEXT}>; rel="prev"; rel="next"',
+        f'{_NEXT}; rel="first"',
+    ],
 )
 def test_a_header_without_a_next_page_ends_the_listing(link: str) -> None:
-    assert next_page(_PAGE, link, _PAGE) is None
+    assert next_page(_PAGE, link) is None
 
 
 @pytest.mark.parametrize(
@@ -84,24 +72,27 @@ def test_a_header_without_a_next_page_ends_the_listing(link: str) -> None:
     [
         "garbage",
         "<",
-        f"<{_NEXT}",
-        f"<{_PATH}>, <{_PATH}&o=1>",
-        '</first>; rel="first", garbage',
-        '<ftp://r.example/list>; rel="next"',
-        '<https://[/>; rel="next"',
-        "</a\x1bb>; rel=next",
-        f"<{_PATH}&o={'x' * 60_000}>; rel=next",
+        "<ftp://r.example/list>; rel=next",
+        "<https://[/>; rel=next",
+        # Longer than is read: 60 kB.
+        f"<{_NEXT}&token={'x' * 60_000}>; rel=next",
+        '<>;a="\\"' * 8_000,
     ],
 )
-def test_a_header_that_cannot_be_understood_is_an_error(link: str) -> None:
+def test_a_header_that_cannot_be_read_is_an_error(link: str) -> None:
     with pytest.raises(RegistryError):
-        next_page(_PAGE, link, _PAGE)
+        next_page(_PAGE, link)
 
 
-@given(st.text() | st.text(alphabet="<>;,=\"' \\ relnxt/?"))
+def test_a_long_cursor_is_followed() -> None:
+    url = f"{_NEXT}&token={'x' * 4_000}"
+    assert next_page(_PAGE, f"<{url}>; rel=next") == url
+
+
+@given(st.text() | st.text(alphabet='<>;,="\\ relnxt/'))
 def test_no_link_header_raises_anything_but_a_registry_error(link: str) -> None:
     try:
-        url = next_page(_PAGE, link, _PAGE)
+        url = next_page(_PAGE, link)
     except RegistryError:
         return
     assert url is None or Origin.of(url) == Origin.of(_PAGE)

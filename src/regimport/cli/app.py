@@ -1,20 +1,19 @@
-"""The program: runs a command, turns errors into exit codes, and handles signals."""
+"""The program: runs a command, and turns errors into exit codes."""
 
 from __future__ import annotations
 
 import errno
 import gc
-import os
-import signal
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
 
 from regimport._version import __version__
+from regimport.cli import signals
+from regimport.cli.streams import prepare_streams
 
+TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from typing import NoReturn
 
 __all__ = ["main"]
 
@@ -24,13 +23,14 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
+    # First, or the pipe of the signals would take the number of a stream that is closed.
+    prepare_streams()
+    signals.watch_signals()
     if sys.argv[1:] == ["--version"]:
         # Answered before anything is imported, because scripts often ask for it.
         _exit(_run(lambda: print(f"regimport {__version__}")))
     # Loading modules creates tens of thousands of objects, none of them garbage: collect rarely.
     gc.set_threshold(50_000)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
     _exit(_run(_program))
 
 
@@ -43,6 +43,8 @@ def _run(program: Callable[[], None]) -> int:
         # The reader of our output has closed the pipe.
         return 1
     except Exception as error:
+        if signals.noted():
+            return 1  # and nothing is said but that the program was interrupted
         if isinstance(error, OSError) and error.errno in _WRITE_ERRORS:
             sys.stdout = None  # the rest of its buffer cannot be written either
             return _report_write_error(error)
@@ -60,10 +62,12 @@ def _exit(code: int) -> NoReturn:
             code = code or 1
         except OSError as error:
             code = code or _report_write_error(error)
-    os._exit(code)
+    signals.exit_with(code)
 
 
 def _report_write_error(error: OSError) -> int:
+    from contextlib import suppress
+
     with suppress(OSError):
         print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
     return 1
@@ -100,20 +104,17 @@ def _program() -> None:
     app()
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    from regimport.errors import Interrupted
-
-    # A second signal ends the program at once, as is the default.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_DFL)
-    raise Interrupted(number)
-
-
 def _report(error: Exception) -> int:
+    from contextlib import suppress
+
     from regimport.cli.printer import Printer
     from regimport.errors import RegimportError
 
-    if not isinstance(error, RegimportError):
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        error = RegimportError(
+            "too many files are open", hint="raise the limit with `ulimit -n`, or give --jobs 1"
+        )
+    elif not isinstance(error, RegimportError):
         # A bug in regimport: say so, without a traceback unless -vv is given.
         from regimport.cli.failures import bug
 

@@ -8,22 +8,29 @@ import typer
 
 from regimport.cli.failures import JsonCommand, with_json_errors
 from regimport.cli.groups import flatten
+from regimport.cli.usage import Group
 
 __all__ = ["add_commands"]
 
-# MODULE.FUNCTION of each command, in the order of the help.
-_COMMANDS = (
+# MODULE.FUNCTION of each command, in the order of the help: first what is used every day.
+_DAILY = (
     "copy.copy",
-    "verify.verify",
     "inspect.inspect",
     "tags.tags",
     "digest.digest",
+    "verify.verify",
     "login.login",
     "login.logout",
+)
+_OTHERS = (
     "ratelimit.ratelimit",
     "serve.serve",
     "schema.schema",
+    "completion.completion",
+    "version.version",
 )
+_ALIASES = {"cp": "copy.copy", "ls": "tags.tags"}
+_MORE = "More commands"
 _AUTH_HELP = (
     "Explain which credentials are used, and why.\n\n"
     "Example: regimport auth explain docker.io/library/hello-world"
@@ -42,13 +49,21 @@ def add_commands(app: typer.Typer, wanted: str) -> None:
 
     Loading the modules of all commands takes longer than many a command runs.
     """
-    alone = [place for place in _COMMANDS if place.endswith(f".{wanted}")]
+    app.info.cls = Group
+    alone = [place for place in (*_DAILY, *_OTHERS) if place.endswith(f".{wanted}")]
     if wanted in _GROUPS:
         _add_group(app, wanted)
-        return
-    for place in alone or _COMMANDS:
-        _add(app, place)
-    if not alone:
+    elif wanted in _ALIASES:
+        _add(app, _ALIASES[wanted], wanted)
+    elif alone:
+        _add(app, *alone)
+    else:
+        for place in _DAILY:
+            _add(app, place)
+        for name, place in _ALIASES.items():
+            _add(app, place, name)
+        for place in _OTHERS:
+            _add(app, place, panel=_MORE)
         for name in _GROUPS:
             _add_group(app, name)
 
@@ -60,10 +75,23 @@ def _add_group(app: typer.Typer, name: str) -> None:
     group.callback()(lambda: None)
     for place in places:
         _add(group, place)
-    app.add_typer(group, name=name)
+    app.add_typer(group, name=name, rich_help_panel=_MORE)
 
 
-def _add(app: typer.Typer, place: str) -> None:
-    module, _, function = place.partition(".")
-    command = getattr(import_module(f"regimport.cli.{module}"), function)
-    app.command(cls=JsonCommand)(with_json_errors(flatten(command)))
+def _add(
+    app: typer.Typer, place: str, alias: str | None = None, *, panel: str | None = None
+) -> None:
+    module, _, name = place.partition(".")
+    function = getattr(import_module(f"regimport.cli.{module}"), name)
+    app.command(
+        alias,
+        cls=JsonCommand,
+        hidden=alias is not None,
+        help=_paragraphs(function.__doc__),
+        rich_help_panel=panel,
+    )(with_json_errors(flatten(function)))
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring with each paragraph in one line, as a terminal is to wrap it."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))

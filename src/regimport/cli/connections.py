@@ -26,7 +26,9 @@ def _file(flag: str, help_text: str) -> object:
 
 
 def _authorities(flag: str, where: str) -> object:
-    return _file(flag, f"Authorities to trust {where}, besides the system's: PEM.")
+    return _file(
+        flag, f"Authorities to trust {where}, besides the system's or $SSL_CERT_FILE: PEM."
+    )
 
 
 def _certificate(flag: str, where: str) -> object:

@@ -18,7 +18,7 @@ __all__ = ["copy"]
 TargetArguments: TypeAlias = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET",
+        metavar="TARGET...",
         help="Where to copy it: like SOURCE. Without a tag, the source's tag is used. A target "
         "that ends in / keeps the source's repository under it.",
         show_default=False,
@@ -44,6 +44,7 @@ CreateRepository: TypeAlias = Annotated[
     typer.Option(
         "--create-repository",
         help="Create a missing repository at an ECR target; other registries do it themselves.",
+        rich_help_panel="Access",
     ),
 ]
 SourceRegistry: TypeAlias = Annotated[
@@ -74,22 +75,22 @@ def copy(
     source: params.SourceArgument,
     targets: TargetArguments,
     *,
-    jobs: params.Jobs = None,
+    platform: params.Platforms = None,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
-    platform: params.Platforms = None,
-    create_repository: CreateRepository = False,
-    limits: LimitOptions,
-    time: TimeOptions,
-    source_registry: SourceRegistry = None,
-    credentials: SourceAndTargetCredentialOptions,
-    connections: SourceAndTargetConnectionOptions,
-    registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
     progress: params.Progress = params.ProgressKind.AUTO,
     verbosity: params.VerbosityOptions,
+    source_registry: SourceRegistry = None,
+    create_repository: CreateRepository = False,
+    credentials: SourceAndTargetCredentialOptions,
+    connections: SourceAndTargetConnectionOptions,
+    registry_mirror: RegistryMirror = None,
+    limits: LimitOptions,
+    jobs: params.Jobs = None,
+    time: TimeOptions,
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 

@@ -24,7 +24,7 @@ Authfile: TypeAlias = Annotated[
     _access(
         "--authfile",
         "Credentials, as podman's auth.json keeps them; they count before those of Docker and "
-        "podman. $REGISTRY_AUTH_FILE says the same.",
+        "podman ($DOCKER_CONFIG is the folder of Docker's). Or $REGISTRY_AUTH_FILE.",
         metavar="FILE",
     ),
 ]
@@ -36,7 +36,10 @@ PasswordStdin: TypeAlias = Annotated[
 class CredentialOptions(NamedTuple):
     """The credentials of a command that uses one registry."""
 
-    username: Annotated[str | None, _access("--username", "User name at the registry.")] = None
+    username: Annotated[
+        str | None,
+        _access("--username", "User name at the registry; or $REGIMPORT_SOURCE_USERNAME."),
+    ] = None
     password_stdin: PasswordStdin = False
     authfile: Authfile = None
 
@@ -56,20 +59,26 @@ class SourceAndTargetCredentialOptions(NamedTuple):
     """The credentials of the source, and those of the targets."""
 
     source_username: Annotated[
-        str | None, _access("--source-username", "User name at the source.")
+        str | None,
+        _access("--source-username", "User name at the source; or $REGIMPORT_SOURCE_USERNAME."),
     ] = None
     source_password_stdin: Annotated[
         bool,
-        _access("--source-password-stdin", "Read the source's password from standard input."),
+        _access(
+            "--source-password-stdin",
+            "Read the source's password from standard input; or $REGIMPORT_SOURCE_PASSWORD.",
+        ),
     ] = False
     target_username: Annotated[
-        str | None, _access("--target-username", "User name at the targets.")
+        str | None,
+        _access("--target-username", "User name at the targets; or $REGIMPORT_TARGET_USERNAME."),
     ] = None
     target_password_stdin: Annotated[
         bool,
         _access(
             "--target-password-stdin",
-            "Read the targets' password from standard input; after the source's, if both.",
+            "Read the targets' password from standard input; after the source's, if both. Or "
+            "$REGIMPORT_TARGET_PASSWORD.",
         ),
     ] = False
     authfile: Authfile = None

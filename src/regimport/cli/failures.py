@@ -10,10 +10,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
 
+from regimport.cli import signals
 from regimport.cli.params import OutputKind, ProgressKind
 from regimport.cli.printer import Printer
+from regimport.cli.usage import Command
 
 if TYPE_CHECKING:
     from regimport.errors import RegimportError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["JsonCommand", "bug", "with_json_errors"]
 
 
-class JsonCommand(TyperCommand):
+class JsonCommand(Command):
     """A command whose usage errors are JSON too, if its arguments ask for JSON."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -50,6 +51,8 @@ def with_json_errors(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**values: object) -> None:
         ending = _Ending(command.__name__, values)
+        if ending.is_json:
+            signals.report_with(ending.interrupted)
         try:
             command(**values)
         except Exception as error:
@@ -85,9 +88,27 @@ class _Ending:
         verbose = options.get("verbose")
         self._traced = isinstance(verbose, int) and verbose > 1
         self._started = time.monotonic()
+        self._over = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether anything is to be JSON."""
+        return self._document or self._events
+
+    def interrupted(self, number: int) -> bool:
+        """Print how a program ends that a signal interrupts; return whether events say so."""
+        from regimport.errors import Interrupted
+
+        if not self._over:
+            with suppress(typer.Exit):
+                self.end(Interrupted(number))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return self._events
 
     def end(self, error: Exception | None) -> None:
         """Print what is left to print; raise `typer.Exit` where `error` is not for anybody else."""
+        self._over = True
         if self._events:
             from regimport.cli.documents.events import finished
 

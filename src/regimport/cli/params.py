@@ -68,14 +68,16 @@ Jobs: TypeAlias = Annotated[
         help="How many blobs and manifests to copy at once. Default: 8 to 32, chosen from the "
         "measured round trip.",
         show_default=False,
+        rich_help_panel="Time",
     ),
 ]
 Platforms: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--platform",
-        metavar="OS/ARCH[/VARIANT]",
-        help="Only the manifest for this platform. Default: the whole index.",
+        metavar="OS/ARCH[/VARIANT][:VERSION]",
+        help="Only the manifest for this platform; a version is one of Windows, or its beginning. "
+        "Default: the whole index.",
         show_default=False,
     ),
 ]
@@ -84,7 +86,10 @@ Output: TypeAlias = Annotated[
     typer.Option("--output", "-o", help="The form of the result.", rich_help_panel=OUTPUT),
 ]
 Progress: TypeAlias = Annotated[
-    ProgressKind, typer.Option(help="How to show progress.", rich_help_panel=OUTPUT)
+    ProgressKind,
+    typer.Option(
+        help="How to show progress; without colours if $NO_COLOR is set.", rich_help_panel=OUTPUT
+    ),
 ]
 Verbose: TypeAlias = Annotated[
     int,

@@ -7,6 +7,7 @@ import os
 import sys
 
 from regimport.cli.params import ProgressKind
+from regimport.cli.wording import with_options
 from regimport.errors import RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
 from regimport.values import dataclass
@@ -89,7 +90,7 @@ class Printer:
 
             self.event(failed(error))
             return
-        first, *rest = error.message.splitlines()
+        first, *rest = with_options(error.message).splitlines()
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
             place = "/".join(part for part in (error.registry, error.repository) if part)
@@ -100,7 +101,7 @@ class Printer:
         if isinstance(error, RegistryError) and error.codes:
             lines.append(_clean(f"  error code of the registry: {', '.join(error.codes)}"))
         if error.hint:
-            lines.append(f"  {self._paint(_CYAN, 'hint:')} {_clean(error.hint)}")
+            lines.append(f"  {self._paint(_CYAN, 'hint:')} {_clean(with_options(error.hint))}")
         print("\n".join(lines), file=sys.stderr)
 
     def trace(self, error: BaseException) -> None:

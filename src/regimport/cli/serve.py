@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import threading
@@ -14,7 +13,8 @@ import typer
 
 from regimport.cli import params
 from regimport.cli.printer import Printer
-from regimport.errors import UsageError
+from regimport.errors import Interrupted, UsageError
+from regimport.interrupts import INTERRUPTS
 from regimport.models.reference import is_loopback
 
 __all__ = ["serve"]
@@ -56,12 +56,11 @@ def serve(
 
     printer = Printer(verbose=verbose)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     if not is_loopback(host):
         printer.warning(f"anyone who can reach {host} can read and write these images")
     _set_up_log(verbose=bool(verbose))
     with ExitStack() as stack:
+        stack.enter_context(INTERRUPTS.working(stop.set))
         if directory is None:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="regimport-")))
         running = stack.enter_context(
@@ -69,6 +68,7 @@ def serve(
         )
         printer.result(f"listening on {running.url}")
         stop.wait()
+    raise Interrupted
 
 
 def _set_up_log(*, verbose: bool) -> None:

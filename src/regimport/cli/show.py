@@ -83,8 +83,9 @@ def check_template(template: str, output: OutputKind) -> None:
     for _, name in _FIELD.findall(template):
         if name and name.lower() not in known:
             raise InvalidOptions(
-                f"the template has an unknown field: {{{{.{name}}}}}",
-                hint="the fields are " + ", ".join(_FIELD_NAMES),
+                f"unknown field .{name}; there are "
+                + ", ".join(f".{known}" for known in _FIELD_NAMES),
+                hint="write the fields in braces, as in {{.Digest}}",
             )
     if "{{" in _FIELD.sub("", template):
         raise InvalidOptions(

@@ -34,14 +34,14 @@ def verify(
     *,
     target_only: TargetOnly = False,
     platform: params.Platforms = None,
-    jobs: params.Jobs = None,
-    time: TimeOptions,
-    credentials: SourceAndTargetCredentialOptions,
-    connections: SourceAndTargetConnectionOptions,
-    registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     progress: params.Progress = params.ProgressKind.AUTO,
     verbosity: params.VerbosityOptions,
+    credentials: SourceAndTargetCredentialOptions,
+    connections: SourceAndTargetConnectionOptions,
+    registry_mirror: RegistryMirror = None,
+    jobs: params.Jobs = None,
+    time: TimeOptions,
 ) -> None:
     """Read an image at both ends, hash every manifest and blob, and list what differs.
 

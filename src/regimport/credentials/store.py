@@ -14,6 +14,7 @@ from regimport.credentials.dockerconfig import DockerConfig, canonical_key, conf
 from regimport.credentials.helper import BrokenHelper, Helper
 from regimport.credentials.hosts import server_address
 from regimport.errors import InvalidConfig, RegimportError
+from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.network import host_name
 from regimport.redact import reason_of
@@ -58,7 +59,7 @@ class Store:
         document["auths"] = (auths if isinstance(auths, dict) else {}) | {
             server_address(registry): entry
         }
-        self._write(document)
+        self._replace(document)
         return str(self._path) if helper is None else helper.program
 
     def erase(self, registry: str) -> bool:
@@ -75,7 +76,7 @@ class Store:
         auths = document.get("auths")
         if keys and isinstance(auths, dict):
             document["auths"] = {key: entry for key, entry in auths.items() if key not in keys}
-            self._write(document)
+            self._replace(document)
         return known or bool(keys)
 
     def _helper(self, config: DockerConfig, registry: str) -> Helper | None:
@@ -86,6 +87,11 @@ class Store:
         text = (read_text(self._path) or ("", False))[0]
         config = DockerConfig.parse(text, str(self._path))
         return (json.loads(text) if text.strip() else {}), config
+
+    def _replace(self, document: Mapping[str, object]) -> None:
+        """Write the file, to its end: one that is cut off would leave secrets beside it."""
+        with INTERRUPTS.working(lambda: None):
+            self._write(document)
 
     def _write(self, document: Mapping[str, object]) -> None:
         """Replace the whole file; only its owner may read it."""

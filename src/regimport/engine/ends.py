@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
 __all__ = ["Source", "Target", "Upload"]
@@ -34,6 +35,9 @@ class Source(Protocol):
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Ask whether a blob is there, whole."""
+
+    def blob_size(self, digest: Digest) -> int | None:
+        """Ask how many bytes a blob has; None if the source does not say."""
 
     def read_blob(
         self, blob: Descriptor, start: int = 0

@@ -20,8 +20,8 @@ def check_limits(graph: Graph, limits: Limits) -> None:
     if found:
         raise LimitExceeded(
             found,
-            hint="if the target takes such an image, lift the limit: "
-            "--max-manifests N|none, --max-layer-size SIZE|none",
+            hint="if the target takes such an image, raise the limit or lift it: "
+            "`max_manifests`, `max_layer_size`",
         )
 
 
@@ -30,17 +30,35 @@ def violations(graph: Graph, limits: Limits) -> Iterator[str]:
     named = graph.named
     count = len(named) or 1
     if limits.max_manifests is not None and count > limits.max_manifests:
-        yield f"{count} manifests, {limits.max_manifests} allowed:"
-        for descriptor in named:
-            yield f"  manifest {_describe(descriptor, descriptor.platform)}"
+        yield f"the image has {count} manifests; the limit is {limits.max_manifests}:"
+        for manifest in named:
+            yield f"  manifest {manifest.digest}{_of(manifest.platform)}, {manifest.size} bytes"
     allowed = limits.max_layer_size
     if allowed is None:
         return
-    over = [item for item in _layers(graph) if item[0].size > allowed]
-    if over:
-        yield f"{len(over)} layers larger than {allowed} bytes:"
-        for layer, platform in over:
-            yield f"  layer {_describe(layer, platform)}"
+    for layer, platform in _layers(graph):
+        if layer.size > allowed:
+            size, limit = _sizes(layer.size, allowed)
+            yield (
+                f"layer {layer.digest}{_of(platform)} is {size}; the limit is {limit} "
+                "(`max_layer_size`)"
+            )
+
+
+def _of(platform: Platform | None) -> str:
+    return "" if platform is None else f" of {platform}"
+
+
+def _sizes(size: int, limit: int) -> tuple[str, str]:
+    """Return both in the unit of the limit, or in bytes if they would look the same."""
+    power = next((power for power in (3, 2, 1) if limit >= 1024**power), 0)
+    unit = 1024**power
+    name = ("bytes", "KiB", "MiB", "GiB")[power]
+    shown = f"{size / unit:.1f} {name}"
+    allowed = f"{limit // unit}" if limit % unit == 0 else f"{limit / unit:.1f}"
+    if power == 0 or f"{limit / unit:.1f} {name}" == shown:
+        return f"{size} bytes", f"{limit} bytes"
+    return shown, f"{allowed} {name}"
 
 
 def _layers(graph: Graph) -> Iterator[tuple[Descriptor, Platform | None]]:
@@ -53,7 +71,3 @@ def _layers(graph: Graph) -> Iterator[tuple[Descriptor, Platform | None]]:
             if (layer.digest, platform) not in seen:
                 seen.add((layer.digest, platform))
                 yield layer, platform
-
-
-def _describe(descriptor: Descriptor, platform: Platform | None) -> str:
-    return f"{descriptor.digest}  {platform or 'no platform'}  {descriptor.size} bytes"

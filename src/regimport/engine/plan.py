@@ -28,14 +28,15 @@ def make_plans(
     reporter: Reporter,
     *,
     exact: bool = False,
+    largest: int | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request.
+    of each upload asks in the same request. `largest` is that of `walk`.
     """
-    graph, found = walk(source, root, workers, reporter, targets)
+    graph, found = walk(source, root, workers, reporter, targets, largest=largest)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:

@@ -14,6 +14,7 @@ from typing import NoReturn
 from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
+from regimport.engine.sizes import described, measured
 from regimport.engine.walk import Graph, visit_levels
 from regimport.errors import InvalidOptions, NotFound, Side
 from regimport.models.descriptor import Descriptor
@@ -21,7 +22,6 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import INDEX_TYPES
 from regimport.models.platform import Platform
-from regimport.redact import safe_text
 
 __all__ = ["choose", "only"]
 
@@ -39,7 +39,7 @@ def choose(
         raise InvalidOptions(
             "an image is copied for all platforms or for one: an index of some of them would be "
             "another index, with another digest",
-            hint="give --platform once, or leave it out; or copy each platform to a tag of its own",
+            hint="name one of `platforms`, or none; or copy each platform to a tag of its own",
         )
     (platform,) = platforms
     manifest = source.get_manifest(reference)
@@ -50,12 +50,18 @@ def choose(
     if not matching:
         _none(source, [platform], found)
     if len(matching) > 1:
-        raise InvalidOptions(
-            f"{len(matching)} manifests are for {platform}: "
-            + ", ".join(f"{child.digest} ({_full(child.platform)})" for child in matching),
-            hint="name the variant, or copy the one that is meant by its digest",
-        ).located(Side.SOURCE, source.name)
+        raise _several(platform, matching).located(Side.SOURCE, source.name)
     return matching[0]
+
+
+def _several(wanted: Platform, matching: Sequence[Descriptor]) -> InvalidOptions:
+    names = [str(child.platform) for child in matching]
+    if len(set(names)) == len(names):
+        hint = f"write one of {', '.join(sorted(names))}"
+    else:
+        hint = "copy the one that is meant by its digest"
+    listed = ", ".join(f"{child.digest} ({child.platform})" for child in matching)
+    return InvalidOptions(f"{len(matching)} manifests are for {wanted}: {listed}", hint=hint)
 
 
 def only(source: Source, graph: Graph, wanted: Sequence[Platform], retry: RetryContext) -> Graph:
@@ -93,23 +99,35 @@ def _cut(manifest: Manifest, kept: set[Digest]) -> Manifest:
 
 def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
     """Return the manifests that an index names, and the indexes in it, each once."""
+    read = {index.digest: index}
 
-    def read(level: Sequence[Descriptor]) -> Iterator[Manifest]:
+    def visit(level: Sequence[Descriptor]) -> Iterator[Manifest]:
         for child in level:
-            if child.digest == index.digest:
-                yield index
-            elif child.media_type in INDEX_TYPES:
-                yield source.get_manifest(child.digest)
+            if child.digest not in read and (
+                child.media_type in INDEX_TYPES or not child.media_type
+            ):
+                read[child.digest] = source.get_manifest(child.digest)
+            if child.digest in read:
+                yield read[child.digest]
 
-    named = visit_levels(index.descriptor, read, Side.SOURCE, source.name)
-    return [child for child in named if child.media_type not in INDEX_TYPES]
+    named = visit_levels(index.descriptor, visit, Side.SOURCE, source.name)
+    found = (described(child, read) for child in named)
+    return [child for child in found if child.media_type not in INDEX_TYPES]
 
 
 def _matching(found: Sequence[Descriptor], wanted: Platform) -> list[Descriptor]:
-    """Return the manifests for a platform; of several, those of its usual variant."""
-    known = [child for child in found if child.platform and child.platform.matches(wanted)]
-    usual = [child for child in known if child.platform and child.platform.matches(wanted.usual)]
-    return usual if len(known) > 1 and usual else known
+    """Return the manifests for a platform.
+
+    Of several, those of its usual variant; of these, those that name the variant as `wanted` does.
+    """
+    matching = [child for child in found if child.platform and child.platform.matches(wanted)]
+    usual = [child for child in matching if child.platform and child.platform.matches(wanted.usual)]
+    if len(matching) > 1 and usual:
+        matching = usual
+    exact = [
+        child for child in matching if child.platform and child.platform.variant == wanted.variant
+    ]
+    return exact if len(matching) > 1 and exact else matching
 
 
 def _itself(
@@ -125,7 +143,10 @@ def _itself(
 
 def _platform_of(source: Source, config: Descriptor, retry: RetryContext) -> Platform | None:
     """Read the platform in an image's configuration (OCI image specification, config.md)."""
-    if not config.media_type.endswith("json") or config.size > MAX_MANIFEST_BYTES:
+    if not config.media_type.endswith("json") and config.media_type:
+        return None
+    config = measured(source, config, MAX_MANIFEST_BYTES)
+    if config.size > MAX_MANIFEST_BYTES:
         return None
     content = b"".join(bytes(piece) for piece in BlobReader(config, source, retry).pieces())
     try:
@@ -136,16 +157,9 @@ def _platform_of(source: Source, config: Descriptor, retry: RetryContext) -> Pla
 
 def _none(source: Source, wanted: Sequence[Platform], found: Sequence[Descriptor]) -> NoReturn:
     there = sorted(
-        {_full(child.platform) for child in found if child.platform and child.platform.known}
+        {str(child.platform) for child in found if child.platform and child.platform.known}
     )
     raise NotFound(
         f"the source has nothing for {', '.join(map(str, wanted))}",
         hint=f"there is {', '.join(there)}" if there else "the image is for no platform at all",
     ).located(Side.SOURCE, source.name)
-
-
-def _full(platform: Platform | None) -> str:
-    if platform is None:
-        return "no platform"
-    version = safe_text(platform.os_version or "", 60)
-    return f"{platform} {version}" if version else str(platform)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
 from regimport.errors import ContentMismatch, RegimportError, RegistryError, Side
+from regimport.events import Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -19,8 +20,9 @@ __all__ = ["Publisher"]
 # specification, "Error codes"; the last one is said of an index's manifests).
 _LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 _PUTS = 3
-# How long to wait, in seconds, before a tag that points to something else is read once more.
-_SECOND_LOOK = 1.0
+# How long to wait, in seconds, before each further look at a tag that does not show what was put:
+# replicas, and caches that keep an earlier answer, take a while.
+_PAUSES = (0.5, 1.0, 1.5, 3.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,31 @@ class Publisher:
                 return
 
     def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Raise `ContentMismatch` unless the reference points to the manifest that was put."""
+        """Look until the reference points to the manifest that was put.
+
+        A tag that still does not exist at the last look is a warning, if the manifest is there by
+        its digest. Raise `ContentMismatch` if that is missing, too, or the tag shows another one.
+        """
+        workers = self.mover.retry.workers
+        for pause in _PAUSES:
+            if end.points_to(manifest, reference):
+                return
+            workers.pause(pause)
         if end.points_to(manifest, reference):
             return
-        self.mover.retry.workers.pause(_SECOND_LOOK)
-        if end.points_to(manifest, reference):
+        shown = end.head_manifest(reference)
+        if shown is None and end.head_manifest(manifest.digest) is not None:
+            self.mover.retry.reporter.tell(
+                Warned(
+                    f"{end.name} has stored {manifest.digest}, but its tag {reference} is not "
+                    f"visible yet, {sum(_PAUSES):.0f} s after it was set"
+                )
+            )
             return
         raise ContentMismatch(
             f"{reference} at {end.name} does not show the manifest that was put there",
             expected=manifest.digest,
-            got="another manifest, or none",
+            got="nothing" if shown is None else shown.digest,
             hint="somebody else may have set the tag meanwhile; run the copy again to set it",
         ).located(Side.TARGET, end.name)
 

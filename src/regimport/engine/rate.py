@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from regimport.engine.ends import Source
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
 __all__ = ["Bucket", "Throttled"]
@@ -65,6 +66,10 @@ class Throttled:
     def has_blob(self, blob: Descriptor) -> bool:
         """Ask whether a blob is there; costs no tokens."""
         return self._source.has_blob(blob)
+
+    def blob_size(self, digest: Digest) -> int | None:
+        """Ask how many bytes a blob has; costs no tokens."""
+        return self._source.blob_size(digest)
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -39,6 +41,17 @@ class TargetReport:
     plan: Plan | None = None
     verification: ReadBack | None = None
 
+    def __str__(self) -> str:
+        """Return its reference and what was done: `r.example/app@sha256:…: copied`."""
+        if self.error is None:
+            return f"{self.pinned}: {self.status}"
+        return f"{self.reference}: failed: {self.error.message.splitlines()[0]}"
+
+    @property
+    def repository(self) -> str:
+        """The repository of the target: `registry/repository` or `oci:path`."""
+        return self.pinned.rpartition("@")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -60,6 +73,26 @@ class Report:
     round_trip: float | None = None
     pulls: int = 0
     rate_limit: RateLimit | None = None
+
+    def __str__(self) -> str:
+        """Return a line for each target: where the image is, and how it got there."""
+        return "\n".join(map(str, self.targets))
+
+    def to_json(self) -> str:
+        """Return it as the JSON document that `regimport copy --output json` prints."""
+        # Imported where it is asked for: most copies need none of it.
+        from regimport.engine.document import document_of  # noqa: PLC0415
+
+        return json.dumps(document_of(self), indent=2)
+
+    @property
+    def tally(self) -> Tally:
+        """The counts of all targets; several tags of one repository share theirs."""
+        counts: dict[str, Tally] = {}
+        for target in self.targets:
+            if target.tally != Tally():
+                counts[target.repository] = target.tally
+        return functools.reduce(Tally.plus, counts.values(), Tally())
 
     @property
     def failures(self) -> tuple[RegimportError, ...]:

@@ -76,7 +76,7 @@ def _judged(
     if current is not None and no_clobber:
         exists = TagExists(
             f"{':'.join((target.name, *target.tags))} exists already, as {current.digest}",
-            hint="nothing was written there; leave --no-clobber out to move the tag",
+            hint="nothing was written there; leave `no_clobber` out to move the tag",
         )
         return target.failed(exists.located(Side.TARGET, target.name))
     return target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from regimport.engine.steps import Action, Plan
 from regimport.values import dataclass
@@ -26,6 +26,11 @@ class Tally:
     bytes_copied: int = 0
     bytes_mounted: int = 0
     bytes_present: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Return the sum of both counts."""
+        names = [count.name for count in fields(self)]
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in names))
 
     @classmethod
     def of(cls, plan: Plan, actions: Collection[Action] = _ALL) -> Tally:

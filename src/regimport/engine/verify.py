@@ -9,6 +9,7 @@ from regimport.engine.differences import Difference, Flaw, Part, ReadBack
 from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
+from regimport.engine.sizes import measured
 from regimport.engine.target import Status, TargetCopy
 from regimport.engine.tasks import Task
 from regimport.engine.walk import visit_levels
@@ -42,7 +43,7 @@ def read_back(places: Sequence[Place], root: Descriptor, retry: RetryContext) ->
     """
     inventories = [_take_inventory(place, root, retry.workers) for place in places]
     wanted = [(inventory, item) for inventory in inventories for item in inventory.blobs]
-    size = sum(item.descriptor.size for _, item in wanted)
+    size = sum(max(0, item.descriptor.size) for _, item in wanted)
     retry.reporter.tell(Checking(len(wanted), size))
 
     def task(number: int, inventory: _Inventory, item: _Item) -> Task:
@@ -130,16 +131,18 @@ class _Inventory:
             self._mismatch(item, error)
             return None
         got = manifest.descriptor.size
-        if item.parent is not None and got != wanted.size:
+        if item.parent is not None and wanted.has_size and got != wanted.size:
             self._note(Flaw.SIZE, item, None, f"{wanted.size} bytes", f"{got} bytes")
         return manifest
 
     def check_blob(self, item: _Item, retry: RetryContext) -> None:
         """Read a blob to its end; wrong content is read once more before that counts."""
         blob = item.descriptor
-        reader = BlobReader(blob, self.place.end, retry, self.place.side)
+        reader: BlobReader | None = None
         outcome = "checked"
         try:
+            blob = measured(self.place.end, blob)
+            reader = BlobReader(blob, self.place.end, retry, self.place.side)
             try:
                 _exhaust(reader)
             except ContentMismatch:
@@ -155,7 +158,7 @@ class _Inventory:
         except ContentMismatch as error:
             outcome = "different"
             self._mismatch(item, error)
-        self.received.append(reader.received)
+        self.received.append(0 if reader is None else reader.received)
         retry.reporter.tell(BlobFinished(blob, outcome, self.place.end.name, self.place.side))
 
     def result(self) -> ReadBack:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from regimport.engine.ends import Source
+from regimport.engine.sizes import completed, described, sizes_of_blobs
 from regimport.engine.target import TargetCopy
 from regimport.engine.workers import Workers
 from regimport.errors import ContentMismatch, InvalidManifest, Side
-from regimport.events import ReadingManifests, Reporter
+from regimport.events import ReadingManifests, Reporter, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -75,17 +76,27 @@ def walk(
     workers: Workers,
     reporter: Reporter,
     targets: Sequence[TargetCopy] = (),
+    *,
+    largest: int | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the graph under `root`, level by level, several manifests at once.
 
     Return it, and the targets with the manifests that each holds. A manifest that every target
     holds is not read for its own sake: registries count that as a pull. Indexes are, since they
-    say what there is; without targets all is read. Raise `InvalidManifest` for a graph that is
-    too deep or too large, `ContentMismatch` for content that is not what its descriptor says.
+    say what there is; without targets all is read. Sizes that descriptors do not say are found out;
+    where a blob has to be read for that, at most `largest` bytes and a piece more are. Raise
+    `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for content that
+    is not what its descriptor says.
     """
     walker = _Walker(source, root, workers, reporter, targets)
     named = visit_levels(root, walker.visit, Side.SOURCE, source.name)
-    graph = Graph(root, tuple(walker.manifests.values()), tuple(named))
+    read = walker.manifests
+    sizes = sizes_of_blobs(source, read, workers, largest)
+    graph = Graph(
+        root if root.digest not in read else replace(root, size=read[root.digest].descriptor.size),
+        tuple(completed(manifest, read, sizes) for manifest in read.values()),
+        tuple(described(child, read) for child in named),
+    )
     return graph, [
         replace(target, existing=frozenset(walker.existing[target.name])) for target in targets
     ]
@@ -113,9 +124,7 @@ class _Walker:
 
     def visit(self, level: Sequence[Descriptor]) -> list[Manifest]:
         """Read the manifests of a level that are needed, and ask the targets for all of it."""
-        certain = [
-            child for child in level if child is self._root or child.media_type in INDEX_TYPES
-        ]
+        certain = [child for child in level if child is self._root or _must_be_read(child)]
         # What is read in any case does not wait for the targets' answers.
         self._run(certain, level)
         others = [child for child in level if child not in certain and self._needed(child)]
@@ -127,13 +136,30 @@ class _Walker:
         if wanted:
             self._reporter.tell(ReadingManifests(len(wanted)))
         calls: list[Callable[[], Manifest | None]] = [
-            partial(_read, self._source, child) for child in wanted
+            partial(self._read, child) for child in wanted
         ]
         calls += [partial(self._ask, target, child) for target in self._targets for child in asked]
         answers = self._workers.map(lambda call: call(), calls)
-        self.manifests.update(
-            (manifest.digest, manifest) for manifest in answers if manifest is not None
-        )
+        for manifest in answers:
+            if manifest is not None:
+                self.manifests[manifest.digest] = manifest
+                self._warn_of_type(manifest)
+
+    def _read(self, child: Descriptor) -> Manifest:
+        manifest = self._source.get_manifest(child.digest)
+        # The size of the root may come from an answer to HEAD, where proxies change it.
+        if child is not self._root and child.has_size:
+            _check_size(manifest, child, self._source)
+        return manifest
+
+    def _warn_of_type(self, manifest: Manifest) -> None:
+        if manifest.served_as is not None:
+            # Without a digest, so that it is told once for all manifests of an image.
+            message = (
+                f"the source serves manifests of type {manifest.media_type} as "
+                f"{manifest.served_as}; they are copied as the former"
+            )
+            self._reporter.tell(Warned(message))
 
     def _ask(self, target: TargetCopy, child: Descriptor) -> None:
         held = target.end.head_manifest(child.digest)
@@ -144,8 +170,13 @@ class _Walker:
         return not self.existing or any(child.digest not in held for held in self.existing.values())
 
 
-def _read(source: Source, descriptor: Descriptor) -> Manifest:
-    manifest = source.get_manifest(descriptor.digest)
+def _must_be_read(descriptor: Descriptor) -> bool:
+    """Return whether a manifest is an index, or its descriptor leaves open what it is."""
+    incomplete = not descriptor.has_size or not descriptor.media_type
+    return incomplete or descriptor.media_type in INDEX_TYPES
+
+
+def _check_size(manifest: Manifest, descriptor: Descriptor, source: Source) -> None:
     if manifest.descriptor.size != descriptor.size:
         raise ContentMismatch(
             f"manifest {descriptor.digest} has {manifest.descriptor.size} bytes, "
@@ -153,4 +184,3 @@ def _read(source: Source, descriptor: Descriptor) -> Manifest:
             expected=f"{descriptor.size} bytes",
             got=f"{manifest.descriptor.size} bytes",
         ).located(Side.SOURCE, source.name)
-    return manifest

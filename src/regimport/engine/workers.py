@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Self, TypeVar
 
 from regimport.engine.tasks import Batch, Task
-from regimport.errors import DeadlineExceeded, Interrupted
+from regimport.errors import DeadlineExceeded, Interrupted, RegimportError
 
 __all__ = ["SecondThread", "Workers", "fan_out"]
 
@@ -35,7 +35,7 @@ class Workers:
         self.jobs = jobs
         self.stop = threading.Event()
         self._deadline = deadline
-        self._late: DeadlineExceeded | None = None
+        self._ended: RegimportError | None = None
         self._timer: threading.Timer | None = None
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -97,8 +97,8 @@ class Workers:
         if not batch.left:
             return
         with self._changed:
-            if self._late is not None:
-                raise self._late
+            if self._ended is not None:
+                raise self._ended
             self._batch = batch
             self._grow(min(self.jobs, batch.left))
             self._changed.notify_all()
@@ -122,6 +122,10 @@ class Workers:
         if self.stop.wait(seconds):
             raise Interrupted
 
+    def interrupt(self) -> None:
+        """End the work from another thread: `run` raises `Interrupted`, now and later."""
+        self._end(Interrupted())
+
     def close(self) -> None:
         """End the threads; work that is going on is given a moment to stop by itself."""
         if self._timer is not None:
@@ -137,10 +141,13 @@ class Workers:
             self._timer.join()
 
     def _expire(self, seconds: float) -> None:
+        self._end(DeadlineExceeded(seconds))
+
+    def _end(self, error: RegimportError) -> None:
         with self._changed:
-            self._late = DeadlineExceeded(seconds)
+            self._ended = error
             if self._batch is not None and self._batch.left and self._batch.error is None:
-                self._batch.error = self._late
+                self._batch.error = error
             self.stop.set()
             self._changed.notify_all()
 

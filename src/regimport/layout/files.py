@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -40,6 +41,11 @@ def explained(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EMFILE:
+            raise RegimportError(
+                f"the image layout {root} cannot be used: too many files are open",
+                hint="raise the limit with `ulimit -n`, or use fewer `jobs`",
+            ).located(None, f"oci:{root}") from error
         name = f": {error.filename}" if isinstance(error.filename, str) else ""
         raise RegimportError(
             f"the image layout {root} cannot be used{name}: {reason_of(error)}",

@@ -54,6 +54,11 @@ class LayoutReader:
         self._check()
         return self._files.size(*blob_parts(blob.digest)) == blob.size
 
+    def blob_size(self, digest: Digest) -> int | None:
+        """Return how many bytes a blob has; None if it does not exist."""
+        self._check()
+        return self._files.size(*blob_parts(digest))
+
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a blob; the iterator yields its bytes from `start` on, unchecked."""
@@ -65,7 +70,7 @@ class LayoutReader:
             ).located(None, self.name)
         try:
             size = os.fstat(file).st_size
-            if size != blob.size:
+            if blob.has_size and size != blob.size:
                 raise ContentMismatch(
                     f"blob {blob.digest} has {size} bytes, but its descriptor says {blob.size}",
                     expected=f"{blob.size} bytes",

@@ -122,7 +122,7 @@ def named_below(
     waiting = [entry.descriptor for entry in entries]
     while waiting:
         parent = waiting.pop()
-        if parent.media_type not in INDEX_TYPES:
+        if parent.media_type and parent.media_type not in INDEX_TYPES:
             continue
         children = known.get(parent.digest)
         if children is None:

@@ -11,7 +11,10 @@ from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import is_sendable
 from regimport.models.platform import Platform
 
-__all__ = ["Descriptor"]
+__all__ = ["UNKNOWN_SIZE", "Descriptor"]
+
+# The size of a descriptor that does not say it.
+UNKNOWN_SIZE = -1
 
 _NO_ANNOTATIONS: Mapping[str, str] = FrozenMapping()
 # The largest integer that every JSON reader keeps exact (RFC 8259, section 6).
@@ -22,6 +25,7 @@ _MAX_SIZE = 2**53 - 1
 class Descriptor:
     """A descriptor of the OCI image specification (descriptor.md); `size` is in bytes.
 
+    `size` is `UNKNOWN_SIZE`, and `media_type` empty, where the manifest does not say it.
     Two descriptors are equal if they point to the same content.
     """
 
@@ -32,18 +36,22 @@ class Descriptor:
     artifact_type: str | None = field(default=None, compare=False)
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS, compare=False)
 
+    @property
+    def has_size(self) -> bool:
+        """Whether the size is known."""
+        return self.size != UNKNOWN_SIZE
+
     @classmethod
     def from_json(cls, value: object, where: str) -> Descriptor:
         """Read a descriptor, or raise `InvalidManifest`, whose message calls it `where`."""
         if not isinstance(value, Mapping):
             raise InvalidManifest(f"{where} is not a descriptor")
         media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
+        media_type = "" if media_type is None else media_type
         if not isinstance(media_type, str) or not is_sendable(media_type):
             raise InvalidManifest(f"{where} has no valid mediaType")
         if not isinstance(digest, str):
             raise InvalidManifest(f"{where} has no digest")
-        if type(size) is not int or not 0 <= size <= _MAX_SIZE:
-            raise InvalidManifest(f"{where} has no valid size")
         try:
             checked = Digest(digest)
         except InvalidReference as error:
@@ -52,11 +60,23 @@ class Descriptor:
         return cls(
             media_type,
             checked,
-            size,
+            _size(size, checked, where),
             Platform.from_json(value.get("platform")),
             artifact_type if isinstance(artifact_type, str) else None,
             _strings(annotations),
         )
+
+
+def _size(value: object, digest: Digest, where: str) -> int:
+    """Return a size; unknown where it is missing, -1, or 0 for content that has bytes.
+
+    So it is written by programs whose variable for it was never set (buildkit#4328).
+    """
+    if value is None:
+        return UNKNOWN_SIZE
+    if type(value) is not int or not UNKNOWN_SIZE <= value <= _MAX_SIZE:
+        raise InvalidManifest(f"{where} has no valid size")
+    return UNKNOWN_SIZE if value == 0 and digest != Digest.of(b"", digest.algorithm) else value
 
 
 def _strings(value: object) -> Mapping[str, str]:

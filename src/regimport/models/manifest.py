@@ -17,6 +17,7 @@ from regimport.models.mediatype import (
     OCI_MANIFEST,
     SCHEMA1_TYPES,
     essence,
+    is_same_kind,
     is_sendable,
 )
 
@@ -26,6 +27,8 @@ __all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
 # more. The bound keeps an endless answer out of memory.
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _MAX_DESCRIPTORS = 10_000
+# The members that list what a manifest or an index consists of.
+_CONTENT = ("manifests", "config", "layers", "blobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Manifest:
     """A manifest or an index; `raw` are its bytes as received, and they are pushed unchanged.
 
     `manifests` are the children of an index; `config` and `layers` are the blobs of a manifest.
-    `descriptor` points to `raw`.
+    `descriptor` points to `raw`. `served_as` is the media type that it was served with, if that is
+    another one of the same kind.
     """
 
     raw: bytes
@@ -43,6 +47,7 @@ class Manifest:
     manifests: tuple[Descriptor, ...] = ()
     subject: Descriptor | None = None
     artifact_type: str | None = None
+    served_as: str | None = None
 
     @classmethod
     def parse(
@@ -51,13 +56,16 @@ class Manifest:
         """Read a manifest as it was received with `content_type`.
 
         Raise `InvalidManifest` if the bytes are not a manifest, or if Content-Type, `mediaType`
-        and shape disagree: a document that one client reads as an image and another as an index
-        could hide its content (CVE-2021-41190).
+        and shape are of different kinds: a document that one client reads as an image and another
+        as an index could hide its content (CVE-2021-41190). Of two types of one kind, `mediaType`
+        counts. A member that is null counts as missing.
         """
         if essence(content_type) in SCHEMA1_TYPES:
             raise _schema1()
         document = _load(raw)
-        media_type = _media_type(document, essence(content_type))
+        header = essence(content_type)
+        header = header if header in INDEX_TYPES | MANIFEST_TYPES else ""
+        media_type = _media_type(document, header)
         digest = Digest.of(raw, algorithm)
         artifact_type = document.get("artifactType")
         config = document.get("config")
@@ -71,6 +79,7 @@ class Manifest:
             _descriptors(document.get("manifests"), "manifest"),
             None if subject is None else Descriptor.from_json(subject, "its subject"),
             artifact_type if isinstance(artifact_type, str) else None,
+            header if header and header != media_type else None,
         )
 
     @property
@@ -115,26 +124,37 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is not JSON")
 
 
-def _media_type(document: Mapping[str, object], content_type: str) -> str:
-    """Return the media type on which the document, the header and the shape agree."""
+def _media_type(document: Mapping[str, object], header: str) -> str:
+    """Return the media type, which must fit the header and the shape of the document."""
     declared = document.get("mediaType")
     if declared is not None and not (isinstance(declared, str) and is_sendable(declared)):
         raise InvalidManifest("its mediaType is not a string of printable ASCII characters")
-    if document.get("schemaVersion") == 1 or "fsLayers" in document:
+    if document.get("schemaVersion") == 1 or document.get("fsLayers") is not None:
         raise _schema1()
-    lists = "manifests" in document
-    holds = any(key in document for key in ("config", "layers", "blobs"))
-    if lists and holds:
-        raise InvalidManifest("the manifest is ambiguous: it lists both manifests and layers")
-    if not lists and not holds:
-        raise InvalidManifest("the answer is not a manifest: it lists neither manifests nor layers")
-    header = content_type if content_type in INDEX_TYPES | MANIFEST_TYPES else ""
-    if header and declared and header != declared:
+    if declared and header and not is_same_kind(declared, header):
         raise InvalidManifest(f"its mediaType is {declared}, but it was served as {header}")
     media_type = declared or header
+    lists = _lists_manifests(document, media_type)
     if media_type in (MANIFEST_TYPES if lists else INDEX_TYPES):
         raise InvalidManifest(f"a manifest of type {media_type} cannot have this shape")
     return media_type or (OCI_INDEX if lists else OCI_MANIFEST)
+
+
+def _lists_manifests(document: Mapping[str, object], media_type: str) -> bool:
+    """Return whether a document is an index by its shape.
+
+    A list that Go has left empty is null. If all are, the media type decides.
+    """
+    present = {key for key in _CONTENT if document.get(key) is not None}
+    if not present:
+        present = {key for key in _CONTENT if key in document}
+        if "manifests" in present and len(present) > 1:
+            present = {"manifests"} if media_type in INDEX_TYPES else present - {"manifests"}
+    if not present:
+        raise InvalidManifest("the answer is not a manifest: it lists neither manifests nor layers")
+    if "manifests" in present and len(present) > 1:
+        raise InvalidManifest("the manifest is ambiguous: it lists both manifests and layers")
+    return "manifests" in present
 
 
 def _descriptors(value: object, kind: str) -> tuple[Descriptor, ...]:

@@ -14,6 +14,7 @@ __all__ = [
     "SCHEMA1_TYPES",
     "essence",
     "is_foreign_layer",
+    "is_same_kind",
     "is_sendable",
 ]
 
@@ -25,6 +26,8 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_MANIFEST_LIST})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT})
+# An artifact manifest lists its content under another name, and so is of another kind.
+_IMAGE_TYPES = MANIFEST_TYPES - {OCI_ARTIFACT}
 SCHEMA1_TYPES = frozenset(
     {
         "application/vnd.docker.distribution.manifest.v1+json",
@@ -48,6 +51,12 @@ _FOREIGN_LAYERS = (
 def essence(content_type: str | None) -> str:
     """Return a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
     return (content_type or "").partition(";")[0].strip().lower()
+
+
+def is_same_kind(one: str, other: str) -> bool:
+    """Return whether two media types are of one kind: both images, or both indexes."""
+    pair = {one, other}
+    return len(pair) == 1 or pair <= INDEX_TYPES or pair <= _IMAGE_TYPES
 
 
 def is_sendable(media_type: str) -> bool:

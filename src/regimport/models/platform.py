@@ -22,13 +22,16 @@ _ARCHITECTURES = {
     "i386": "386",
     "i686": "386",
 }
-# The variant that is meant where an index names none.
-_DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
+# The variant that is meant where an index names none (as containerd normalises them).
+_DEFAULT_VARIANTS = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A platform of the OCI image index specification: `os/architecture[/variant]`."""
+    """A platform of the OCI image index specification: `os/architecture[/variant][:version]`.
+
+    `os_version` is the version of the system, which images of Windows have: `10.0.20348.1`.
+    """
 
     os: str
     architecture: str
@@ -37,18 +40,21 @@ class Platform:
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read `os/architecture[/variant]`, or raise `InvalidReference`."""
-        parts = text.split("/")
-        if not 2 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in parts):
+        """Read `os/architecture[/variant][:version]`, or raise `InvalidReference`."""
+        name, colon, version = text.partition(":")
+        parts = name.split("/")
+        written = [*parts, version] if colon else parts
+        if not 2 <= len(parts) <= 3 or not all(_PART.fullmatch(part) for part in written):
             raise InvalidReference(
-                f"invalid platform {text!r}",
-                hint="write it as os/architecture or os/architecture/variant, e.g. linux/arm64",
+                f"invalid platform {text[:160]!r}",
+                hint="write it as os/architecture or os/architecture/variant, e.g. linux/arm64; "
+                "a version of Windows follows a colon: windows/amd64:10.0.20348",
             )
         os, architecture, *rest = (part.lower() for part in parts)
         variant = rest[0] if rest else None
         if variant is None and architecture == "armhf":
             variant = "v7"
-        return cls(os, _ARCHITECTURES.get(architecture, architecture), variant)
+        return cls(os, _ARCHITECTURES.get(architecture, architecture), variant, version or None)
 
     @classmethod
     def from_json(cls, value: object) -> Platform | None:
@@ -69,7 +75,8 @@ class Platform:
     def __str__(self) -> str:
         """Return the platform as users write it, safe to show."""
         parts = (self.os, self.architecture, self.variant)
-        return "/".join(safe_text(part, 60) for part in parts if part)
+        name = "/".join(safe_text(part, 60) for part in parts if part)
+        return f"{name}:{safe_text(self.os_version, 60)}" if self.os_version else name
 
     @property
     def known(self) -> bool:
@@ -83,10 +90,16 @@ class Platform:
         return self if self.variant else replace(self, variant=default)
 
     def matches(self, wanted: Platform) -> bool:
-        """Return whether this platform is `wanted`; if that has no variant, any variant will do."""
+        """Return whether this platform is `wanted`.
+
+        If that has no variant, any variant will do. Its version may be the first components of
+        this one's.
+        """
         if (self.os, self.architecture) != (wanted.os, wanted.architecture):
             return False
-        if wanted.os_version is not None and wanted.os_version != self.os_version:
-            return False
+        if wanted.os_version is not None:
+            version = f"{self.os_version or ''}."
+            if not version.startswith(f"{wanted.os_version.rstrip('.')}."):
+                return False
         default = _DEFAULT_VARIANTS.get(self.architecture)
         return wanted.variant is None or wanted.variant == (self.variant or default)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from regimport.errors import InvalidReference
 from regimport.models.digest import Digest
+from regimport.models.lookalikes import check_is_reference, check_is_text
 from regimport.values import dataclass
 
 __all__ = [
@@ -29,6 +30,8 @@ _REGISTRY = re.compile(rf"{_HOST}(?::[0-9]+)?")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+# A text that is meant as a digest, valid or not.
+_LIKE_DIGEST = re.compile(r"sha[0-9]+:")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 # OCI image specification, annotations.md, org.opencontainers.image.ref.name.
 _REF_NAME = re.compile(r"[A-Za-z0-9]+(?:(?:[-._:@+/]|--)[A-Za-z0-9]+)*")
@@ -65,7 +68,7 @@ class Reference:
         if tag is not None:
             if name == "localhost":
                 raise _invalid(text, "it is a host and a port without a repository")
-            _check_tag(tag)
+            _check_tag(tag, text)
         _check_repository(repository, text)
         return cls(registry, repository, tag, digest)
 
@@ -105,7 +108,7 @@ class LayoutReference:
     @classmethod
     def parse(cls, text: str) -> LayoutReference:
         """Read the part after `oci:` or `ocidir://`, or raise `InvalidReference`."""
-        rest, at, digest_text = text.partition("@")
+        rest, digest_text = _split_digest(text)
         path, colon, tag = rest.partition(":")
         if path.startswith("//"):
             # After "oci:", two slashes would be read as part of the prefix.
@@ -116,8 +119,8 @@ class LayoutReference:
                 hint="write oci:DIRECTORY, oci:DIRECTORY:TAG or oci:DIRECTORY@DIGEST",
             )
         if colon and not _REF_NAME.fullmatch(tag) and not _TAG.fullmatch(tag):
-            raise InvalidReference(f"invalid tag {tag[:160]!r} in {text[:160]!r}")
-        return cls(path, tag if colon else None, Digest(digest_text) if at else None)
+            raise _invalid_tag(tag, f"oci:{text}")
+        return cls(path, tag if colon else None, Digest(digest_text) if digest_text else None)
 
     def __str__(self) -> str:
         """Return the form in which it is written on the command line."""
@@ -140,11 +143,17 @@ class LayoutReference:
 
 
 def parse_end(text: str) -> Reference | LayoutReference:
-    """Read one end of a copy: a reference, `docker://REF`, `oci:DIR…` or `ocidir://DIR…`."""
+    """Read one end of a copy: a reference, `docker://REF`, `oci:DIR…` or `ocidir://DIR…`.
+
+    Raise `InvalidReference`, also for a text that is an address or has another tool's transport.
+    """
+    check_is_text(text)
     for prefix in ("ocidir://", "oci://", "oci:"):
         if text.startswith(prefix):
             return LayoutReference.parse(text.removeprefix(prefix))
-    return Reference.parse(text.removeprefix("docker://"))
+    text = text.removeprefix("docker://")
+    check_is_reference(text)
+    return Reference.parse(text)
 
 
 def with_default_tag(reference: Reference | LayoutReference) -> Reference | LayoutReference:
@@ -160,6 +169,7 @@ def target_of(text: str, source: Reference | LayoutReference) -> Reference | Lay
     A target that ends in `/` gets the source's repository appended; one without a tag gets the
     source's tag, even where it names the expected digest.
     """
+    check_is_text(text)
     if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
         if isinstance(source, LayoutReference):
             raise InvalidReference(
@@ -198,6 +208,12 @@ def is_loopback(registry: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _split_digest(text: str) -> tuple[str, str]:
+    """Split a digest off a layout's path, which may have an @ in it, as Jenkins' `job@2` has."""
+    rest, _, last = text.rpartition("@")
+    return (rest, last) if _LIKE_DIGEST.match(last) and rest else (text, "")
 
 
 def _check_characters(text: str) -> None:
@@ -263,12 +279,21 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
-def _check_tag(tag: str) -> None:
+def _check_tag(tag: str, text: str | None = None) -> None:
     if not is_tag(tag):
-        raise InvalidReference(
-            f"invalid tag {tag[:160]!r}",
-            hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",
+        raise _invalid_tag(tag, text)
+
+
+def _invalid_tag(tag: str, text: str | None) -> InvalidReference:
+    if text is not None and not tag:
+        return InvalidReference(
+            f"{text[:160]!r} ends in ':' without a tag", hint="add a tag, or leave out the colon"
         )
+    where = "" if text is None else f" in {text[:160]!r}"
+    return InvalidReference(
+        f"invalid tag {tag[:160]!r}{where}",
+        hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",
+    )
 
 
 def _invalid(text: str, reason: str) -> InvalidReference:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from regimport.errors import ContentMismatch, RegistryError, Side, Unreachable
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.pieces import without_first
 from regimport.redact import safe_text
 from regimport.registry.codings import decoded, is_encoded
@@ -16,7 +17,7 @@ from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
 
-__all__ = ["has_blob", "is_other", "read_blob"]
+__all__ = ["blob_size", "has_blob", "is_other", "read_blob"]
 
 # RFC 9110, section 14.4; an asterisk stands for an unknown total.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -42,6 +43,14 @@ def has_blob(client: RepositoryClient, blob: Descriptor) -> bool:
     if refused and (client.session.side is Side.SOURCE or client.session.refused):
         raise error_of(answer)
     return False
+
+
+def blob_size(client: RepositoryClient, digest: Digest) -> int | None:
+    """Return how many bytes a blob has; None if the answer to HEAD does not say."""
+    answer = client.ask("HEAD", f"blobs/{digest}")
+    length = answer.headers.get("content-length", "")
+    plain = answer.headers.get("content-encoding", "identity") == "identity"
+    return int(length) if answer.ok and plain and length.isdecimal() else None
 
 
 def is_other(answer: Answer, blob: Descriptor) -> bool:
@@ -114,7 +123,7 @@ def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterato
     if is_encoded(head, blob):
         return decoded(head, blob, pieces)
     length = head.headers.get("content-length")
-    if length is not None and length != str(blob.size):
+    if blob.has_size and length is not None and length != str(blob.size):
         raise ContentMismatch(
             f"blob {blob.digest} has {safe_text(length, 20)} bytes, "
             f"but its descriptor says {blob.size}",

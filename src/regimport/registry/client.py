@@ -19,7 +19,7 @@ from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
 from regimport.registry.request import SMALL, Request, to_httpx, url_of
 from regimport.registry.retry import unreachable
-from regimport.transport.answers import read_answer
+from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
 from regimport.transport.origins import Origin, redirect_target
 from regimport.transport.pool import PooledTransport
 
@@ -180,21 +180,49 @@ class AuthenticatedClient:
         return challenges
 
     def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
-        """Send a request, and follow the redirects of what has no body, each built anew."""
+        """Send a request, and follow its redirects, each request built anew.
+
+        A write follows within its origin only. One with a streaming body is left to the caller,
+        who has to start that again.
+        """
+        reading = request.method in {"GET", "HEAD"}
+        followed = _REDIRECTS if reading else REDIRECTS_OF_WRITES
         for _ in range(_MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
             response = self._carry(request, url, authorization, own=own)
-            if response.status_code not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+            if response.status_code not in followed:
                 return response
             location = response.headers.get("location", "")
+            try:
+                there = redirect_target(url, location)
+            except RegistryError:
+                response.close()
+                raise
+            away = Origin.of(there) != Origin.of(url)
+            if request.content is not None and not away:
+                return response
             _drain(response)
-            url = redirect_target(url, location)
+            if away and not reading:
+                raise _write_redirected(request.method, url, response.status_code, there)
+            url = there
         raise RegistryError(
             f"{request.method} {safe_url(self.url_of(request))} was redirected more than "
             f"{_MAX_REDIRECTS} times",
             method=request.method,
             url=safe_url(url),
         )
+
+
+def _write_redirected(method: str, url: str, status: int, there: str) -> RegistryError:
+    """Return the error for a write that another origin is to get."""
+    return RegistryError(
+        f"{method} {safe_url(url)} answered {status}, a redirect to {safe_url(there)}; what is "
+        "written is sent to no other host",
+        hint=f"if that is the registry that is meant, name {Origin.of(there).name} as the target",
+        method=method,
+        url=safe_url(url),
+        status=status,
+    )
 
 
 def _drain(response: httpx.Response) -> None:

@@ -89,6 +89,10 @@ class MirroredRepository:
                 return True
         return self._repository.has_blob(blob)
 
+    def blob_size(self, digest: Digest) -> int | None:
+        """Return how many bytes a blob has, as the registry says."""
+        return self._repository.blob_size(digest)
+
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a blob; a mirror is asked only once for it, then the next one."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.registry import blobs, manifests, tags, uploads
 from regimport.registry.chunks import Chunking
@@ -73,6 +74,11 @@ class Repository:
         """Return whether the repository has a blob, completely."""
         with self._client.located():
             return blobs.has_blob(self._client, blob)
+
+    def blob_size(self, digest: Digest) -> int | None:
+        """Return how many bytes a blob has; None if the registry does not say."""
+        with self._client.located():
+            return blobs.blob_size(self._client, digest)
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:

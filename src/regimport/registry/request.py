@@ -21,6 +21,7 @@ _USER_AGENT = f"regimport/{__version__}"
 # Reserved characters, and the sign of an escape (RFC 3986, section 2).
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 # Methods whose requests say how long their body is, be it empty (RFC 9110, section 8.6).
+_PORTS = {"http": 80, "https": 443}
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be said to a host that a registry sends us to; never who the user is.
 _HEADERS_FOR_ANYONE = frozenset(
@@ -64,16 +65,18 @@ def to_httpx(
     _check(headers)
     # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.
     escaped = quote(url, safe=_URL_CHARACTERS)
-    return httpx.Request(
+    parts = urlsplit(escaped)
+    path = parts.path or "/"
+    return _Outgoing(
         request.method,
         escaped,
-        headers=headers,
-        stream=httpx.ByteStream(request.body)
-        if request.content is None
-        else _Body(request.content),
-        extensions={
+        headers,
+        httpx.ByteStream(request.body) if request.content is None else _Body(request.content),
+        {
             "timeout": _clocks(request, timeouts),
-            "target": _target(escaped),
+            # The request target of RFC 9112, section 3.2.1.
+            "target": (f"{path}?{parts.query}" if parts.query else path).encode("ascii"),
+            "origin": (parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme]),
             "url": escaped,
         },
     )
@@ -83,6 +86,36 @@ def url_of(response: httpx.Response) -> str:
     """Return the URL that was asked for, byte for byte, where httpx would normalise it."""
     url: str = response.request.extensions["url"]
     return url
+
+
+class _Outgoing(httpx.Request):
+    """A request whose URL is parsed when somebody asks for it, which takes longer than the rest."""
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        stream: httpx.SyncByteStream,
+        extensions: dict[str, object],
+    ) -> None:
+        self.method = method
+        self.headers = httpx.Headers(headers)
+        self.stream = stream
+        self.extensions = extensions
+        self._text = url
+        self._parsed: httpx.URL | None = None
+
+    @property
+    def url(self) -> httpx.URL:
+        """The URL, in the form that httpx gives it."""
+        if self._parsed is None:
+            self._parsed = httpx.URL(self._text)
+        return self._parsed
+
+    @url.setter
+    def url(self, url: httpx.URL) -> None:
+        self._parsed = url
 
 
 class _Body(httpx.SyncByteStream):
@@ -111,13 +144,6 @@ def _clocks(request: Request, timeouts: Timeouts) -> Mapping[str, float | None]:
         return dict.fromkeys(("connect", "read", "write"), request.timeout) | {"pool": None}
     read = timeouts.idle if request.content is None else timeouts.answer
     return {"connect": timeouts.connect, "read": read, "write": timeouts.idle, "pool": None}
-
-
-def _target(url: str) -> bytes:
-    """Return the request target of a URL (RFC 9112, section 3.2.1)."""
-    parts = urlsplit(url)
-    path = parts.path or "/"
-    return (f"{path}?{parts.query}" if parts.query else path).encode("ascii")
 
 
 def _host(url: str) -> str:

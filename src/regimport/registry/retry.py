@@ -11,8 +11,8 @@ import tenacity
 from regimport.errors import RateLimited, RegimportError, Unreachable
 from regimport.options import RetryPolicy
 from regimport.redact import safe_text
-from regimport.transport.connection import explain
 from regimport.transport.diagnosis import diagnose, root_cause
+from regimport.transport.socket_errors import explain
 
 __all__ = ["RETRYABLE", "Transient", "final_error", "repeat", "unreachable"]
 

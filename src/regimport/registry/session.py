@@ -86,6 +86,10 @@ class Session:
         """Say what stood in the way of a credential for a repository, None if nothing did."""
         return self._lookup.remark(repository)
 
+    def warn(self, message: str) -> None:
+        """Report a warning."""
+        self._reporter.tell(Warned(message))
+
     def warm(self) -> None:
         """Open a connection ahead of need."""
         self._client.warm()
@@ -94,19 +98,10 @@ class Session:
         """Wait as long as before a first repetition; raise `Interrupted` if stopped meanwhile."""
         self._gate.sleep(self._policy.delay(1))
 
-    @property
-    def base(self) -> str:
-        """The absolute URL of `/v2/` at this registry."""
-        return self._client.url_of(Request("GET", ""))
-
     def place_of(self, url: str) -> str | None:
         """Return what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
-        base = self.base
+        base = self._client.url_of(Request("GET", ""))
         return url.removeprefix(base) if url.startswith(base) else None
-
-    def warn(self, message: str) -> None:
-        """Tell the user something that does not stop the copy."""
-        self._reporter.tell(Warned(message))
 
     def close(self) -> None:
         """Close the connections, unless they belong to somebody else."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import TypeGuard
+from collections.abc import Iterator, Sequence
 
 from regimport.errors import RegistryError
 from regimport.models.reference import is_tag
@@ -12,123 +11,107 @@ from regimport.redact import safe_text, safe_url
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
-from regimport.transport.links import next_page
+from regimport.transport.origins import next_page
 
 __all__ = ["tag_pages"]
 
-# One page in bytes, and the values in it: a registry may send all its tags at once, and some send
-# a few facts on each image too. Read as JSON, a value takes up to 200 bytes of memory.
+# One page in bytes, and the values in it: a registry may send all its tags at once, and some send a
+# few facts on each image too. Read as JSON, a value takes up to 200 bytes of memory.
 _PAGE_BYTES = 16 * 1024 * 1024
-_MOST_VALUES = 1_200_000
-_MOST_TAGS = 1_000_000
-# A million tags on pages of 50 (Quay), and how many pages may follow each other that bring nothing
-# new: some registries filter a page after they have cut it off, but a list without end is all such.
-_MOST_PAGES = 20_000
-_MOST_PAGES_WITHOUT_NEWS = 5
-# How many entries that are no tags are quoted in the warning.
-_MOST_QUOTED = 5
+_MAX_VALUES = 1_200_000
+_MAX_TAGS = 1_000_000
+_MAX_PAGES = 20_000
+# How many pages in a row may bring no new tag before the listing counts as one without end.
+_MAX_IDLE_PAGES = 5
+# How many invalid tags a warning names, and how much of each, in characters.
+_NAMED = 5
+_NAMED_LENGTH = 80
 
 
 def tag_pages(client: RepositoryClient) -> Iterator[list[str]]:
     """Yield the tags of a repository in the registry's order, asking for each page when needed.
 
     `Link` names the next page (OCI distribution specification, "Listing Tags"). Each tag is
-    yielded once; entries that are no tags are left out, with a warning. Raise `RegistryError` for
-    a list that does not end, or whose next page is unclear.
+    yielded once; entries that are no tags are left out, and named in one warning at the end. Raise
+    `RegistryError` if the list cannot be read to its end.
     """
     listing = _Listing(client.name)
     url: str | None = f"{client.repository}/tags/list"
-    try:
-        while url is not None:
-            answer = client.session.ask(Request("GET", url, client.scopes, limit=_PAGE_BYTES))
-            if not answer.ok:
-                raise error_of(answer)
-            yield listing.add(_entries(answer))
-            link = answer.headers.get("link", "")
-            url = next_page(answer.url, link, client.session.base)
-    finally:
-        if listing.odd:
-            client.session.warn(listing.warning())
+    while url is not None:
+        answer = client.session.ask(Request("GET", url, client.scopes, limit=_PAGE_BYTES))
+        if not answer.ok:
+            raise error_of(answer)
+        yield listing.add(answer)
+        url = next_page(answer.url, answer.headers.get("link", ""))
+        listing.check_next(url)
+    if listing.odd:
+        client.session.warn(_warning(client.name, list(listing.odd)))
 
 
 class _Listing:
-    """The pages of one list that were read so far; `odd` counts the entries that are no tags."""
+    """What was listed so far, so that a registry cannot go on for ever."""
 
     def __init__(self, name: str) -> None:
-        self.odd = 0
+        self.odd: dict[str, None] = {}
         self._name = name
         self._tags: set[str] = set()
+        self._read: set[str] = set()
         self._pages = 0
-        self._without_news = 0
-        self._quoted: list[str] = []
+        self._idle = 0
 
-    def add(self, entries: list[object]) -> list[str]:
+    def add(self, answer: Answer) -> list[str]:
         """Return the tags of a page that were not on an earlier one."""
-        before = len(self._tags)
-        new = [entry for entry in entries if self._is_new(entry)]
+        self._read.add(answer.url)
         self._pages += 1
-        self._without_news = 0 if len(self._tags) > before else self._without_news + 1
-        if self._without_news > _MOST_PAGES_WITHOUT_NEWS:
-            raise self._endless(f"{self._without_news} pages in a row brought no new tag")
-        if self._pages >= _MOST_PAGES:
-            raise self._endless(f"it has more than {_MOST_PAGES} pages")
-        if len(self._tags) > _MOST_TAGS:
-            raise RegistryError(f"{self._name} lists more than {_MOST_TAGS} tags")
-        return new
+        entries = dict.fromkeys(_entries(answer.body, answer.url))
+        tags = [tag for tag in entries if is_tag(tag) and tag not in self._tags]
+        self._tags.update(tags)
+        self.odd.update((entry, None) for entry in entries if not is_tag(entry))
+        if len(self._tags) + len(self.odd) > _MAX_TAGS:
+            raise RegistryError(f"{self._name} lists more than {_MAX_TAGS} tags")
+        self._idle = 0 if tags else self._idle + 1
+        return tags
 
-    def warning(self) -> str:
-        """Return what to say of the entries that are no tags."""
-        more = "" if self.odd <= len(self._quoted) else f" and {self.odd - len(self._quoted)} more"
-        what = "entry that is no tag" if self.odd == 1 else "entries that are no tags"
-        quoted = ", ".join(self._quoted)
-        return f"{self._name} lists {self.odd} {what}, left out here: {quoted}{more}"
-
-    def _is_new(self, entry: object) -> TypeGuard[str]:
-        """Note an entry; return whether it is a tag that was not there before."""
-        if not isinstance(entry, str) or not is_tag(entry):
-            self.odd += 1
-            if len(self._quoted) < _MOST_QUOTED:
-                self._quoted.append(_quoted(entry))
-            return False
-        if entry in self._tags:
-            return False
-        self._tags.add(entry)
-        return True
-
-    def _endless(self, reason: str) -> RegistryError:
-        return RegistryError(
+    def check_next(self, url: str | None) -> None:
+        """Raise `RegistryError` if the next page would not bring the listing to an end."""
+        if url is None:
+            return
+        if url in self._read:
+            reason = "its next page is one that was read before"
+        elif self._idle >= _MAX_IDLE_PAGES:
+            reason = f"its last {self._idle} pages brought no new tag, and it names another one"
+        elif self._pages >= _MAX_PAGES:
+            reason = f"it has more than {_MAX_PAGES} pages"
+        else:
+            return
+        raise RegistryError(
             f"the list of tags of {self._name} does not end: {reason}",
-            hint="the registry does not go on from where the last page ended; ask who runs it",
+            hint="the list may be incomplete; the registry's paging is broken",
         )
 
 
-def _entries(answer: Answer) -> list[object]:
-    """Return what a page lists; a document without `tags`, or with null, lists nothing."""
-    body = answer.body
-    # Counted before it is parsed: each value but the first follows one of these.
-    crowded = sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES
+def _entries(body: bytes, url: str) -> list[str]:
+    """Return the entries of a page; null, where a tag should be, is an empty one."""
     try:
+        # Counted before it is parsed: each value but the first follows one of these.
+        crowded = sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES
         document = None if crowded else json.loads(body)
     except (ValueError, RecursionError):
         document = None
-    tags = _tags(document) if isinstance(document, dict) else None
-    if not isinstance(tags, list):
+    entries: object = None
+    # An object that tells of an error says nothing about the tags.
+    if isinstance(document, dict) and not document.keys() & {"error", "errors"}:
+        tags = document.get("tags")
+        entries = [] if tags is None else tags
+    if not isinstance(entries, list) or not all(isinstance(entry, str | None) for entry in entries):
         raise RegistryError(
-            f"the answer to {safe_url(answer.url)} is not a list of tags",
+            f"the answer to {safe_url(url)} is not a list of tags",
             hint="a proxy or a login page may have answered in the registry's place",
         )
-    return tags
+    return ["" if entry is None else entry for entry in entries]
 
 
-def _tags(document: dict[str, object]) -> object:
-    """Return what stands for the tags in a document, None if it is one of errors."""
-    tags = document.get("tags")
-    return [] if tags is None and not document.get("errors") else tags
-
-
-def _quoted(entry: object) -> str:
-    """Return an entry as the warning names it."""
-    if isinstance(entry, str):
-        return f"'{safe_text(entry[:200], 80)}'"
-    names = {type(None): "null", dict: "an object", list: "a list", bool: "true or false"}
-    return names.get(type(entry), "a number")
+def _warning(name: str, odd: Sequence[str]) -> str:
+    named = ", ".join(f"'{safe_text(tag, _NAMED_LENGTH)}'" for tag in odd[:_NAMED])
+    more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+    return f"{name} lists what cannot be a tag, which was left out: {named}{more}"

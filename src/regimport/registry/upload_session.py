@@ -16,8 +16,8 @@ from regimport.registry.chunks import Chunking, Cutter
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.registry.retry import RETRYABLE
-from regimport.transport.answers import Answer, error_of
-from regimport.transport.origins import upload_location, with_digest
+from regimport.transport.answers import REDIRECTS_OF_WRITES, Answer, error_of
+from regimport.transport.origins import redirect_target, upload_location, with_digest
 
 __all__ = ["BlobUpload", "SavedUpload", "UploadStore", "kept_bytes"]
 
@@ -78,6 +78,7 @@ class BlobUpload:
         self._least = least
         self._saved = saved
         self._sent = 0
+        self._redirected = False
 
     def send(self, content: Iterator[bytes]) -> None:
         """Send the blob from `offset` on, in one PUT or in chunks, and close the session.
@@ -101,7 +102,13 @@ class BlobUpload:
             self._end()
 
     def recover(self) -> bool:
-        """Ask the registry how many bytes it has; return False if the session cannot be used."""
+        """Ask the registry how many bytes it has; return False if the session cannot be used.
+
+        A session that was redirected is used again at its new place, from the same byte on.
+        """
+        if self._redirected:
+            self._redirected = False
+            return True
         if not self._chunking.takes_chunks or self._sent == 0:
             return False
         try:
@@ -144,6 +151,8 @@ class BlobUpload:
             answer = self._client.session.send(request)
         finally:
             self._sent = self.offset + stream.taken - before
+        if answer.status in REDIRECTS_OF_WRITES:
+            raise self._redirect(answer)
         if not answer.ok:
             raise self._chunk_refused(answer, size)
         # Its whole size counts: not every registry updates the Range of its answers.
@@ -172,6 +181,8 @@ class BlobUpload:
             raise
         finally:
             self._sent = self.offset + stream.taken if size else self._sent
+        if answer.status in REDIRECTS_OF_WRITES:
+            raise self._redirect(answer)
         if answer.status == HTTPStatus.CREATED:
             self._check_digest(answer)
         elif not self._is_stored():
@@ -205,6 +216,12 @@ class BlobUpload:
         if self._chunking.too_large(size, self._least):
             return _adapted(f"{error_of(answer).message}; it is sent in smaller pieces now")
         return error_of(answer)
+
+    def _redirect(self, answer: Answer) -> BrokenTransfer:
+        """Go to the new place; what was sent of a body is gone, and has to be read again."""
+        self._location = redirect_target(answer.url, answer.headers.get("location", ""))
+        self._redirected = True
+        return _adapted(f"{error_of(answer).message}; it is sent there now")
 
     def _move(self, answer: Answer) -> None:
         """Continue at the URL in the answer, which may be another one each time."""

@@ -22,7 +22,10 @@ from regimport.errors import (
 from regimport.redact import safe_text, safe_url
 from regimport.values import dataclass
 
-__all__ = ["Answer", "body_of", "error_of", "read_answer", "retry_after"]
+__all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer", "retry_after"]
+
+# The redirects that keep method and body (RFC 9110, sections 15.4.8 and 15.4.9).
+REDIRECTS_OF_WRITES = frozenset({307, 308})
 
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 # A page's title. Its tag is taken to be short: without a bound, a page of nothing but such tags,
@@ -87,6 +90,9 @@ def error_of(answer: Answer) -> RegimportError:
     codes, text = _complaint(answer)
     path = safe_url(answer.url)
     said = f"{answer.method} {path} answered {answer.status}{_phrase(answer.status)}"
+    location = answer.headers.get("location", "")
+    if location and not answer.ok and answer.status < HTTPStatus.BAD_REQUEST:
+        said += f", a redirect to {safe_url(location)}"
     message = f"{said}: {text}" if text else said
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         later = "the registry is failing; try again later"

@@ -8,7 +8,8 @@ from typing import Protocol, cast
 
 import httpx
 
-from regimport.transport.connection import Connection, Mapped
+from regimport.transport.connection import Connection
+from regimport.transport.socket_errors import MapSocketErrors
 
 __all__ = ["ResponseBody"]
 
@@ -77,7 +78,7 @@ class ResponseBody(httpx.SyncByteStream):
     def _fill(self, buffer: memoryview, left: int) -> int:
         """Read what comes next, and all that has come with it: TLS gives 16 KiB at a time."""
         stream = self._connection.stream
-        with Mapped(httpx.ReadError, httpx.ReadTimeout):
+        with MapSocketErrors(httpx.ReadError, httpx.ReadTimeout):
             filled = stream.receive(buffer, self._timeout)
             if not filled:
                 raise EOFError(f"the answer broke off {left} bytes before its end")

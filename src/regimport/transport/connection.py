@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from types import TracebackType
 
 import h11
 import httpx
@@ -17,12 +15,11 @@ import httpx
 from regimport.redact import safe_text
 from regimport.transport.heads import check_length
 from regimport.transport.proxy import Proxy, ProxyError
+from regimport.transport.request_head import BodyFraming, encode_head
+from regimport.transport.socket_errors import MapSocketErrors
 from regimport.transport.stream import Stream
 
-__all__ = ["CLOSED", "Connection", "Mapped", "explain"]
-
-# How a connection ends that died while it was idle.
-CLOSED = (ConnectionResetError, BrokenPipeError, EOFError)
+__all__ = ["Connection"]
 
 # What an answer's head, one interim answer or the trailers may have, in bytes; and how many interim
 # answers may come. Go's client stops at 1 MiB and 5; no registry is near either.
@@ -32,6 +29,11 @@ _READ = 64 * 1024
 # A small body goes out in one piece with its head.
 _SMALL = 64 * 1024
 _PROXY_AUTHENTICATION_REQUIRED = 407
+# What h11 is told of a request: its method decides how the answer is read, nothing else does.
+_REQUESTS = {
+    method: h11.Request(method=method, target="/", headers=[("Host", "h")])
+    for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+}
 
 
 class Connection:
@@ -48,13 +50,13 @@ class Connection:
         self.left = memoryview(b"")
         self._forwarder = forwarder
         self._buffer = memoryview(bytearray(_READ))
-        self._http = h11.Connection(h11.CLIENT)
+        self._http: h11.Connection
         self._interim = 0
         self._last_write = 0.0
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing has come while it was idle; what comes then is its end."""
+    def is_idle(self) -> bool:
+        """Whether it is still open and silent; data that nobody asked for means its end."""
         try:
             return self.stream.receive_ready(self._buffer) is None
         except OSError:
@@ -78,10 +80,11 @@ class Connection:
         """
         clocks = request.extensions.get("timeout", {})
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
+        self._http.send(_REQUESTS.get(request.method, _REQUESTS["GET"]))
         self._interim = 0
         self.left = memoryview(b"")
         answer = self._send(request, clocks.get("write"))
-        with Mapped(httpx.ReadError, httpx.ReadTimeout):
+        with MapSocketErrors(httpx.ReadError, httpx.ReadTimeout):
             latest = _latest(clocks.get("read"))
             while answer is None:
                 self._receive(latest)
@@ -97,7 +100,7 @@ class Connection:
 
         Only bytes of the body start the clock anew, not those of what stands around its chunks.
         """
-        with Mapped(httpx.ReadError, httpx.ReadTimeout):
+        with MapSocketErrors(httpx.ReadError, httpx.ReadTimeout):
             latest = _latest(timeout)
             while True:
                 event = self._event()
@@ -118,10 +121,11 @@ class Connection:
         if not isinstance(stream, httpx.SyncByteStream):
             raise httpx.LocalProtocolError("the body of a request must be a synchronous stream")
         self.moving = not isinstance(stream, httpx.ByteStream)
+        framing = BodyFraming(request.headers)
         # Copied, since a piece is good only until the next is asked for.
-        waiting = b"".join(self._encoded(self._head(request)))
+        waiting = encode_head(request, self._forwarder)
         for piece in stream:
-            parts = self._encoded(h11.Data(data=piece)) if piece else []
+            parts = framing.encode(piece)
             if len(waiting) + len(piece) <= _SMALL:
                 waiting = b"".join((waiting, *parts))
                 continue
@@ -132,32 +136,12 @@ class Connection:
                 if (answer := self._write(memoryview(part), timeout)) is not None:
                     return answer
         self._last_write = time.monotonic()
-        self._write_all(b"".join((waiting, *self._encoded(h11.EndOfMessage()))), timeout)
+        self._write_all(waiting + framing.end(), timeout)
         return None
-
-    def _head(self, request: httpx.Request) -> h11.Request:
-        target = request.extensions.get("target", request.url.raw_path)
-        fields = list(request.headers.raw)
-        if self._forwarder is not None:
-            # RFC 9112, section 3.2.2: a proxy is told the whole URL.
-            url = request.url
-            target = b"%s://%s%s" % (url.raw_scheme, url.netloc, target)
-            if self._forwarder.authorization is not None:
-                secret = self._forwarder.authorization.encode("ascii")
-                fields.append((b"Proxy-Authorization", secret))
-        with suppress(h11.LocalProtocolError):
-            return h11.Request(method=request.method, target=target, headers=fields)
-        raise _unsendable()
-
-    def _encoded(self, event: h11.Event) -> list[bytes]:
-        """Return what an event looks like on the wire; the error never holds a header's value."""
-        with suppress(h11.LocalProtocolError):
-            return self._http.send_with_data_passthrough(event) or []
-        raise _unsendable()
 
     def _write_all(self, data: bytes, timeout: float | None) -> None:
         if data:
-            with Mapped(httpx.WriteError, httpx.WriteTimeout):
+            with MapSocketErrors(httpx.WriteError, httpx.WriteTimeout):
                 try:
                     self.stream.send_all(data, timeout)
                 except OSError:
@@ -170,7 +154,7 @@ class Connection:
         The rest of the body is not wanted then, and the connection is of no more use.
         """
         try:
-            with Mapped(httpx.WriteError, httpx.WriteTimeout):
+            with MapSocketErrors(httpx.WriteError, httpx.WriteTimeout):
                 while rest:
                     sent = self.stream.send(rest, timeout)
                     if not sent and (answer := self._heard()) is not None:
@@ -206,8 +190,8 @@ class Connection:
     def _raise_alert(self) -> None:
         """Raise the reason that the peer gave for closing, if it came in an alert of TLS.
 
-        A server that misses a client's certificate says so only after the handshake (RFC 8446,
-        section 4.4.2.4), and may be gone before the request is sent.
+        A server that requires a client certificate and got none says so only after the handshake
+        (RFC 8446, section 4.4.2.4), and may be gone before the request is sent.
         """
         if self.stream.encrypted:
             self.stream.receive_ready(self._buffer)
@@ -255,47 +239,9 @@ class Connection:
         raise ProxyError(self._forwarder, answer.status_code, f"{answer.status_code} {reason}")
 
 
-class Mapped:
-    """Turns the errors of sockets into httpx's: `failed`, or `late` for a timeout."""
-
-    __slots__ = ("_failed", "_late")
-
-    def __init__(
-        self, failed: type[httpx.TransportError], late: type[httpx.TransportError]
-    ) -> None:
-        self._failed = failed
-        self._late = late
-
-    def __enter__(self) -> None:
-        """Do nothing yet."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if isinstance(error, TimeoutError):
-            raise self._late(str(error) or "timed out") from error
-        if isinstance(error, CLOSED) and self._failed is not httpx.ConnectError:
-            raise httpx.RemoteProtocolError(explain(error)) from error
-        if isinstance(error, (OSError, EOFError)):
-            raise self._failed(explain(error)) from error
-
-
 def _latest(timeout: float | None) -> float | None:
     """Return when a wait of `timeout` seconds from now on is over, None if never."""
     return None if timeout is None else time.monotonic() + timeout
-
-
-def explain(error: BaseException) -> str:
-    """Say what went wrong, without the number that the system has for it."""
-    words = error.strerror if isinstance(error, OSError) else None
-    return words or str(error) or type(error).__name__
-
-
-def _unsendable() -> httpx.LocalProtocolError:
-    """Return the error for what cannot be sent; h11's own words might quote a secret."""
-    return httpx.LocalProtocolError(
-        "the request holds characters that HTTP cannot carry, or a body of another length"
-    )
 
 
 def _words(error: h11.RemoteProtocolError) -> str:

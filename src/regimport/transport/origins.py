@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from collections.abc import Iterator
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
-from regimport.redact import safe_url
+from regimport.redact import safe_text, safe_url
 from regimport.values import dataclass
 
 __all__ = [
     "Origin",
     "check_realm",
     "is_local",
+    "next_page",
     "redirect_target",
     "upload_location",
     "with_digest",
@@ -22,6 +24,15 @@ __all__ = [
 _PORTS = {"http": 80, "https": 443}
 # A host that every reader of URLs takes for the same one: no escapes, no other scripts, no zones.
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
+# The longest `Link` value that is read, in characters: some registries sign their cursors.
+_MAX_LINK = 8192
+_LINK = re.compile(r"<([^<>]*)>")
+# A URL or path without the angle brackets that it should have.
+_BARE_LINK = re.compile(r"[\s,]*((?:https?:/|/|\?)[^\s;,<>\"]*)")
+_LINK_PARAMETER = re.compile(
+    r"\s*;\s*([A-Za-z0-9*_-]*)\s*"
+    r"(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|([^\s;,\"]*)))?"
+)
 # What inet_aton() takes for an address besides four decimal numbers: 2130706433, 0x7f.1, 0177.1
 _NUMERIC_HOST = re.compile(
     r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+)){0,3}\.?"
@@ -94,11 +105,42 @@ def redirect_target(answered: str, location: str) -> str:
 
 
 def with_digest(location: str, digest: str) -> str:
-    """Add the digest that closes an upload to its URL, whose own query stays byte for byte."""
+    """Add the digest that closes an upload to its URL, whose own query stays byte for byte.
+
+    The URL that a closing request was redirected to may have it already.
+    """
     parts = urlsplit(location)
     closing = f"digest={quote(digest, safe='')}"
+    if any(unquote(part) == f"digest={digest}" for part in parts.query.split("&")):
+        return urlunsplit(parts._replace(fragment=""))
     query = f"{parts.query}&{closing}" if parts.query else closing
     return urlunsplit(parts._replace(query=query, fragment=""))
+
+
+def next_page(answered: str, link: str) -> str | None:
+    """Return the absolute URL of the next page from a `Link` value (RFC 8288), None at the end.
+
+    A link without a relation counts as the next page, as there is no other reason to send one. Only
+    path and query of the link are used: a registry behind a proxy may name a host, port or scheme
+    that is known inside its own network only. Raise `RegistryError` for a value that cannot be
+    read, because a listing that ends there would be incomplete.
+    """
+    if not link.strip():
+        return None
+    links = list(_links(link)) if len(link) <= _MAX_LINK else []
+    if not links:
+        raise RegistryError(
+            f"the link to the next page cannot be used: {safe_text(link, 160)}",
+            hint="the list would be incomplete without that page",
+        )
+    named = [target for target, relation in links if "next" in relation.lower().split()]
+    unnamed = [target for target, relation in links if not relation.strip()]
+    for target in named or unnamed:
+        here, there = urlsplit(answered), urlsplit(_absolute(answered, target))
+        if there.scheme not in _PORTS:
+            raise RegistryError(f"the next page has an unknown scheme: {safe_url(target)}")
+        return urlunsplit((here.scheme, here.netloc, there.path, there.query, ""))
+    return None
 
 
 def check_realm(realm: str, registry: Origin) -> str:
@@ -124,6 +166,23 @@ def check_realm(realm: str, registry: Origin) -> str:
     if reason is not None:
         raise _refused(realm, f"its host is {reason}")
     return urlunsplit(parts._replace(fragment=""))
+
+
+def _links(header: str) -> Iterator[tuple[str, str]]:
+    """Yield the target and the relations of each link in a `Link` value."""
+    bare = _BARE_LINK.match(header)
+    link = _LINK.search(header) if bare is None else bare
+    while link is not None:
+        position = link.end()
+        relations: list[str] = []
+        while (parameter := _LINK_PARAMETER.match(header, position)) is not None:
+            position = parameter.end()
+            if parameter[1].lower() == "rel":
+                relations.append(parameter[2] or parameter[3] or parameter[4] or "")
+        # Of several `rel`, the first counts (RFC 8288, section 3.3).
+        yield link[1].strip(), relations[0] if relations else ""
+        bare = _BARE_LINK.match(header, position)
+        link = _LINK.search(header, position) if bare is None else bare
 
 
 def _danger(there: Origin, own: Origin) -> str | None:

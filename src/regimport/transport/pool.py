@@ -22,9 +22,10 @@ import h11
 import httpx
 
 from regimport.transport.body import ResponseBody
-from regimport.transport.connection import CLOSED, Connection, Mapped
+from regimport.transport.connection import Connection
 from regimport.transport.dial import Dialer
 from regimport.transport.heads import body_length, keeps_alive
+from regimport.transport.socket_errors import CLOSED, MapSocketErrors
 from regimport.transport.stream import Stream
 
 __all__ = ["PIECE", "PooledTransport"]
@@ -46,9 +47,10 @@ _PORTS = {"http": 80, "https": 443}
 class PooledTransport(httpx.BaseTransport):
     """Pooled HTTP/1.1 connections; threads share it.
 
-    TLS is set up when the first https request is made. A piece of an answer's body is good until
-    the next is asked for. Of a request's extensions, `timeout` and `target` count; an answer has
-    `round_trip`, the seconds from the request's last byte to the answer's first.
+    TLS is set up when the first https request is made. A piece of an answer's body is valid until
+    the next is read. Of the extensions of a request, `timeout`, `target` and `origin` are used
+    (scheme, host and port, so that the URL need not be parsed); an answer has `round_trip`, the
+    seconds from the last byte of the request to the first of the answer.
     """
 
     def __init__(self, dialer: Dialer | None = None) -> None:
@@ -65,7 +67,7 @@ class PooledTransport(httpx.BaseTransport):
 
         Raise `httpx.TransportError`, and whatever the request's body raises.
         """
-        origin = _origin_of(request.url)
+        origin = request.extensions.get("origin") or _origin_of(request.url)
         connection = self._take(origin)
         if connection is not None:
             try:
@@ -182,7 +184,7 @@ class PooledTransport(httpx.BaseTransport):
 
     def _connect(self, origin: _Origin, timeout: float | None) -> Connection:
         scheme, host, port = origin
-        with Mapped(httpx.ConnectError, httpx.ConnectTimeout):
+        with MapSocketErrors(httpx.ConnectError, httpx.ConnectTimeout):
             stream: Stream = self._dialer.dial(scheme, host, port, timeout)
         connection = Connection(stream, self._dialer.forwarder(scheme, host, port))
         with self._lock:
@@ -198,7 +200,7 @@ class PooledTransport(httpx.BaseTransport):
                     self._idle_count -= 1
                 if idle is not None and not idle:
                     del self._idle[origin]
-            if connection is None or connection.quiet:
+            if connection is None or connection.is_idle:
                 return connection
             connection.close()
 

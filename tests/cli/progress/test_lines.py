@@ -28,3 +28,7 @@ def test_the_last_manifests_are_told() -> None:
     assert progress_line(under_way(0, 1, finished=1), 60.0).endswith(
         "1 of 1 blobs, 0 of 3 manifests"
     )
+
+
+def test_before_anything_is_known_it_says_so() -> None:
+    assert progress_line(Totals(0.0), 5.0) == "looking up the image"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -108,7 +107,7 @@ class ReportDocument(Document):
                 None if report.rate_limit is None else RateLimitDocument.of(report.rate_limit)
             ),
             exit_code=report.exit_code,
-            tally=_total(report.targets),
+            tally=TallyDocument.model_validate(report.tally),
             targets=[_target(report, target) for target in report.targets],
             error=None,
         )
@@ -129,28 +128,10 @@ class ReportDocument(Document):
             pulls=0,
             rate_limit=None,
             exit_code=error.exit_code,
-            tally=_total(()),
+            tally=TallyDocument.model_validate(Tally()),
             targets=[],
             error=ErrorDocument.of(error),
         )
-
-
-def _repository(target: TargetReport) -> str:
-    return target.pinned.rpartition("@")[0]
-
-
-def _total(targets: Iterable[TargetReport]) -> TallyDocument:
-    """Return the sum of the counts, those of a repository once."""
-    counts = {
-        _repository(target): TallyDocument.model_validate(target.tally)
-        for target in sorted(targets, key=lambda target: target.tally != Tally())
-    }
-    return TallyDocument(
-        **{
-            name: sum(getattr(counted, name) for counted in counts.values())
-            for name in TallyDocument.model_fields
-        }
-    )
 
 
 def _target(report: Report, target: TargetReport) -> TargetDocument:
@@ -159,7 +140,7 @@ def _target(report: Report, target: TargetReport) -> TargetDocument:
         steps = _steps(target.plan)
     return TargetDocument(
         reference=target.reference,
-        repository=_repository(target),
+        repository=target.repository,
         tag=target.tag,
         pinned=target.pinned,
         status=target.status.value,

@@ -52,10 +52,12 @@ class Lines(Steps):
 
 def progress_line(totals: Totals, now: float) -> str:
     """Return how far the copy is, in a line."""
+    if totals.source is None and not totals.planned:
+        return "looking up the image"
     if not totals.planned:
         count = totals.manifests_to_read
         manifests = counted(count, "manifest") if count else "manifests"
-        return f"reading {manifests} of {totals.source or 'the source'}"
+        return f"reading {manifests} of {totals.source}"
     moved = f"{human_size(totals.moved)} of {human_size(totals.size)}"
     line = f"{moved}, {totals.finished} of {totals.blobs} blobs"
     if totals.finished == totals.blobs and not totals.checking:

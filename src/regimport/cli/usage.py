@@ -1,0 +1,86 @@
+"""Wrong usage, answered with what does it here: the commands and options of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+__all__ = ["Command", "Group"]
+
+_COPY = "`regimport copy SOURCE TARGET` copies an image"
+_TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
+# The words of az acr, crane, docker, oras, regctl and skopeo.
+_COMMANDS: Mapping[str, str] = {
+    "artifact": _COPY,
+    "catalog": f"{_TAGS}; a registry's repositories are not listed",
+    "delete": "regimport deletes nothing",
+    "export": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
+    "help": "`regimport --help` lists the commands, `regimport COMMAND --help` explains one",
+    "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
+    "import": _COPY,
+    "list": _TAGS,
+    "list-tags": _TAGS,
+    "load": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
+    "manifest": "`regimport inspect --raw REFERENCE` prints a manifest, `regimport inspect "
+    "REFERENCE` shows what is in it",
+    "mirror": _COPY,
+    "pull": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
+    "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
+    "repo": _TAGS,
+    "repository": _TAGS,
+    "rm": "regimport deletes nothing",
+    "save": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
+    "sync": _COPY,
+    "tag": "`regimport copy REPOSITORY:OLD REPOSITORY:NEW` tags an image",
+    "validate": "`regimport verify SOURCE TARGET` reads an image back and hashes it",
+}
+_STDIN = "the password is read from standard input: --{0}username with --{0}password-stdin"
+_TLS = "--plain-http HOST is for a registry without TLS, --insecure HOST checks no certificate"
+_OPTIONS: Mapping[str, str] = {
+    "--all": "every platform is copied by default; --platform copies one",
+    "--all-platforms": "every platform is copied by default; --platform copies one",
+    "--allow-nondistributable-artifacts": "foreign layers are copied if the source has them",
+    "--command-timeout": "--deadline is the time in which all must be done",
+    "--creds": _STDIN.format(""),
+    "--dest-creds": _STDIN.format("target-"),
+    "--dest-tls-verify": _TLS,
+    "--force": "tags are overwritten by default; --no-clobber prevents it",
+    "--multi-arch": "every platform is copied by default; --platform copies one",
+    "--password": _STDIN.format(""),
+    "--preserve-digests": "digests never change",
+    "--retry-times": "what may pass is retried by default",
+    "--src-creds": _STDIN.format("source-"),
+    "--src-tls-verify": _TLS,
+    "--tls-verify": _TLS,
+}
+
+
+class Group(TyperGroup):
+    """The commands; the name of another tool's command is answered with the one that does it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or fail with a suggestion."""
+        name = args[0]
+        if name in _COMMANDS and self.get_command(ctx, name) is None:
+            ctx.fail(f"No such command {name!r}: {_COMMANDS[name]}.")
+        return super().resolve_command(ctx, args)
+
+
+class Command(TyperCommand):
+    """A command; another tool's option is answered with what does it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, or fail with a suggestion."""
+        own = {name for parameter in self.params for name in parameter.opts}
+        options = args[: args.index("--")] if "--" in args else args
+        for option in options:
+            name = option.partition("=")[0]
+            if name in _OPTIONS and name not in own:
+                ctx.fail(f"No such option {name}: {_OPTIONS[name]}.")
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the parts of the usage line, where an argument in capitals is required."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]

@@ -1,0 +1,121 @@
+"""A report as JSON, in the form that the schema of `regimport schema report` describes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from regimport.engine.steps import Step
+from regimport.errors import RegimportError, RegistryError
+from regimport.models.ratelimit import RateLimit
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import ReadBack
+    from regimport.engine.report import Report, TargetReport
+
+__all__ = ["document_of"]
+
+_VERSION = "1"
+
+
+def document_of(report: Report) -> dict[str, object]:
+    """Return the members of the document, of values that JSON knows."""
+    limit = report.rate_limit
+    return {
+        "schema_version": _VERSION,
+        "source": report.source,
+        "digest": report.root.digest,
+        "media_type": report.root.media_type,
+        "dry_run": report.dry_run,
+        "bytes_read": report.bytes_read,
+        "duration_seconds": round(report.duration, 3),
+        "jobs": report.jobs,
+        "round_trip_seconds": None if report.round_trip is None else round(report.round_trip, 4),
+        "pulls": report.pulls,
+        "rate_limit": None if limit is None else _rate_limit(limit),
+        "exit_code": report.exit_code,
+        "tally": asdict(report.tally),
+        "targets": [_target(report, target) for target in report.targets],
+        "error": None,
+    }
+
+
+def _rate_limit(limit: RateLimit) -> dict[str, object]:
+    kind = "address" if limit.by_address else "account"
+    return {
+        "limit": limit.limit,
+        "remaining": limit.remaining,
+        "window_seconds": limit.window,
+        "source": limit.source,
+        "source_kind": None if limit.source is None else kind,
+    }
+
+
+def _target(report: Report, target: TargetReport) -> dict[str, object]:
+    plan = target.plan if report.dry_run else None
+    steps = None
+    if plan is not None:
+        steps = [_step("blob", step) for step in plan.blobs]
+        steps += [_step("manifest", step) for step in plan.manifests]
+    return {
+        "reference": target.reference,
+        "repository": target.repository,
+        "tag": target.tag,
+        "pinned": target.pinned,
+        "status": target.status.value,
+        "tally": asdict(target.tally),
+        "steps": steps,
+        "error": None if target.error is None else _error(target.error),
+        "verification": None if target.verification is None else _read_back(target.verification),
+    }
+
+
+def _step(kind: str, step: Step) -> dict[str, object]:
+    found = step.descriptor
+    return {
+        "kind": kind,
+        "action": step.action.value,
+        "digest": found.digest,
+        "media_type": found.media_type,
+        "size": found.size,
+        "platform": None if found.platform is None else str(found.platform),
+    }
+
+
+def _error(error: RegimportError) -> dict[str, object]:
+    answered = error if isinstance(error, RegistryError) else None
+    return {
+        "kind": type(error).__name__,
+        "exit_code": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        "side": None if error.side is None else error.side.value,
+        "registry": error.registry,
+        "repository": error.repository,
+        "status": None if answered is None else answered.status,
+        "codes": [] if answered is None else list(answered.codes),
+    }
+
+
+def _read_back(end: ReadBack) -> dict[str, object]:
+    return {
+        "side": end.side.value,
+        "name": end.name,
+        "manifests": end.manifests,
+        "blobs": end.blobs,
+        "skipped": end.skipped,
+        "bytes_read": end.bytes_read,
+        "differences": [
+            {
+                "side": found.side.value,
+                "flaw": found.flaw.value,
+                "what": found.what.value,
+                "name": found.name,
+                "expected": found.expected,
+                "got": found.got,
+                "manifest": found.manifest,
+                "platform": found.platform,
+            }
+            for found in end.differences
+        ],
+    }
