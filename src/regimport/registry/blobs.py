@@ -16,6 +16,7 @@ from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
+from regimport.transport.codings import coding_of
 
 __all__ = ["blob_size", "has_blob", "is_other", "read_blob"]
 
@@ -37,6 +38,10 @@ def has_blob(client: RepositoryClient, blob: Descriptor) -> bool:
             raise
         return False
     if answer.ok:
+        if coding_of(answer.headers):
+            # The length is that of what a proxy has made of the blob.
+            at_source = client.session.side is Side.SOURCE
+            return _is_named(answer, blob) or (at_source and not is_other(answer, blob))
         length: str = answer.headers.get("content-length", str(blob.size))
         return length == str(blob.size) and not is_other(answer, blob)
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -49,8 +54,13 @@ def blob_size(client: RepositoryClient, digest: Digest) -> int | None:
     """Return how many bytes a blob has; None if the answer to HEAD does not say."""
     answer = client.ask("HEAD", f"blobs/{digest}")
     length = answer.headers.get("content-length", "")
-    plain = answer.headers.get("content-encoding", "identity") == "identity"
+    plain = not coding_of(answer.headers)
     return int(length) if answer.ok and plain and length.isdecimal() else None
+
+
+def _is_named(answer: Answer, blob: Descriptor) -> bool:
+    """Return whether an answer says that it is about this blob."""
+    return bool(answer.headers.get("docker-content-digest", "") == blob.digest)
 
 
 def is_other(answer: Answer, blob: Descriptor) -> bool:
@@ -73,7 +83,7 @@ def read_blob(
         if pieces is None:
             stack.close()
             head, whole = stack.enter_context(client.session.stream(_get(client, blob)))
-            whole = _checked(head, blob, whole)
+            whole = _checked(client, head, blob, whole)
             pieces = without_first(start, whole) if start else whole
         yield pieces
 
@@ -92,7 +102,7 @@ def _rest(
     if head.status == HTTPStatus.PARTIAL_CONTENT:
         return pieces if _is_rest(head, blob, start) else None
     try:
-        whole = _checked(head, blob, pieces)
+        whole = _checked(client, head, blob, pieces)
     except (ContentMismatch, RegistryError):
         return None
     return without_first(start, whole)
@@ -107,7 +117,7 @@ def _get(
 def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
     """Return whether a 206 is exactly the requested part, to the blob's end and not encoded."""
     match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", "").strip())
-    if match is None or head.headers.get("content-encoding", "identity") != "identity":
+    if match is None or coding_of(head.headers):
         return False
     first, last, total = match.groups()
     return (
@@ -118,10 +128,18 @@ def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
     )
 
 
-def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Return a whole blob, decoded, or raise `ContentMismatch` if its length is wrong."""
+def _checked(
+    client: RepositoryClient, head: Answer, blob: Descriptor, pieces: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Return a whole blob, decoded, or raise `ContentMismatch` if its length is wrong.
+
+    A blob whose decoded bytes were another one is taken as it comes from then on.
+    """
+    labelled = client.session.labelled_gzip
     if is_encoded(head, blob):
-        return decoded(head, blob, pieces)
+        if blob.digest in labelled:
+            return pieces
+        return decoded(head, blob, pieces, lambda: labelled.add(blob.digest))
     length = head.headers.get("content-length")
     if blob.has_size and length is not None and length != str(blob.size):
         raise ContentMismatch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from contextlib import suppress
@@ -18,16 +19,20 @@ from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
 from regimport.registry.request import SMALL, Request, to_httpx, url_of
-from regimport.registry.retry import unreachable
+from regimport.registry.retry import Transient, unreachable
 from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
+from regimport.transport.diagnosis import root_cause
 from regimport.transport.origins import Origin, redirect_target
 from regimport.transport.pool import PooledTransport
+from regimport.transport.socket_errors import CLOSED
 
 __all__ = ["AuthenticatedClient"]
 
 _LOG = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
+# How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
+_PROBE_SECONDS = 2.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -82,7 +87,16 @@ class AuthenticatedClient:
         url = self.url_of(request)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
-        response = self._follow(request, url, sent)
+        broken: Exception | None = None
+        try:
+            response = self._follow(request, url, sent)
+        except (Transient, RegimportError) as error:
+            # Looked into behind this block, so that it is no cause of what comes of that.
+            broken = error
+        if broken is not None:
+            if own and url.startswith("http:") and self._hangs_up_without_tls(broken):
+                return self.open(request)
+            raise broken
         if own and url.startswith("http:") and self._wants_tls(response):
             return self.open(request)
         challenges = self._challenges(response)
@@ -152,6 +166,32 @@ class AuthenticatedClient:
         if self._base.startswith("http:"):
             return False
         _drain(response)
+        return True
+
+    def _hangs_up_without_tls(self, error: Exception) -> bool:
+        """Return whether plain http broke off where TLS is spoken, which is from now on.
+
+        Some servers close the connection then, others send an alert of TLS, which is no HTTP.
+        """
+        broken = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
+        if not self._endpoint.guessed or not isinstance(error.__cause__, broken):
+            return False
+        with self._settling:
+            if self._may_speak_tls and self._has_tls():
+                self._speak(self._endpoint.with_tls())
+                self._may_speak_tls = False
+        return self._base.startswith("https:")
+
+    def _has_tls(self) -> bool:
+        """Ask with TLS; a certificate that is not trusted is TLS, too."""
+        probe = Request("GET", f"{self._endpoint.with_tls().url}/v2/", timeout=_PROBE_SECONDS)
+        try:
+            _drain(self._carry(probe, probe.url, None, own=True))
+        except (Transient, RegimportError) as error:
+            cause = root_cause(error)
+            # What closes this connection, too, may be about to start; else it has no TLS.
+            self._may_speak_tls = isinstance(cause, (ssl.SSLCertVerificationError, *CLOSED))
+            return isinstance(cause, ssl.SSLCertVerificationError)
         return True
 
     def _complains_of_http(self) -> bool:

@@ -19,6 +19,7 @@ import httpx
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
 from regimport.events import Reporter, Retrying, Warned
+from regimport.models.digest import Digest
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.client import AuthenticatedClient
@@ -45,8 +46,9 @@ class Session:
     """Speaks with one registry for one side of a copy; its threads share it.
 
     `round_trip` is the shortest time in which it answered so far, in seconds, without handshakes
-    and tokens. `quota` is what was spent of the pulls that it allows. A `transport` that is not
-    `owned` is never closed.
+    and tokens. `quota` is what was spent of the pulls that it allows. `labelled_gzip` are blobs
+    that are gzip files, which the registry labels as if that were a content coding. A `transport`
+    that is not `owned` is never closed.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Session:
         self._reporter = reporter
         self.round_trip: float | None = None
         self.quota = Quota()
+        self.labelled_gzip: set[Digest] = set()
         self._lookup = lookup
         self._gate = Gate(stop, rate)
         self._transport = PooledTransport() if transport is None else transport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
+from regimport.transport.codings import UnknownCoding, coding_of, decode
 from regimport.values import dataclass
 
 __all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer", "retry_after"]
@@ -63,26 +65,49 @@ def body_of(response: httpx.Response) -> Iterator[bytes]:
 
 
 def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> Answer:
-    """Read a response whole; raise `InvalidManifest` if a good one is longer than `limit` bytes.
+    """Read a response whole, without its content coding.
 
-    What is too long of an error is cut off.
+    What is too long of an error is cut off. Raise `InvalidManifest` if a good answer is longer
+    than `limit` bytes, `RegistryError` if its coding is not known, and `httpx.TransportError`.
     """
     ok = response.status_code < HTTPStatus.BAD_REQUEST
     most = limit if ok else _ERROR_BYTES
-    pieces: list[bytes] = []
-    size = 0
-    if method != "HEAD":
-        for piece in body_of(response):
-            pieces.append(bytes(piece))
-            size += len(piece)
-            if size > most:
-                break
-    if size > most and ok:
+    body = b"" if method == "HEAD" else _read(method, url, response, most)
+    if len(body) > most and ok:
         raise InvalidManifest(
             f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
             hint="no registry serves that; a proxy may have answered in its place",
         )
-    return Answer(method, url, response.status_code, response.headers, b"".join(pieces)[:most])
+    return Answer(method, url, response.status_code, response.headers, body[:most])
+
+
+def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
+    """Return a body, decoded; of one that is longer than `most` bytes, more than these."""
+    coding = coding_of(response.headers)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        encoded = body_of(response)
+        for piece in decode(coding, encoded) if coding else encoded:
+            pieces.append(bytes(piece))
+            size += len(piece)
+            if size > most:
+                break
+    except (UnknownCoding, zlib.error) as error:
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            return b"".join(pieces)
+        what = f"the answer to {method} {safe_url(url)}"
+        if isinstance(error, UnknownCoding):
+            raise RegistryError(
+                f"{what} has the Content-Encoding {safe_text(coding, 40)}, which was not asked for",
+                method=method,
+                url=safe_url(url),
+                status=response.status_code,
+                hint="a proxy compresses the answers; exempt the registry from that",
+            ) from error
+        words = f"{what} is not valid {safe_text(coding, 40)}: {error}"
+        raise httpx.RemoteProtocolError(words) from error
+    return b"".join(pieces)
 
 
 def error_of(answer: Answer) -> RegimportError:
