@@ -190,7 +190,8 @@ class AuthenticatedClient:
         except (Transient, RegimportError) as error:
             cause = root_cause(error)
             # What closes this connection, too, may be about to start; else it has no TLS.
-            self._may_speak_tls = isinstance(cause, (ssl.SSLCertVerificationError, *CLOSED))
+            goes_on = (ssl.SSLCertVerificationError, ssl.SSLEOFError, *CLOSED)
+            self._may_speak_tls = isinstance(cause, goes_on)
             return isinstance(cause, ssl.SSLCertVerificationError)
         return True
 
