@@ -34,6 +34,8 @@ _MAX_REDIRECTS = 5
 # How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
 _PROBE_SECONDS = 2.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# How storage answers to a URL whose signature it does not accept, or not any more.
+_REFUSED_URL = frozenset({400, 403, 404})
 
 
 class AuthenticatedClient:
@@ -220,18 +222,28 @@ class AuthenticatedClient:
             return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
         return challenges
 
-    def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
+    def _follow(
+        self, request: Request, url: str, authorization: str | None, *, anew: bool = True
+    ) -> httpx.Response:
         """Send a request, and follow its redirects, each request built anew.
 
         A write follows within its origin only. One with a streaming body is left to the caller,
-        who has to start that again.
+        who has to start that again. Where storage refuses the URL that a registry has signed, the
+        registry is asked for another one, once.
         """
+        asked = url
         reading = request.method in {"GET", "HEAD"}
         followed = _REDIRECTS if reading else REDIRECTS_OF_WRITES
         for _ in range(_MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
             response = self._carry(request, url, authorization, own=own)
             if response.status_code not in followed:
+                if Origin.of(url) == Origin.of(asked):
+                    return response
+                if anew and response.status_code in _REFUSED_URL:
+                    _drain(response)
+                    return self._follow(request, asked, authorization, anew=False)
+                response.extensions["asked"] = asked
                 return response
             location = response.headers.get("location", "")
             try:

@@ -39,13 +39,17 @@ _ERROR_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; `url` is the one that answered, after redirects."""
+    """A whole answer; `url` is the one that answered, after redirects.
+
+    `asked` is the URL that led there from another origin, empty if none did.
+    """
 
     method: str
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    asked: str = ""
 
     @property
     def ok(self) -> bool:
@@ -78,7 +82,8 @@ def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> 
             f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
             hint="no registry serves that; a proxy may have answered in its place",
         )
-    return Answer(method, url, response.status_code, response.headers, body[:most])
+    asked: str = response.extensions.get("asked", "")
+    return Answer(method, url, response.status_code, response.headers, body[:most], asked)
 
 
 def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
@@ -115,6 +120,8 @@ def error_of(answer: Answer) -> RegimportError:
     codes, text = _complaint(answer)
     path = safe_url(answer.url)
     said = f"{answer.method} {path} answered {answer.status}{_phrase(answer.status)}"
+    if answer.asked:
+        said = f"the storage that {safe_url(answer.asked)} leads to refuses: {said}"
     location = answer.headers.get("location", "")
     if location and not answer.ok and answer.status < HTTPStatus.BAD_REQUEST:
         said += f", a redirect to {safe_url(location)}"
@@ -123,6 +130,9 @@ def error_of(answer: Answer) -> RegimportError:
         later = "the registry is failing; try again later"
         return Unreachable(message, status=answer.status, hint=later)
     kind, hint = _KINDS.get(answer.status, (RegistryError, None))
+    if answer.asked and answer.status in _OF_STORAGE:
+        # It was told nothing of an account: only the URL that the registry has signed.
+        hint = "the registry has signed that URL: try again later, or ask who runs the registry"
     if "NAME_UNKNOWN" in codes and answer.method not in {"GET", "HEAD"}:
         hint = "create the repository (or project) at the target first; ECR and Harbor need that"
     return kind(
@@ -147,6 +157,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
+_OF_STORAGE = frozenset({400, 401, 403, 404})
 _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
     401: (
         AccessDenied,
