@@ -135,7 +135,8 @@ def test_the_tests_that_readme_names_are_there_for_every_product() -> None:
     for name, file in named:
         assert f"def {name}(" in (ROOT / file).read_text(), name
     files = {path.name for path in (ROOT / "tests" / "products").glob("test_*.py")}
-    assert {Path(file).name for _, file in named} == files
+    # How registries are entered in general is told of none of them.
+    assert {Path(file).name for _, file in named} == files - {"test_getting_in.py"}
 
 
 @pytest.mark.parametrize("script", ["quickstart.sh", "setup-venv.sh", "mirror.sh"])

@@ -1,6 +1,6 @@
 """The public functions: they join the ends, the engine and the report.
 
-The steps of a copy stand here, in their order.
+`_copy` lists the steps of a copy in their order.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def copy(
 
     Errors of the source are raised. So is the error of the only target, unless `check` is false;
     of several targets the others go on, and the report tells which failed. Raise
-    `InvalidReference` and `InvalidOptions` before anything is asked; `LimitExceeded` before
+    `InvalidReference` and `InvalidOptions` before any request; `LimitExceeded` before
     anything is written; `NotFound`, `AccessDenied`, `Unreachable`, `RateLimited`,
     `InvalidManifest` and `ContentMismatch`; `TagExists` for a target; `DeadlineExceeded` at any
     time, if there is a deadline.
@@ -131,7 +131,7 @@ def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptio
         check_limits(graph, options.limits)
         run.choose_jobs()
         if not options.dry_run:
-            from regimport.engine.transfer import transfer  # noqa: PLC0415 - where something is sent
+            from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
             result = transfer(source, graph, pending, run.retry)
             pending, bytes_read = list(result.targets), result.bytes_read
@@ -178,7 +178,7 @@ def verify(
     """Read an image back at both ends, hash all of it, and return what differs.
 
     The source says which image it is; `target_only` reads no more of it than that. The target's
-    tag must point to that image. A part that is missing or different is no error: the
+    tag must point to that image. A part that is missing or different is not an error: the
     `differences` of the result name it. Raise what `copy` raises for its source, for both ends.
     `transport` and `stop` are those of `copy`.
     """
@@ -209,7 +209,7 @@ def verify(
 def _read_back(
     run: Run, origin: _Place, wanted: _Place, *, target_only: bool
 ) -> tuple[Descriptor, list[ReadBack]]:
-    """Resolve the source, and read the image under its root at the target and, first, there."""
+    """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
     end = run.source(origin)
@@ -322,7 +322,7 @@ def tags(
     place = parse_end(repository)
     if place.tag is not None or place.digest is not None:
         raise InvalidReference(
-            f"{repository!r} names an image; a repository is wanted", hint=f"try {place.name}"
+            f"{repository!r} names an image, but a repository is expected", hint=f"try {place.name}"
         )
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop

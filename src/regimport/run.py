@@ -275,6 +275,7 @@ def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
         partial(keychain.find, side, registry),
         partial(keychain.renew, side, registry),
         partial(keychain.remark, side, registry),
+        partial(keychain.peek, side, registry),
     )
 
 

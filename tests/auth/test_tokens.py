@@ -297,3 +297,37 @@ def test_a_credential_that_cannot_be_sent_is_an_error_without_its_secret(
         _enter(service, credential).renew(parse_challenges(challenge), _PULL, None)
     assert "hunter2" not in f"{caught.value!r} {caught.value.hint}"
     assert service.asked == []
+
+
+def _redirecting(location: str, status: int = 302) -> _Service:
+    """A token service with TLS that redirects once."""
+    service = _Service()
+    headers = httpx.Headers({"Location": location})
+    first = Answer("GET", "https://auth.example/token", status, headers)
+    answers = iter([first])
+    service.answer = lambda _: next(answers, _answer(200, b'{"token":"t"}'))
+    return service
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_token_service_is_never_followed_from_https_to_http(status: int) -> None:
+    service = _redirecting("http://other.example/token", status)
+    with pytest.raises(RegistryError, match="from https to"):
+        _renew(_enter(service, _USER))
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("location", ["http://auth.example/token/", "/token/", "//auth.example/t"])
+def test_a_token_service_that_calls_itself_http_is_spoken_to_with_tls(location: str) -> None:
+    service = _redirecting(location)
+    assert _renew(_enter(service, _USER)) == "Bearer t"
+    _, url, headers, _ = service.asked[1]
+    assert url.startswith("https://auth.example/")
+    assert headers["Authorization"] == _USER.basic()
+
+
+def test_a_token_service_with_tls_at_another_host_is_asked_as_nobody() -> None:
+    service = _redirecting("https://other.example/token")
+    assert _renew(_enter(service, _USER)) == "Bearer t"
+    _, url, headers, _ = service.asked[1]
+    assert (url, dict(headers)) == ("https://other.example/token", {})

@@ -111,7 +111,8 @@ def test_limits_that_are_exceeded_are_listed(program: Program, registry: str) ->
     assert ended.code == 0
     assert "limits: exceeded" in ended.out
     # The root does not count for the limit.
-    assert "  3 manifests, 1 allowed" in ended.out
+    assert "  the image has 3 manifests; the limit is 1" in ended.out
+    assert "the limit is 10 bytes (--max-layer-size)" in ended.out
 
 
 def test_an_image_without_an_index_shows_the_platform_of_its_configuration(

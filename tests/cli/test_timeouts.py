@@ -178,7 +178,7 @@ def test_at_the_deadline_the_copy_ends_and_what_is_finished_stays(
         assert (ended.code, document["exit_code"]) == (1, 1)
         assert document["error"]["kind"] == "DeadlineExceeded"
         assert "the deadline of 2 seconds has passed" in ended.err
-        assert "--deadline" in document["error"]["hint"]
+        assert "deadline" in document["error"]["hint"]
         assert Client(stage.target).head("app", "1") == old.root
         before = source.count("GET blob")
         assert program("copy", "--deadline", "1h", *names).code == 0

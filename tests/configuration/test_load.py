@@ -162,3 +162,40 @@ def test_no_file_in_the_default_place_sets_nothing() -> None:
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig, match="cannot be read: No such file"):
         find({"REGIMPORT_CONFIG": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize("how", ["a loop", "a file", "/dev/null"])
+def test_a_file_that_nobody_named_and_that_cannot_be_reached_is_skipped_with_a_warning(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "config"
+    if how == "a loop":
+        folder.symlink_to(folder)
+    elif how == "a file":
+        folder.write_text("")
+    else:
+        folder = Path("/dev/null")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    found = find({})
+    assert (found.path, dict(found.registries)) == (None, {})
+    assert [str(folder) in warning for warning in found.warnings] == [True]
+    with pytest.raises(InvalidConfig, match="cannot be read"):
+        find({"REGIMPORT_CONFIG": str(folder / "regimport" / "config.toml")})
+
+
+def test_a_folder_in_the_place_of_the_file_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "regimport" / "config.toml").mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert len(find({}).warnings) == 1
+
+
+def test_a_byte_order_mark_is_read_over_and_utf_16_is_named(file: Path) -> None:
+    text = '[registry."r.example"]\r\nplain-http = true\r\n'
+    file.write_bytes(text.encode("utf-8-sig"))
+    assert load(file).registries["r.example"].plain_http
+    file.write_bytes(text.encode("utf-16"))
+    with pytest.raises(InvalidConfig) as caught:
+        load(file)
+    assert "UTF-16" in str(caught.value.hint)

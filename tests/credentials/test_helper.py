@@ -180,3 +180,24 @@ def test_a_helper_shows_nothing_of_its_environment() -> None:
 def test_an_answer_to_list_that_is_none_is_broken(make: Make) -> None:
     with pytest.raises(BrokenHelper, match="JSON object"):
         make("echo nonsense").servers()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"Username":"u","Secret":"s"}\n{"other":1}',
+        '{"Username":"u","Secret":"s"}\nA new version is available.',
+        'Warning: this is old\n{"Username":"u","Secret":"s"}',
+        '{"username":"u","secret":"s"}',
+        '{"USERNAME":"u","SECRET":"s","serverurl":"x"}',
+        '{"username":"x","Username":"u","Secret":"s"}',
+    ],
+)
+def test_the_first_json_value_counts_whatever_the_case_of_its_keys(make: Make, answer: str) -> None:
+    helper = make(f"cat <<'END'\n{answer}\nEND")
+    assert helper.get("r.example") == Credential("u", "s")
+
+
+def test_a_list_may_be_followed_by_a_line_for_people(make: Make) -> None:
+    helper = make("""echo '{"https://r.example":"u"}'; echo 'Done.'""")
+    assert helper.servers() == {"https://r.example": "u"}

@@ -44,6 +44,9 @@ class Memory:
         found = self.manifests.get(self.by_tag.get(reference, reference))
         return None if found is None else found.descriptor
 
+    def find_tag(self, tag: str) -> Descriptor | None:
+        return self.head_manifest(tag)
+
     def get_manifest(self, reference: str) -> Manifest:
         self.count(f"GET {reference}")
         found = self.manifests.get(self.by_tag.get(reference, reference))

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from regimport.auth import tokens
+from regimport.auth import token_service
 from regimport.auth.challenge import parse_challenges
 from regimport.credentials.dockerconfig import DockerConfig
 from regimport.errors import (
@@ -201,7 +201,7 @@ def error_body(body: bytes) -> None:
 
 
 def token(body: bytes) -> None:
-    text, life = tokens._read_token(answer(200, body))
+    text, life = token_service.read_token(answer(200, body))
     assert text.isascii()
     assert text.isprintable()
     assert 0 < life <= 86_400

@@ -74,7 +74,9 @@ def test_google_refuses_with_403_and_no_challenge_and_is_not_asked_for_ever(
     world.registry(_HOST, "project/team/app", door=door)
     with pytest.raises(AccessDenied, match="403 Forbidden"):
         world.copy(f"{_HOST}/project/team/app", "here.example/copy", Credential("u", "p"))
-    assert len(world.heard(_HOST)) == 1
+    asked = [(heard.method, heard.path.rpartition("/")[2]) for heard in world.heard(_HOST)]
+    # Once for a challenge, at /v2/, and once without HEAD, which is refused by some alone.
+    assert asked == [("HEAD", "latest"), ("GET", ""), ("GET", "latest")]
 
 
 def test_google_without_the_extra_says_which_one_would_help(

@@ -11,7 +11,8 @@ import pytest
 from regimport.errors import BrokenTransfer, ContentMismatch, RegistryError
 from regimport.models.descriptor import UNKNOWN_SIZE, Descriptor
 from regimport.models.digest import Digest
-from regimport.registry.codings import decoded, is_encoded
+from regimport.registry.blobs import is_encoded
+from regimport.registry.codings import decoded
 from regimport.transport.answers import Answer
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(100_000))

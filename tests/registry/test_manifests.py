@@ -54,10 +54,10 @@ def test_a_head_that_is_not_known_is_a_get_at_the_source_and_absence_at_the_targ
         assert head_manifest(sessions.access(server.address), "v1") is None
 
 
-def test_a_forbidden_head_is_an_error_at_the_source_and_absence_at_the_target(
+def test_a_forbidden_manifest_is_an_error_at_the_source_and_absence_at_the_target(
     sessions: Sessions,
 ) -> None:
-    with web(_by_method(HEAD=Reply(403))) as server:
+    with web(_by_method(HEAD=Reply(403), GET=Reply(403))) as server:
         assert head_manifest(sessions.access(server.address), "v1") is None
         with pytest.raises(AccessDenied):
             head_manifest(sessions.access(server.address, Side.SOURCE), "v1")

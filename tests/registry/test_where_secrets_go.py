@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -26,10 +26,11 @@ OPTIONS = CopyOptions(retry=RetryPolicy(first_delay=0, longest_delay=0))
 
 
 @contextmanager
-def repository(address: str, side: Side = Side.SOURCE) -> Iterator[Repository]:
-    session = Session(
-        address, side, OPTIONS, CredentialLookup(lambda _: SECRET), Silent(), threading.Event()
-    )
+def repository(
+    address: str, side: Side = Side.SOURCE, credential: Credential = SECRET
+) -> Iterator[Repository]:
+    lookup = CredentialLookup(lambda _: credential)
+    session = Session(address, side, OPTIONS, lookup, Silent(), threading.Event())
     try:
         yield Repository(session, "team/app")
     finally:
@@ -177,3 +178,134 @@ def test_no_error_shows_a_secret(status: int) -> None:
     shown = f"{caught.value!r} {caught.value} {caught.value.hint} {end!r}"
     for secret in (SECRET.password, SECRET.basic().partition(" ")[2]):
         assert secret not in shown
+
+
+TOKEN = Say(200, body=b'{"token":"tok","expires_in":300}')
+REDIRECTS = [301, 302, 307, 308]
+
+
+def wanting_token(realm: str) -> Callable[[Heard], Say]:
+    """A registry that wants a token of `realm`."""
+    asks = {"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'}
+    content = Say(200, body=CONTENT)
+    return lambda heard: content if heard.authorization == "Bearer tok" else Say(401, asks)
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+@pytest.mark.parametrize("secret", [SECRET, Credential(identity_token="s3cret-s3cret")])
+def test_a_token_service_that_redirects_within_its_origin_is_told_the_secret(
+    status: int, secret: Credential
+) -> None:
+    def script(heard: Heard) -> Say:
+        path = heard.path.partition("?")[0]
+        return TOKEN if path == "/token/" else Say(status, {"Location": "/token/?again"})
+
+    with (
+        Scripted(script) as realm,
+        Scripted(wanting_token(f"http://{realm.address}/token")) as registry,
+        repository(registry.address, credential=secret) as end,
+    ):
+        assert read(end) == CONTENT
+    first, second = realm.heard
+    assert (first.method, first.authorization, first.body) == (
+        second.method,
+        second.authorization,
+        second.body,
+    )
+    assert b"s3cret" in second.body or second.authorization == SECRET.basic()
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_a_token_service_that_redirects_to_another_origin_does_not_take_the_secret_along(
+    status: int,
+) -> None:
+    with Scripted(lambda _: TOKEN) as other:
+        away = Say(status, {"Location": f"http://{other.address}/token"})
+        with (
+            Scripted(lambda _: away) as realm,
+            Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+            repository(registry.address) as end,
+        ):
+            assert read(end) == CONTENT
+        (heard,) = other.heard
+    assert realm.heard[0].authorization == SECRET.basic()
+    assert (heard.authorization, heard.body) == (None, b"")
+    assert "alice" not in f"{heard.path}{heard.headers}"
+
+
+def test_a_secret_does_not_come_back_with_a_token_request_that_was_redirected_away() -> None:
+    def away(heard: Heard) -> Say:
+        there = f"http://{other.address}/"
+        return TOKEN if heard.path == "/back" else Say(302, {"Location": there})
+
+    with (
+        Scripted(lambda _: Say(302, {"Location": f"http://{realm.address}/back"})) as other,
+        Scripted(away) as realm,
+        Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+        repository(registry.address) as end,
+    ):
+        assert read(end) == CONTENT
+        assert [heard.authorization for heard in realm.heard] == [SECRET.basic(), None]
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_an_identity_token_is_not_posted_to_where_a_token_service_redirects(status: int) -> None:
+    with Scripted(lambda _: TOKEN) as other:
+        away = Say(status, {"Location": f"http://{other.address}/token"})
+        with (
+            Scripted(lambda _: away) as realm,
+            Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+            repository(registry.address, credential=Credential(identity_token="s3cret")) as end,
+            pytest.raises(AccessDenied, match="on another host"),
+        ):
+            read(end)
+        assert other.heard == []
+
+
+def test_a_refusal_of_where_a_token_service_redirects_does_not_blame_the_password() -> None:
+    with Scripted(lambda _: Say(401)) as other:
+        away = Say(307, {"Location": f"http://{other.address}/token"})
+        with (
+            Scripted(lambda _: away) as realm,
+            Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+            repository(registry.address) as end,
+            pytest.raises(AccessDenied, match=r"redirects to .* no credentials are sent"),
+        ):
+            read(end)
+
+
+def test_a_token_service_that_redirects_in_a_circle_ends_after_a_few_hops() -> None:
+    with (
+        Scripted(lambda heard: Say(302, {"Location": heard.path})) as realm,
+        Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+        repository(registry.address) as end,
+    ):
+        with pytest.raises(RegistryError, match="redirected more than 5 times"):
+            read(end)
+        assert len(realm.heard) == 6
+
+
+@pytest.mark.parametrize(
+    "location", ["http://169.254.169.254/token", "file:///etc/passwd", "http://u:p@127.0.0.1/", ""]
+)
+def test_a_token_service_is_not_followed_to_where_it_must_not_lead(location: str) -> None:
+    with (
+        Scripted(lambda _: Say(302, {"Location": location})) as realm,
+        Scripted(wanting_token(f"http://{realm.address}/t")) as registry,
+        repository(registry.address) as end,
+        pytest.raises(RegistryError),
+    ):
+        read(end)
+
+
+def test_the_challenge_of_another_host_that_serves_v2_is_not_the_registry_s() -> None:
+    with Scripted(lambda _: Say(401, {"WWW-Authenticate": 'Basic realm="x"'})) as other:
+        away = Say(302, {"Location": f"http://{other.address}/v2/"})
+        with (
+            Scripted(lambda heard: away if heard.path == "/v2/" else Say(404)) as registry,
+            repository(registry.address) as end,
+        ):
+            with pytest.raises(RegistryError):
+                read(end)
+            assert len(other.heard) == 1
+            assert {heard.authorization for heard in registry.heard + other.heard} == {None}

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from regimport.errors import InvalidManifest, RegistryError
 from regimport.transport.answers import read_answer
-from regimport.transport.codings import UnknownCoding, coding_of, decode
+from regimport.transport.codings import UnknownCoding, decode
+from regimport.transport.heads import coding_of
 
 _URL = "https://r.example/v2/app/manifests/v1"
 _TEXT = b"".join(b"line %d\n" % number for number in range(100_000))

@@ -28,6 +28,14 @@ _ALLOWED_REALMS = [
     (_PUBLIC, "https://127.0.0.1.example/token", "https://127.0.0.1.example/token"),
     (_PUBLIC, "https://localhost.example/token", "https://localhost.example/token"),
     (_PUBLIC, "https://0x7f.example/token", "https://0x7f.example/token"),
+    # The registry's own host is spoken to with TLS, at the registry's own port, whatever it says.
+    (_PUBLIC, "http://r.example/token", "https://r.example:443/token"),
+    (_PUBLIC, "http://r.example:8080/token?a=1", "https://r.example:443/token?a=1"),
+    (_PUBLIC, "http://R.EXAMPLE./token", "https://r.example:443/token"),
+    (_LOOPBACK_TLS, "http://localhost:5000/token", "https://localhost:5000/token"),
+    (_PUBLIC, "//auth.example/token", "https://auth.example/token"),
+    (_PUBLIC, "//r.example/token", "https://r.example/token"),
+    (_PLAIN, "//auth.example/token", "http://auth.example/token"),
     (_PLAIN, "http://r.example:5000/token", "http://r.example:5000/token"),
     (_PLAIN, "http://auth.example/token", "http://auth.example/token"),
     (_PLAIN, "https://auth.example/token", "https://auth.example/token"),
@@ -43,9 +51,7 @@ _ALLOWED_REALMS = [
 ]
 
 _REFUSED_REALMS = [
-    (_PUBLIC, "http://r.example/token"),
     (_PUBLIC, "http://auth.example/token"),
-    (_LOOPBACK_TLS, "http://localhost:5000/token"),
     (_PUBLIC, "https://localhost/token"),
     (_PUBLIC, "https://LOCALHOST./token"),
     (_PUBLIC, "https://x.localhost/token"),
@@ -99,7 +105,12 @@ _REFUSED_REALMS = [
     (_PUBLIC, "https://r.example\\@attacker.example/token"),
     (_PUBLIC, "https://r.example:0/token"),
     (_PUBLIC, "https://r.example:99999/token"),
-    (_PUBLIC, "//auth.example/token"),
+    (_PUBLIC, "//169.254.169.254/token"),
+    (_PUBLIC, "//localhost/token"),
+    (_PUBLIC, "//user@auth.example/token"),
+    (_PUBLIC, "http://user:password@r.example/token"),
+    (_LOOPBACK_TLS, "http://127.0.0.1:5000/token"),
+    ("https://10.1.2.3", "http://10.1.2.4/token"),
     (_PUBLIC, "/\\auth.example/token"),
     (_PUBLIC, "token"),
     (_PUBLIC, ""),

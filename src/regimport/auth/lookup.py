@@ -28,8 +28,10 @@ class CredentialLookup:
     `find` returns the credential for a repository. `renew` returns what to use instead of one that
     was refused: another one, None for anonymous access, or the same if there is no other. `remark`
     returns why no credential was found, or a different one than the user may expect, if it knows.
+    `peek` does what `find` does, and warns of nothing, as long as the registry has not asked.
     """
 
     find: FindCredential
     renew: Callable[[str, Credential], Credential | None] = _no_other
     remark: Callable[[str], str | None] = _no_remark
+    peek: FindCredential | None = None

@@ -7,17 +7,18 @@ token is fetched before it is needed and renewed before it expires.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Sequence
+from http import HTTPStatus
 
 from regimport.auth.challenge import Challenge
-from regimport.auth.entra import FORM, EntraExchange, Fetch, refresh_grant
+from regimport.auth.entra import Fetch
 from regimport.auth.lookup import CredentialLookup
-from regimport.errors import AccessDenied, RegistryError
-from regimport.models.credential import Credential, is_token
+from regimport.auth.scopes import Scopes, further_scopes, is_foreign, repository_of, scopes_of
+from regimport.auth.token_service import LONGEST_LIFE, Realm, TokenService, read_token
+from regimport.errors import AccessDenied, RateLimited, RegistryError, Unreachable, UsageError
+from regimport.models.credential import Credential
 from regimport.redact import safe_url
 from regimport.transport.answers import Answer, error_of
 from regimport.transport.origins import Origin, check_realm
@@ -25,15 +26,11 @@ from regimport.values import dataclass, field
 
 __all__ = ["Authorizer", "Fetch", "Scopes"]
 
-# The resource scopes a request needs, e.g. ("repository:library/alpine:pull",).
-Scopes = tuple[str, ...]
-_CLIENT_ID = "regimport"
-# How long a token is valid if the answer does not say (token.md, `expires_in`), in seconds.
-_DEFAULT_LIFE = 60.0
-_LONGEST_LIFE = 86_400.0
 # A token is used for this part of its lifetime; then a new one is fetched.
 _USABLE = 0.8
 _REFUSALS = frozenset({400, 401, 403})
+# The answers of a place where no token service is.
+_NO_SERVICE = frozenset({404, 405, 410})
 # One renewal for a credential that expired, and one for doing without if it is refused again.
 _MOST_RENEWALS = 2
 
@@ -48,15 +45,8 @@ class _Slot:
     # Whether the registry refused a new token: another one would be refused too.
     settled: bool = False
     refused: AccessDenied | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Realm:
-    """The service that issues tokens, as a challenge names it."""
-
-    url: str
-    service: str
-    extra: Scopes
+    # The scopes that the registry named, where it calls the repository by another name.
+    named: Scopes = ()
 
 
 class Authorizer:
@@ -65,11 +55,12 @@ class Authorizer:
     def __init__(self, origin: Origin, lookup: CredentialLookup, fetch: Fetch) -> None:
         self._origin = origin
         self._lookup = lookup
-        self._fetch = fetch
-        self._entra = EntraExchange(origin, fetch)
+        self._service = TokenService(origin, fetch)
         self._lock = threading.Lock()
         self._slots: dict[Scopes, _Slot] = {}
-        self._realm: _Realm | None = None
+        self._realm: Realm | None = None
+        # Realms where no token service answers.
+        self._dead: set[str] = set()
         self._basic = False
         # By the refused header: repositories may have credentials of their own.
         self._refused: dict[str, AccessDenied] = {}
@@ -86,30 +77,62 @@ class Authorizer:
     def header(self, scopes: Scopes) -> str | None:
         """Return the Authorization header to send, None if the registry has not asked for it."""
         if self._realm is not None:
-            return self._bearer(self._realm, scopes, rejected=None)
+            return self._bearer(self._realm, scopes, named=(), rejected=None)
         if self._basic:
-            credential = _checked(self._lookup.find(_repository(scopes)))
+            credential = _checked(self._lookup.find(repository_of(scopes)))
             basic = None if credential is None else credential.basic()
             if basic in self._refused:
                 raise self._refused[basic]
             return basic
         return None
 
+    def has_credential(self, scopes: Scopes) -> bool:
+        """Return whether there is a credential at hand, which the registry has not asked for."""
+        look = self._lookup.peek or self._lookup.find
+        try:
+            return look(repository_of(scopes)) is not None
+        except UsageError:
+            # Raised where the registry asks for it.
+            return False
+
     def renew(
         self, challenges: Sequence[Challenge], scopes: Scopes, rejected: str | None
     ) -> str | None:
         """Return the Authorization header that answers `challenges`, after `rejected` was refused.
 
-        None if no challenge has a scheme that is supported. Raise `AccessDenied` if there is no
-        credential, if it cannot be sent, or if it was refused.
+        None if no challenge has a scheme that is supported. Basic is answered where it is offered
+        beside a token service that does not exist. Raise `AccessDenied` if there is no credential,
+        if it cannot be sent, or if it was refused.
         """
+        basic = any(challenge.scheme == "basic" for challenge in challenges)
         for challenge in challenges:
-            if challenge.scheme == "bearer" and challenge.params.get("realm"):
-                realm = self._learn(challenge)
-                return self._bearer(realm, scopes, rejected=rejected)
-        if any(challenge.scheme == "basic" for challenge in challenges):
+            if challenge.scheme != "bearer" or not challenge.params.get("realm"):
+                continue
+            realm = self._realm_of(challenge)
+            if basic and realm.url in self._dead:
+                continue
+            try:
+                header = self._bearer(realm, scopes, named=realm.scopes, rejected=rejected)
+            except (RegistryError, Unreachable) as error:
+                if not basic or not _is_no_service(error):
+                    self._realm = realm
+                    raise
+                self._dead.add(realm.url)
+            else:
+                self._realm = realm
+                return header
+        if basic:
             return self._answer_basic(scopes, rejected)
         return None
+
+    def is_called_otherwise(self, challenges: Sequence[Challenge], scopes: Scopes) -> bool:
+        """Return whether `challenges` name a scope for another repository, not asked for yet.
+
+        Artifactory, for one, may serve the repository `app` as `tenant/app`.
+        """
+        slot = self._slots.get(scopes)
+        named = next((scopes_of(found) for found in challenges if found.scheme == "bearer"), ())
+        return slot is not None and slot.named != named and is_foreign(named, scopes)
 
     def settle(self, scopes: Scopes) -> None:
         """Keep the token for `scopes` until it expires: the registry has refused a new one."""
@@ -118,18 +141,15 @@ class Authorizer:
         if slot is not None:
             slot.settled = True
 
-    def _learn(self, challenge: Challenge) -> _Realm:
-        realm = _Realm(
+    def _realm_of(self, challenge: Challenge) -> Realm:
+        return Realm(
             check_realm(challenge.params["realm"], self._origin),
             challenge.params.get("service", ""),
-            tuple(challenge.params.get("scope", "").split()),
+            scopes_of(challenge),
         )
-        with self._lock:
-            self._realm = realm
-        return realm
 
     def _answer_basic(self, scopes: Scopes, rejected: str | None) -> str:
-        repository = _repository(scopes)
+        repository = repository_of(scopes)
         credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.basic() == rejected:
             credential = _checked(self._lookup.renew(repository, credential))
@@ -153,85 +173,56 @@ class Authorizer:
         self._basic = True
         return header
 
-    def _bearer(self, realm: _Realm, scopes: Scopes, rejected: str | None) -> str:
+    def _bearer(self, realm: Realm, scopes: Scopes, *, named: Scopes, rejected: str | None) -> str:
+        """Return the token for `scopes`; `named` are those of the challenge to this request."""
         with self._lock:
             slot = self._slots.setdefault(scopes, _Slot())
         with slot.lock:
             if slot.refused is not None:
                 raise slot.refused
             usable = slot.token and time.monotonic() < slot.usable_until
-            if not usable or (rejected == f"Bearer {slot.token}" and not slot.settled):
+            refused = bool(slot.token) and rejected == f"Bearer {slot.token}"
+            if not usable or (refused and not slot.settled):
                 slot.settled = slot.settled and bool(usable)
+                if refused and is_foreign(named, scopes):
+                    slot.named = named
                 try:
-                    slot.token, life = self._get_token(realm, scopes)
+                    slot.token, life = self._get_token(realm, scopes, slot, named)
                 except AccessDenied as error:
                     slot.refused = error
                     raise
                 slot.usable_until = time.monotonic() + life * _USABLE
             return f"Bearer {slot.token}"
 
-    def _get_token(self, realm: _Realm, scopes: Scopes) -> tuple[str, float]:
-        repository = _repository(scopes)
+    def _get_token(
+        self, realm: Realm, scopes: Scopes, slot: _Slot, named: Scopes
+    ) -> tuple[str, float]:
+        repository = repository_of(scopes)
         credential = _checked(self._lookup.find(repository))
         if credential is not None and credential.registry_token:
-            return credential.registry_token, _LONGEST_LIFE
-        wanted = tuple(dict.fromkeys((*scopes, *_further_scopes(realm.extra, scopes))))
-        answer = self._ask(realm, wanted, credential)
+            return credential.registry_token, LONGEST_LIFE
+        wanted = slot.named or (*scopes, *further_scopes(realm.scopes, scopes))
+        answer = self._service.ask(realm, wanted, credential)
+        if answer.status in _REFUSALS and not slot.named and is_foreign(named, scopes):
+            slot.named = wanted = named
+            answer = self._service.ask(realm, wanted, credential)
         refusal: AccessDenied | None = None
         for _ in range(_MOST_RENEWALS):
             if answer.status not in _REFUSALS or credential is None:
                 break
-            refusal = refusal or _refused(answer, credential)
+            refusal = refusal or _refused(answer, realm, credential)
             other = _checked(self._lookup.renew(repository, credential))
             if other == credential:
                 break
             credential = other
-            answer = self._ask(realm, wanted, credential)
+            answer = self._service.ask(realm, wanted, credential)
         if answer.status in _REFUSALS:
-            raise refusal or _refused(answer, credential)
+            raise refusal or _refused(answer, realm, credential)
+        if answer.status in _NO_SERVICE:
+            raise _no_service(answer)
         if not answer.ok:
             raise error_of(answer)
-        return _read_token(answer)
-
-    def _ask(self, realm: _Realm, scopes: Scopes, credential: Credential | None) -> Answer:
-        if credential is not None and credential.entra_token:
-            answer = self._entra.exchange(realm.url, realm.service, credential.entra_token)
-            if isinstance(answer, str):
-                return self._post(realm, scopes, refresh_grant(answer))
-            if not credential.password:
-                return answer
-            # It may be a token of the registry itself, which is accepted as a password.
-        if credential is not None and credential.identity_token:
-            return self._post(realm, scopes, refresh_grant(credential.identity_token))
-        answer = self._get(realm, scopes, credential)
-        if answer.status in {404, 405} and credential is not None:
-            # A token service that supports only POST (oauth.md).
-            grant = {
-                "grant_type": "password",
-                "username": credential.username,
-                "password": credential.password,
-            }
-            return self._post(realm, scopes, grant)
-        return answer
-
-    def _get(self, realm: _Realm, scopes: Scopes, credential: Credential | None) -> Answer:
-        query = [("service", realm.service)] if realm.service else []
-        query += [("scope", scope) for scope in scopes]
-        headers = {}
-        if credential is not None:
-            query += [("account", credential.username), ("client_id", _CLIENT_ID)]
-            headers["Authorization"] = credential.basic()
-        separator = "&" if urlsplit(realm.url).query else "?"
-        return self._fetch("GET", f"{realm.url}{separator}{urlencode(query)}", headers, b"")
-
-    def _post(self, realm: _Realm, scopes: Scopes, grant: Mapping[str, str]) -> Answer:
-        form = {
-            **grant,
-            "service": realm.service,
-            "client_id": _CLIENT_ID,
-            "scope": " ".join(scopes),
-        }
-        return self._fetch("POST", realm.url, FORM, urlencode(form).encode())
+        return read_token(answer)
 
 
 def _checked(credential: Credential | None) -> Credential | None:
@@ -245,39 +236,34 @@ def _checked(credential: Credential | None) -> Credential | None:
     return credential
 
 
-def _repository(scopes: Scopes) -> str:
-    """Return the first repository that a set of scopes names."""
-    return scopes[0].split(":")[1] if scopes and scopes[0].count(":") >= 2 else ""
+def _is_no_service(error: RegistryError | Unreachable) -> bool:
+    """Return whether an error says that no token service answers, rather than that it refuses."""
+    if isinstance(error, AccessDenied):
+        return error.status in _NO_SERVICE
+    return not isinstance(error, RateLimited)
 
 
-def _further_scopes(challenged: Scopes, scopes: Scopes) -> Scopes:
-    """Return the further scopes of a challenge, except those for the repository of a request."""
-    return tuple(
-        scope for scope in challenged if not scope.startswith("repository:") and scope not in scopes
+def _no_service(answer: Answer) -> AccessDenied:
+    return AccessDenied(
+        f"the token service at {safe_url(answer.url)} answered {answer.status} "
+        f"{HTTPStatus(answer.status).phrase}",
+        method=answer.method,
+        url=safe_url(answer.url),
+        status=answer.status,
+        hint="the registry names a token service that does not exist; ask who runs it",
     )
 
 
-def _read_token(answer: Answer) -> tuple[str, float]:
-    try:
-        document = json.loads(answer.body)
-        token = document.get("token") or document.get("access_token")
-        life = document.get("expires_in")
-    except (ValueError, AttributeError, RecursionError):
-        token, life = None, None
-    if not isinstance(token, str) or not token or not is_token(token):
-        raise RegistryError(
-            f"the token service at {safe_url(answer.url)} returned no valid token",
-            method=answer.method,
-            url=safe_url(answer.url),
-            status=answer.status,
-        )
-    known = isinstance(life, (int, float)) and not isinstance(life, bool) and life > 0
-    return token, float(min(life, _LONGEST_LIFE)) if known else _DEFAULT_LIFE
-
-
-def _refused(answer: Answer, credential: Credential | None) -> AccessDenied:
+def _refused(answer: Answer, realm: Realm, credential: Credential | None) -> AccessDenied:
     if credential is None:
         return _needs_credential(answer.status)
+    if Origin.of(answer.url) != realm.origin:
+        return AccessDenied(
+            f"the token service at {safe_url(realm.url)} redirects to {safe_url(answer.url)}, on "
+            f"another host, where no credentials are sent: {error_of(answer).message}",
+            status=answer.status,
+            hint="ask who runs the registry",
+        )
     return AccessDenied(
         f"the token service refused {credential.described}: {error_of(answer).message}",
         method=answer.method,

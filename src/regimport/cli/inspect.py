@@ -13,6 +13,7 @@ from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer, counted, human_size
+from regimport.cli.wording import with_options
 from regimport.redact import safe_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _lines(inspection: Inspection, *, layers: bool) -> Iterator[str]:
         total += f" ({human_size(inspection.total_bytes)} if shared content counts each time)"
     yield total
     yield f"limits: {'exceeded' if inspection.violations else 'not exceeded'}"
-    yield from (f"  {violation}" for violation in inspection.violations)
+    yield from (f"  {with_options(violation)}" for violation in inspection.violations)
 
 
 def _leaves(node: Node) -> Iterator[Node]:

@@ -5,6 +5,7 @@ Without a configuration file, no large module is loaded.
 
 from __future__ import annotations
 
+import codecs
 import re
 import stat
 from collections.abc import Mapping
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.network import RegistrySettings, Tls, host_name
-from regimport.redact import safe_text
-from regimport.values import dataclass, field
+from regimport.redact import reason_of, safe_text
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+from regimport.values import dataclass, field
 
 __all__ = ["Configuration", "config_path", "find", "load"]
 
@@ -49,11 +50,25 @@ def config_path(environ: Mapping[str, str]) -> tuple[Path, bool]:
 
 
 def find(environ: Mapping[str, str]) -> Configuration:
-    """Return the configuration in use; raise `InvalidConfig`, also if a named file is missing."""
+    """Return the configuration in use; raise `InvalidConfig`, also if a named file is missing.
+
+    A file that nobody named, and that cannot be reached, is skipped with a warning.
+    """
     path, named = config_path(environ)
-    if not named and not path.exists():
+    if named:
+        return load(path)
+    try:
+        path.stat()
+    except FileNotFoundError:
         return Configuration()
-    return load(path)
+    except OSError as error:
+        return _skipped(path, error)
+    try:
+        return load(path)
+    except InvalidConfig as error:
+        if isinstance(error.__cause__, OSError):
+            return _skipped(path, error.__cause__)
+        raise
 
 
 def load(path: Path) -> Configuration:
@@ -96,6 +111,11 @@ def load(path: Path) -> Configuration:
     return Configuration(path, found, warnings)
 
 
+def _skipped(path: Path, error: OSError) -> Configuration:
+    warning = f"the configuration file {path} is not used: {reason_of(error)}"
+    return Configuration(warnings=(warning,))
+
+
 def _read(path: Path) -> tuple[str, tuple[str, ...]]:
     try:
         with path.open("rb") as file:
@@ -103,17 +123,18 @@ def _read(path: Path) -> tuple[str, tuple[str, ...]]:
             content = file.read(_LARGEST + 1)
     except OSError as error:
         raise InvalidConfig(
-            f"{path} cannot be read: {error.strerror}",
+            f"{path} cannot be read: {reason_of(error)}",
             hint=f"set {VARIABLE} to use another file",
         ) from error
     if len(content) > _LARGEST:
         raise InvalidConfig(f"{path} is larger than {_LARGEST} bytes", hint="is it the right file?")
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidConfig(
             f"{path} is not valid TOML: byte {error.start} is not UTF-8",
-            hint="is it the right file?",
+            hint="it is UTF-16 text: save it as UTF-8" if marked else "is it the right file?",
         ) from error
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         warning = (

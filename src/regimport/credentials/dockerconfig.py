@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import os
 import stat
@@ -60,6 +61,7 @@ class DockerConfig:
         """Read a config.json, or raise `InvalidConfig`, whose message shows none of its content."""
         if len(text) > _MAX_BYTES:
             raise _too_large(where)
+        text = text.removeprefix("\ufeff")
         try:
             document = json.loads(text) if text.strip() else {}
         except (ValueError, RecursionError):
@@ -136,7 +138,8 @@ class DockerConfig:
 
     def _decode(self, auth: str, name: str) -> tuple[str, str]:
         try:
-            pair = base64.b64decode(auth, validate=True).decode("utf-8")
+            # Some tools wrap it at 76 columns, as base64(1) does.
+            pair = base64.b64decode("".join(auth.split()), validate=True).decode("utf-8")
         except ValueError:
             raise self._unreadable(name) from None
         username, colon, password = pair.partition(":")
@@ -180,7 +183,10 @@ def containers_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def load(path: Path) -> DockerConfig | None:
-    """Read a config.json, or raise `InvalidConfig`; None if there is no such file."""
+    """Read a config.json, or raise `InvalidConfig`; None if there is no such file.
+
+    The cause of the error is an `OSError` if the file cannot be reached.
+    """
     found = read_text(path)
     if found is None:
         return None
@@ -204,10 +210,16 @@ def read_text(path: Path) -> tuple[str, bool] | None:
     if len(raw) > _MAX_BYTES:
         raise _too_large(str(path))
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode(_encoding_of(raw))
     except UnicodeDecodeError:
         raise InvalidConfig(f"{path} is not UTF-8 text") from None
     return text, bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def _encoding_of(raw: bytes) -> str:
+    """Return the encoding that a byte order mark names, as editors on Windows write one."""
+    marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if marked else "utf-8-sig"
 
 
 def _of_pair(pair: tuple[str, str]) -> Credential:

@@ -83,11 +83,7 @@ class Helper:
 
     def servers(self) -> Mapping[str, str]:
         """Return the user name for each address in the helper, or raise `BrokenHelper`."""
-        answer = self._run("list", "")
-        try:
-            document = json.loads(answer or "{}")
-        except ValueError:
-            document = None
+        document = _first_value(self._run("list", "") or "{}")
         if not isinstance(document, dict):
             raise BrokenHelper(f"{self.program} did not answer with a JSON object")
         return {key: name for key, name in document.items() if isinstance(name, str)}
@@ -124,13 +120,27 @@ class Helper:
 
 
 def _strings(answer: str, *names: str, program: str) -> list[str]:
-    try:
-        document = json.loads(answer)
-    except (ValueError, RecursionError):
-        document = None
+    document = _first_value(answer)
     if not isinstance(document, dict):
         raise BrokenHelper(f"{program} did not answer with a JSON object")
-    values = [document.get(name, "") for name in names]
+    # Go, in which most helpers and their users are written, ignores the case of keys.
+    document = {key.lower(): value for key, value in document.items()} | document
+    values = [document.get(name, document.get(name.lower(), "")) for name in names]
     if not all(isinstance(value, str) for value in values):
         raise BrokenHelper(f"{program} did not answer with a user name and a secret")
     return [str(value) for value in values]
+
+
+def _first_value(answer: str) -> object:
+    """Return the first JSON value of an answer, None if there is none.
+
+    Some helpers print a line for people before or after it.
+    """
+    lines = answer.removeprefix("\ufeff").lstrip().splitlines(keepends=True)
+    start = next((number for number, line in enumerate(lines) if line.lstrip()[:1] == "{"), 0)
+    try:
+        value, _ = json.JSONDecoder().raw_decode("".join(lines[start:]).lstrip())
+    except (ValueError, RecursionError):
+        return None
+    found: object = value
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regimport.credentials.clouds import Clouds
 from regimport.credentials.dockerconfig import config_path, containers_paths
-from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place
+from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place, Variable
 from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
 from regimport.network import host_name
@@ -82,6 +82,13 @@ class Keychain:
 
     def find(self, side: Side, registry: str, repository: str) -> Credential | None:
         """Return the credential for a repository, None for anonymous access; raise `UsageError`."""
+        known = self._find(side, registry, repository)
+        for found in known.looked:
+            self._warn_of(found)
+        return known.credential
+
+    def peek(self, side: Side, registry: str, repository: str) -> Credential | None:
+        """Return what `find` does, and warn of nothing: the registry may not ask for it."""
         return self._find(side, registry, repository).credential
 
     def renew(
@@ -100,6 +107,8 @@ class Keychain:
             if time.monotonic() > self._renewed.get(key, -_FOREVER) + _SOON:
                 self._renewed[key] = time.monotonic()
                 known = self._look(side, registry, repository, fresh=True)
+                for found in known.looked:
+                    self._warn_of(found)
             if known.credential == rejected and known.looked[-1].implied:
                 *before, last = known.looked
                 detail = f"{last.detail}, but {registry} refused that login"
@@ -156,7 +165,6 @@ class Keychain:
         looked: list[Looked] = []
         for found in self._walk(side, registry, repository, fresh=fresh):
             looked.append(found)
-            self._warn_of(found)
             if found.credential is not None:
                 break
         life = looked[-1].life if looked else 0.0
@@ -200,6 +208,11 @@ def _files(environ: Mapping[str, str], authfile: str | None, helpers: Helpers) -
     if named:
         name = "--authfile" if authfile else "$REGISTRY_AUTH_FILE"
         yield File(f"{name} ({named})", Path(named), helpers, required=True)
+    # Docker and GitLab's runner read it before any file, too.
+    if content := environ.get("DOCKER_AUTH_CONFIG", "").strip():
+        yield Variable("DOCKER_AUTH_CONFIG", content, helpers)
     docker = config_path(environ)
-    for path in (() if docker is None else (docker,)) + containers_paths(environ):
+    if docker is not None:
+        yield File(str(docker), docker, helpers, named=bool(environ.get("DOCKER_CONFIG")))
+    for path in containers_paths(environ):
         yield File(str(path), path, helpers)

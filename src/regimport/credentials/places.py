@@ -16,7 +16,7 @@ from regimport.models.credential import ANYBODY, Credential
 from regimport.network import host_name
 from regimport.values import dataclass, field
 
-__all__ = ["File", "Given", "Helpers", "Looked", "Outcome", "Place"]
+__all__ = ["File", "Given", "Helpers", "Looked", "Outcome", "Place", "Variable"]
 
 _FOREVER = float("inf")
 
@@ -126,13 +126,23 @@ class Helpers:
 class File:
     """Docker's config.json or podman's auth.json, with the helpers that it names.
 
-    `required` is whether the user named the file: then it must exist.
+    `named` is whether the user named the place, which then must be readable: any other file that
+    cannot be reached is skipped. `required` is whether the file must exist, too.
     """
 
-    def __init__(self, name: str, path: Path, helpers: Helpers, *, required: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        helpers: Helpers,
+        *,
+        named: bool = False,
+        required: bool = False,
+    ) -> None:
         self.name = name
         self._path = path
         self._helpers = helpers
+        self._named = named or required
         self._required = required
         self._lock = threading.Lock()
         self._loaded: Callable[[], DockerConfig | None] | None = None
@@ -142,28 +152,36 @@ class File:
 
         If a registry has its own helper, Docker stores no entry for it. Raise `InvalidConfig`.
         """
-        config = self._config()
+        try:
+            config = self._config()
+        except InvalidConfig as error:
+            if self._named or not isinstance(error.__cause__, OSError):
+                raise
+            # A home of another user, for example, under sudo or in a container.
+            warning = f"{error.message}; credentials in it are not used"
+            yield Looked(self.name, Outcome.FAILED, error.message, warning=warning)
+            return
         if config is None:
             yield Looked(self.name, Outcome.NOTHING, "there is no such file")
             return
         own = config.helper(registry)
         helper = own or config.store
         if helper is not None:
-            yield self._ask(helper, registry, fresh=fresh)
+            yield self._ask(config, helper, registry, fresh=fresh)
         if own is None:
             yield self._entry(config, registry, repository)
 
     def check(self) -> None:
         """Raise `InvalidConfig` if the user named the file, and it cannot be read."""
-        if self._required:
+        if self._named:
             self._config()
 
-    def _ask(self, helper: str, registry: str, *, fresh: bool) -> Looked:
+    def _ask(self, config: DockerConfig, helper: str, registry: str, *, fresh: bool) -> Looked:
         what = f"credential helper {helper!r}"
         try:
             found = self._helpers.get(helper, registry, fresh=fresh)
         except BrokenHelper as error:
-            warning = f"the {what} of {self._path} cannot be used for {registry}: {error}"
+            warning = f"the {what} of {config.where} cannot be used for {registry}: {error}"
             return Looked(self.name, Outcome.FAILED, f"{what}: {error}", warning=warning)
         if found is None:
             return Looked(self.name, Outcome.NOTHING, f"{what} has nothing for {registry}")
@@ -175,19 +193,22 @@ class File:
             return Looked(self.name, Outcome.NOTHING, f"no entry for {registry}/{repository}")
         if (flaw := entry.credential.flaw) is not None:
             raise InvalidConfig(
-                f"the entry {entry.key!r} in {self._path} cannot be used: {flaw}",
+                f"the entry {entry.key!r} in {config.where} cannot be used: {flaw}",
                 hint=f"log in again: regimport login {registry}",
             )
         warning = None
         if config.exposed:
-            warning = f"{self._path} contains secrets that other users may read: chmod 600 it"
+            warning = f"{config.where} contains secrets that other users may read: chmod 600 it"
         detail = f"entry {entry.key!r}"
         return Looked(self.name, Outcome.USED, detail, entry.credential, warning)
+
+    def _load(self) -> DockerConfig | None:
+        return load(self._path)
 
     def _config(self) -> DockerConfig | None:
         with self._lock:
             if self._loaded is None:
-                config = load(self._path)
+                config = self._load()
                 self._loaded = lambda: config
             config = self._loaded()
         if config is None and self._required:
@@ -196,3 +217,14 @@ class File:
                 hint="check the path, or create it with `regimport login --authfile FILE REGISTRY`",
             )
         return config
+
+
+class Variable(File):
+    """The content of a config.json in an environment variable, as CI services set it."""
+
+    def __init__(self, name: str, content: str, helpers: Helpers) -> None:
+        super().__init__(f"${name}", Path(name), helpers, named=True)
+        self._content = content
+
+    def _load(self) -> DockerConfig:
+        return DockerConfig.parse(self._content, self.name)

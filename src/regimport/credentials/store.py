@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import tempfile
@@ -20,6 +21,9 @@ from regimport.network import host_name
 from regimport.redact import reason_of
 
 __all__ = ["Store"]
+
+# Why a file cannot be replaced by another, although it may be writable.
+_IRREPLACEABLE = frozenset({errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Store:
@@ -46,6 +50,7 @@ class Store:
         Raise `RegimportError` if the helper fails, or if the file cannot be written.
         """
         document, config = self._read()
+        before = dict(document)
         helper = self._helper(config, registry)
         entry: dict[str, object] = {}
         if helper is None:
@@ -59,7 +64,8 @@ class Store:
         document["auths"] = (auths if isinstance(auths, dict) else {}) | {
             server_address(registry): entry
         }
-        self._replace(document)
+        if document != before:
+            self._write(document)
         return str(self._path) if helper is None else helper.program
 
     def erase(self, registry: str) -> bool:
@@ -85,6 +91,7 @@ class Store:
 
     def _read(self) -> tuple[dict[str, object], DockerConfig]:
         text = (read_text(self._path) or ("", False))[0]
+        text = text.removeprefix("\ufeff")
         config = DockerConfig.parse(text, str(self._path))
         return (json.loads(text) if text.strip() else {}), config
 
@@ -95,26 +102,62 @@ class Store:
 
     def _write(self, document: Mapping[str, object]) -> None:
         """Replace the whole file; only its owner may read it."""
-        # A symbolic link, which is common for dotfiles, stays one.
-        path = self._path.resolve()
+        content = (json.dumps(document, indent="\t", ensure_ascii=False) + "\n").encode()
         try:
+            # A symbolic link, which is common for dotfiles, stays one.
+            path = Path(os.path.realpath(self._path))
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(json.dumps(document, indent="\t", ensure_ascii=False) + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+                _replace(path, content)
+            except OSError as error:
+                # A file that is mounted into a container, or in a folder of somebody else.
+                if error.errno not in _IRREPLACEABLE or not path.is_file():
+                    raise
+                _overwrite(path, content)
         except OSError as error:
             raise RegimportError(
-                f"{path} cannot be written: {reason_of(error)}",
+                f"{self._path} cannot be written: {reason_of(error)}",
                 hint="check who may write there, or give --authfile FILE",
             ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in the place of another, all at once."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Write a file anew in its place; what was in it comes back if that fails."""
+    with path.open("r+b", buffering=0) as file:
+        # The owner of a mounted file may be somebody else.
+        with suppress(OSError):
+            os.fchmod(file.fileno(), 0o600)
+        before = file.read()
+        try:
+            _rewrite(file.fileno(), content)
+        except BaseException:
+            with suppress(OSError):
+                _rewrite(file.fileno(), before)
+            raise
+
+
+def _rewrite(file: int, content: bytes) -> None:
+    left, at = memoryview(content), 0
+    while left:
+        written = os.pwrite(file, left, at)
+        left, at = left[written:], at + written
+    os.ftruncate(file, len(content))
+    os.fsync(file)
 
 
 def _erase(helper: Helper, host: str) -> bool:

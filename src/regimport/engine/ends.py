@@ -82,6 +82,12 @@ class Upload(Protocol):
 class Target(Source, Protocol):
     """Where an image is written to; it can be asked what it holds already."""
 
+    def find_tag(self, tag: str) -> Descriptor | None:
+        """Return what a tag points to; None only where it is certain that it does not exist.
+
+        `head_manifest` may return None for what a target does not tell; this raises.
+        """
+
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> Upload | None:

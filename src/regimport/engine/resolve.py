@@ -31,12 +31,13 @@ def resolve(
 
     Return the image's root, and the copies: those that are done or must not be tried say so, and
     the others are one for each repository. A target without a tag is asked about the source's
-    digest, if that is known. Raise `NotFound` if the source has no such image.
+    digest, if that is known. With `no_clobber`, a target that does not say whether a tag exists has
+    failed. Raise `NotFound` if the source has no such image.
     """
     pinned = reference if reference.startswith(("sha256:", "sha512:")) else None
     calls: list[Callable[[], _Current]] = [
         partial(source.head_manifest, reference),
-        *(partial(_current, target, pinned) for target in targets),
+        *(partial(_current, target, pinned, certain=no_clobber) for target in targets),
     ]
     root, *answers = workers.map(lambda call: call(), calls)
     if not isinstance(root, Descriptor):
@@ -52,13 +53,16 @@ def resolve(
     return root, _merged(judged, known)
 
 
-def _current(target: TargetCopy, pinned: str | None) -> _Current:
-    """Return what the target's tag, or the digest `pinned`, points to there."""
-    name = target.tags[0] if target.tags else pinned
-    if name is None:
-        return None
+def _current(target: TargetCopy, pinned: str | None, *, certain: bool) -> _Current:
+    """Return what the target's tag, or the digest `pinned`, points to there.
+
+    Where it must be `certain`, a tag that the target does not tell of is an error.
+    """
     try:
-        return target.end.head_manifest(name)
+        if target.tags:
+            find = target.end.find_tag if certain else target.end.head_manifest
+            return find(target.tags[0])
+        return None if pinned is None else target.end.head_manifest(pinned)
     except RegimportError as error:
         return error
 

@@ -26,6 +26,10 @@ class Layout(LayoutReader):
         super().__init__(path)
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
 
+    def find_tag(self, tag: str) -> Descriptor | None:
+        """Return what a name points to; None if it does not exist."""
+        return self.head_manifest(tag)
+
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> BlobUpload | None:

@@ -12,13 +12,12 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.pieces import without_first
 from regimport.redact import safe_text
-from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
-from regimport.transport.codings import coding_of
+from regimport.transport.heads import coding_of
 
-__all__ = ["blob_size", "has_blob", "is_other", "read_blob"]
+__all__ = ["blob_size", "has_blob", "is_encoded", "is_other", "read_blob"]
 
 # RFC 9110, section 14.4; an asterisk stands for an unknown total.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -67,6 +66,14 @@ def is_other(answer: Answer, blob: Descriptor) -> bool:
     """Return whether an answer is about another blob; a digest by another algorithm is ignored."""
     named = answer.headers.get("docker-content-digest", "")
     return named.startswith(f"{blob.digest.algorithm}:") and named != blob.digest
+
+
+def is_encoded(head: Answer, blob: Descriptor) -> bool:
+    """Return whether a blob was sent with a content coding (RFC 9110, section 8.4).
+
+    A body as long as the blob is not encoded: some storage labels blobs that are gzip files.
+    """
+    return bool(coding_of(head.headers)) and head.headers.get("content-length") != str(blob.size)
 
 
 @contextmanager
@@ -135,10 +142,13 @@ def _checked(
 
     A blob whose decoded bytes were another one is taken as it comes from then on.
     """
-    labelled = client.session.labelled_gzip
     if is_encoded(head, blob):
+        labelled = client.session.labelled_gzip
         if blob.digest in labelled:
             return pieces
+        # Imported where it is met: no registry should send it.
+        from regimport.registry.codings import decoded  # noqa: PLC0415
+
         return decoded(head, blob, pieces, lambda: labelled.add(blob.digest))
     length = head.headers.get("content-length")
     if blob.has_size and length is not None and length != str(blob.size):

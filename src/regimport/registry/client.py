@@ -18,11 +18,11 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
-from regimport.registry.request import SMALL, Request, to_httpx, url_of
+from regimport.registry.request import SMALL, Request, drain, to_httpx, url_of
 from regimport.registry.retry import Transient, unreachable
 from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
 from regimport.transport.diagnosis import root_cause
-from regimport.transport.origins import Origin, redirect_target
+from regimport.transport.origins import Origin, endless_redirect, redirect_target, redirected_write
 from regimport.transport.pool import PooledTransport
 from regimport.transport.socket_errors import CLOSED
 
@@ -33,7 +33,10 @@ _LOG = logging.getLogger(__name__)
 _MAX_REDIRECTS = 5
 # How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
 _PROBE_SECONDS = 2.0
+# For the scopes of the request, and for those that the registry names.
+_MOST_TOKENS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAYBE_HIDDEN = frozenset({401, 403, 404})
 # How storage answers to a URL whose signature it does not accept, or not any more.
 _REFUSED_URL = frozenset({400, 403, 404})
 
@@ -58,6 +61,8 @@ class AuthenticatedClient:
         # A registry on this machine may speak TLS all the same; its first answer tells.
         self._may_speak_tls = self._endpoint.guessed
         self._settling = threading.Lock()
+        # What the registry asks for at /v2/, once that was looked at.
+        self._learned: tuple[Challenge, ...] | None = None
         self._speak(self._endpoint)
 
     def __repr__(self) -> str:
@@ -72,7 +77,7 @@ class AuthenticatedClient:
         """Open a connection ahead of need, where the transport can."""
         if isinstance(self._transport, PooledTransport):
             with suppress(httpx.TransportError):
-                # Whoever needs it will be told.
+                # The request that needs it will get the error.
                 self._transport.warm(self._base, self._timeouts.connect)
 
     def url_of(self, request: Request) -> str:
@@ -89,36 +94,47 @@ class AuthenticatedClient:
         url = self.url_of(request)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
-        broken: Exception | None = None
+        guessing = own and url.startswith("http:") and self._endpoint.guessed
+        response = self._first(request, url, sent) if guessing else self._follow(request, url, sent)
+        if response is None:
+            return self.open(request)
+        first = sent
+        for _ in range(_MOST_TOKENS):
+            try:
+                challenges = self._challenges(request, response, sent)
+                if not challenges and own and sent is None:
+                    challenges = self._learn(request, response)
+                fresh = self._authorizer.renew(challenges, request.scopes, sent)
+            except BaseException:
+                response.close()
+                raise
+            if fresh is None or fresh == sent:
+                return response
+            drain(response)
+            if request.content is not None:
+                raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
+            response, sent = self._follow(request, url, fresh), fresh
+            challenges = self._challenges(request, response, sent)
+            if not self._authorizer.is_called_otherwise(challenges, request.scopes):
+                break
+        refused = response.status_code == HTTPStatus.UNAUTHORIZED or first is not None
+        if refused and self._challenges(request, response, sent):
+            self._authorizer.settle(request.scopes)
+        return response
+
+    def _first(self, request: Request, url: str, sent: str | None) -> httpx.Response | None:
+        """Send a request with plain http; return None if TLS is spoken there, from now on."""
+        broken: Exception
         try:
             response = self._follow(request, url, sent)
         except (Transient, RegimportError) as error:
             # Looked into behind this block, so that it is no cause of what comes of that.
             broken = error
-        if broken is not None:
-            if own and url.startswith("http:") and self._hangs_up_without_tls(broken):
-                return self.open(request)
-            raise broken
-        if own and url.startswith("http:") and self._wants_tls(response):
-            return self.open(request)
-        challenges = self._challenges(response)
-        if not challenges:
-            return response
-        try:
-            fresh = self._authorizer.renew(challenges, request.scopes, sent)
-        except BaseException:
-            response.close()
-            raise
-        if fresh is None or fresh == sent:
-            return response
-        _drain(response)
-        if request.content is not None:
-            raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
-        response = self._follow(request, url, fresh)
-        refused = response.status_code == HTTPStatus.UNAUTHORIZED or sent is not None
-        if refused and self._challenges(response):
-            self._authorizer.settle(request.scopes)
-        return response
+        else:
+            return None if self._wants_tls(response) else response
+        if self._hangs_up_without_tls(broken):
+            return None
+        raise broken
 
     def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""
@@ -140,7 +156,7 @@ class AuthenticatedClient:
             host = self.registry if there == self._origin else there.name
             raise unreachable(error, host) from error
         response.request = built
-        # Of a transport that does not measure by itself, the handshake counts, too.
+        # Other transports do not measure it, so here it includes the handshake.
         response.extensions.setdefault("round_trip", time.monotonic() - started)
         if _LOG.isEnabledFor(logging.DEBUG):
             shown, headers = safe_url(url), safe_headers(response.headers)
@@ -159,7 +175,7 @@ class AuthenticatedClient:
             return False
         try:
             with self._settling:
-                if self._may_speak_tls and self._complains_of_http():
+                if self._may_speak_tls and self._requires_tls():
                     self._speak(self._endpoint.with_tls())
                 self._may_speak_tls = False
         except BaseException:
@@ -167,7 +183,7 @@ class AuthenticatedClient:
             raise
         if self._base.startswith("http:"):
             return False
-        _drain(response)
+        drain(response)
         return True
 
     def _hangs_up_without_tls(self, error: Exception) -> bool:
@@ -176,7 +192,7 @@ class AuthenticatedClient:
         Some servers close the connection then, others send an alert of TLS, which is no HTTP.
         """
         broken = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
-        if not self._endpoint.guessed or not isinstance(error.__cause__, broken):
+        if not isinstance(error.__cause__, broken):
             return False
         with self._settling:
             if self._may_speak_tls and self._has_tls():
@@ -188,7 +204,7 @@ class AuthenticatedClient:
         """Ask with TLS; a certificate that is not trusted is TLS, too."""
         probe = Request("GET", f"{self._endpoint.with_tls().url}/v2/", timeout=_PROBE_SECONDS)
         try:
-            _drain(self._carry(probe, probe.url, None, own=True))
+            drain(self._carry(probe, probe.url, None, own=True))
         except (Transient, RegimportError) as error:
             cause = root_cause(error)
             # What closes this connection, too, may be about to start; else it has no TLS.
@@ -197,8 +213,8 @@ class AuthenticatedClient:
             return isinstance(cause, ssl.SSLCertVerificationError)
         return True
 
-    def _complains_of_http(self) -> bool:
-        """Ask again, for a body: a complaint stands there, which the answer to a HEAD has not."""
+    def _requires_tls(self) -> bool:
+        """Send a GET: its body says that TLS is required, and the answer to a HEAD has none."""
         probe = Request("GET", f"{self._base}/v2/")
         answered = self._carry(probe, probe.url, None, own=True)
         try:
@@ -208,7 +224,9 @@ class AuthenticatedClient:
         finally:
             answered.close()
 
-    def _challenges(self, response: httpx.Response) -> tuple[Challenge, ...]:
+    def _challenges(
+        self, request: Request, response: httpx.Response, sent: str | None
+    ) -> tuple[Challenge, ...]:
         """Return what the registry asks for; nothing where it is not the registry that asks."""
         status = response.status_code
         if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -217,10 +235,34 @@ class AuthenticatedClient:
             return ()
         values = response.headers.get_list("www-authenticate")
         challenges = parse_challenges(", ".join(values))
-        if status == HTTPStatus.FORBIDDEN:
-            # A token that is good, but not for this: worth one with more scopes, once.
-            return tuple(c for c in challenges if c.params.get("error") == "insufficient_scope")
+        if status == HTTPStatus.FORBIDDEN and sent is not None:
+            # What was sent is good, but not for this: worth a token with more scopes, once.
+            wider = self._authorizer.is_called_otherwise(challenges, request.scopes)
+            lacking = [c for c in challenges if c.params.get("error") == "insufficient_scope"]
+            return challenges if wider else tuple(lacking)
         return challenges
+
+    def _learn(self, request: Request, response: httpx.Response) -> tuple[Challenge, ...]:
+        """Return what the registry asks for at /v2/, which is looked at once.
+
+        That is done where it refuses a request, or says that there is nothing, without saying how
+        to log in, and there is a credential for it: some hide what only users may see.
+        """
+        if response.status_code not in _MAYBE_HIDDEN or Origin.of(url_of(response)) != self._origin:
+            return ()
+        if not request.url or request.content is not None:
+            return ()
+        if not self._authorizer.has_credential(request.scopes):
+            return ()
+        with self._settling:
+            if self._learned is None:
+                probe = Request("GET", f"{self._base}/v2/")
+                answered = self._follow(probe, probe.url, None)
+                try:
+                    self._learned = self._challenges(probe, answered, None)
+                finally:
+                    drain(answered)
+            return self._learned
 
     def _follow(
         self, request: Request, url: str, authorization: str | None, *, anew: bool = True
@@ -241,7 +283,7 @@ class AuthenticatedClient:
                 if Origin.of(url) == Origin.of(asked):
                     return response
                 if anew and response.status_code in _REFUSED_URL:
-                    _drain(response)
+                    drain(response)
                     return self._follow(request, asked, authorization, anew=False)
                 response.extensions["asked"] = asked
                 return response
@@ -254,35 +296,8 @@ class AuthenticatedClient:
             away = Origin.of(there) != Origin.of(url)
             if request.content is not None and not away:
                 return response
-            _drain(response)
+            drain(response)
             if away and not reading:
-                raise _write_redirected(request.method, url, response.status_code, there)
+                raise redirected_write(request.method, url, response.status_code, there)
             url = there
-        raise RegistryError(
-            f"{request.method} {safe_url(self.url_of(request))} was redirected more than "
-            f"{_MAX_REDIRECTS} times",
-            method=request.method,
-            url=safe_url(url),
-        )
-
-
-def _write_redirected(method: str, url: str, status: int, there: str) -> RegistryError:
-    """Return the error for a write that another origin is to get."""
-    return RegistryError(
-        f"{method} {safe_url(url)} answered {status}, a redirect to {safe_url(there)}; what is "
-        "written is sent to no other host",
-        hint=f"if that is the registry that is meant, name {Origin.of(there).name} as the target",
-        method=method,
-        url=safe_url(url),
-        status=status,
-    )
-
-
-def _drain(response: httpx.Response) -> None:
-    """Read the little that is left of an answer, so that its connection can serve again."""
-    try:
-        read_answer("GET", url_of(response), response, SMALL)
-    except (httpx.TransportError, RegimportError):
-        pass
-    finally:
-        response.close()
+        raise endless_redirect(request.method, asked, _MAX_REDIRECTS)

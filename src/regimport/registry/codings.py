@@ -10,17 +10,10 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Verifier
 from regimport.redact import safe_text
 from regimport.transport.answers import Answer
-from regimport.transport.codings import UnknownCoding, coding_of, decode
+from regimport.transport.codings import UnknownCoding, decode
+from regimport.transport.heads import coding_of
 
-__all__ = ["decoded", "is_encoded"]
-
-
-def is_encoded(head: Answer, blob: Descriptor) -> bool:
-    """Return whether a blob was sent with a content coding (RFC 9110, section 8.4).
-
-    A body as long as the blob is not encoded: some storage labels blobs that are gzip files.
-    """
-    return bool(coding_of(head.headers)) and head.headers.get("content-length") != str(blob.size)
+__all__ = ["decoded"]
 
 
 def decoded(

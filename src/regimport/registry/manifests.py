@@ -22,35 +22,53 @@ from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
 from regimport.registry.repository_client import RepositoryClient
 from regimport.transport.answers import Answer, error_of
 
-__all__ = ["get_manifest", "head_manifest", "points_to", "put_manifest"]
+__all__ = ["find_tag", "get_manifest", "head_manifest", "points_to", "put_manifest"]
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
+_FORBIDDEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None:
     """Return what a tag or digest points to; None if it does not exist.
 
-    HEAD is not counted as a pull. If the answer is incomplete, GET is sent; a target that refuses
-    the request is taken not to have the manifest, because writing it will tell.
+    HEAD is not counted as a pull. GET is sent where the answer to it is incomplete, and where it is
+    a refusal: some registries, proxies and signed URLs know GET alone. A target that refuses the
+    request is taken not to have the manifest, because writing it will tell; `find_tag` does not.
     """
     session = client.session
-    answer = client.ask("HEAD", f"manifests/{reference}", _ACCEPT)
-    if answer.status == HTTPStatus.NOT_FOUND:
+    at_target = session.side is Side.TARGET
+    answer = _ask_head(client, reference) if at_target else _head(client, reference)
+    found = _descriptor(answer, reference)
+    if found is not None:
+        return found
+    if at_target and answer is not None and not answer.ok:
+        if answer.status in _FORBIDDEN and session.refused is not None:
+            raise error_of(answer)
         return None
-    if answer.ok:
-        found = _descriptor(answer, reference)
-        if found is not None:
-            return found
-    elif answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        if session.side is Side.TARGET and session.refused is None:
-            return None
-        raise error_of(answer)
-    elif session.side is Side.TARGET:
-        return None
+    return _described_by_get(client, reference)
+
+
+def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
+    """Return what a tag points to; None only where the registry says that it does not exist.
+
+    What HEAD does not find is asked for with GET. Raise `TagExists` if that says nothing either,
+    and the error of an answer that says more (`AccessDenied`, `RateLimited`, `Unreachable`).
+    """
+    found = _descriptor(_head(client, tag), tag)
+    if found is not None:
+        return found
     try:
-        return get_manifest(client, reference).descriptor
-    except NotFound:
-        return None
+        return _described_by_get(client, tag)
+    except RegistryError as error:
+        if type(error) is not RegistryError:
+            raise
+        raise TagExists(
+            f"the registry does not say whether the tag {tag} exists: {error.message}",
+            method=error.method,
+            url=error.url,
+            status=error.status,
+            hint="nothing was written there; leave --no-clobber out to put the tag all the same",
+        ) from error
 
 
 def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
@@ -74,6 +92,27 @@ def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
             hint="the registry, or a cache in front of it, serves other content",
         )
     return Manifest.parse(answer.body, answer.headers.get("content-type"), algorithm=algorithm)
+
+
+def _head(client: RepositoryClient, reference: str) -> Answer | None:
+    """Return the answer to HEAD; None where the registry keeps failing at it."""
+    try:
+        return _ask_head(client, reference)
+    except Unreachable as error:
+        if error.status is None:
+            raise
+        return None
+
+
+def _ask_head(client: RepositoryClient, reference: str) -> Answer:
+    return client.ask("HEAD", f"manifests/{reference}", _ACCEPT)
+
+
+def _described_by_get(client: RepositoryClient, reference: str) -> Descriptor | None:
+    try:
+        return get_manifest(client, reference).descriptor
+    except NotFound:
+        return None
 
 
 def _read(client: RepositoryClient, reference: str) -> Answer:
@@ -149,8 +188,13 @@ def _says_immutable(answer: Answer) -> bool:
     return b"immutable" in body or b"imagetagalreadyexists" in body or b"tag_invalid" in body
 
 
-def _descriptor(answer: Answer, reference: str) -> Descriptor | None:
-    """Return the descriptor in a HEAD answer; None if the answer is incomplete."""
+def _descriptor(answer: Answer | None, reference: str) -> Descriptor | None:
+    """Return the descriptor in a HEAD answer; None if the answer is a refusal, or incomplete.
+
+    Its size is what HEAD says, which is not always the length of what GET returns.
+    """
+    if answer is None or not answer.ok:
+        return None
     digest = _digest(reference) or _digest(answer.headers.get("docker-content-digest", ""))
     length = answer.headers.get("content-length", "")
     media_type = essence(answer.headers.get("content-type"))

@@ -55,6 +55,11 @@ class Repository:
         with self._client.located():
             return manifests.head_manifest(self._client, reference)
 
+    def find_tag(self, tag: str) -> Descriptor | None:
+        """Return what a tag points to; None only where the registry says that it does not exist."""
+        with self._client.located():
+            return manifests.find_tag(self._client, tag)
+
     def get_manifest(self, reference: str) -> Manifest:
         """Return a manifest; one that is requested by digest is checked."""
         with self._client.located():

@@ -34,8 +34,8 @@ from regimport.transport.pool import PooledTransport
 
 __all__ = ["Session"]
 
-# How long to wait for an answer that matters to nobody, in seconds: while the copy is being
-# stopped, and at other times.
+# How long to wait for an answer that is ignored, in seconds: while the copy is being stopped, and
+# at other times.
 _STOPPING_SECONDS = 0.7
 _DISMISS_SECONDS = 2.0
 _TOKEN_BYTES = 256 * 1024
@@ -120,7 +120,7 @@ class Session:
             self._transport.abort()
 
     def dismiss(self, request: Request) -> None:
-        """Make a request whose answer matters to nobody, also when the copy is being stopped.
+        """Make a request whose answer is ignored, also when the copy is being stopped.
 
         It is not made while the registry wants to be left alone, and nobody waits long for it.
         """
@@ -179,7 +179,7 @@ class Session:
             except (httpx.TransportError, Transient) as error:
                 raise self._broken(error) from error
             if answer.status in RETRYABLE:
-                self._wait_as_asked(answer, mark)
+                self._honor_retry_after(answer, mark)
             return answer
 
     def _open(self, request: Request) -> httpx.Response:
@@ -213,11 +213,11 @@ class Session:
         except httpx.TransportError as error:
             raise unreachable(error, self.registry) from error
         if answer.status in RETRYABLE:
-            raise self._not_now(answer, mark)
+            raise self._transient(answer, mark)
         self._gate.good()
         return answer
 
-    def _not_now(self, answer: Answer, mark: int | None) -> Transient:
+    def _transient(self, answer: Answer, mark: int | None) -> Transient:
         wait = retry_after(answer.headers, time.time())
         if wait is not None and wait <= self._policy.max_wait:
             self._gate.hold(wait)
@@ -225,9 +225,9 @@ class Session:
             self._gate.crowded(mark)
         return Transient(error_of(answer), wait)
 
-    def _wait_as_asked(self, answer: Answer, mark: int) -> None:
-        """Let the registry have the pause it asks for; raise its error if that is too long."""
-        failure = self._not_now(answer, mark)
+    def _honor_retry_after(self, answer: Answer, mark: int) -> None:
+        """Hold later requests back for `Retry-After`; raise if that is longer than `max_wait`."""
+        failure = self._transient(answer, mark)
         if failure.retry_after is not None and failure.retry_after > self._policy.max_wait:
             raise final_error(failure, attempts=1)
 
@@ -247,7 +247,7 @@ class Session:
         )
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Ask a token service: no redirects, no authorization but what the caller gives."""
+        """Ask a token service, once and with what the caller gives: redirects are the caller's."""
         request = Request(method, url, headers=headers, body=body, limit=_TOKEN_BYTES)
 
         def attempt() -> Answer:

@@ -21,7 +21,7 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
-from regimport.transport.codings import UnknownCoding, coding_of, decode
+from regimport.transport.heads import coding_of
 from regimport.values import dataclass
 
 __all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer", "retry_after"]
@@ -88,21 +88,30 @@ def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> 
 
 def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
     """Return a body, decoded; of one that is longer than `most` bytes, more than these."""
-    coding = coding_of(response.headers)
     pieces: list[bytes] = []
     size = 0
+    for piece in _decoded(method, url, response):
+        pieces.append(bytes(piece))
+        size += len(piece)
+        if size > most:
+            break
+    return b"".join(pieces)
+
+
+def _decoded(method: str, url: str, response: httpx.Response) -> Iterator[bytes]:
+    """Yield a body without its content coding; of an error, as much as can be decoded."""
+    coding = coding_of(response.headers)
+    if not coding:
+        yield from body_of(response)
+        return
+    # Imported where it is met: no registry should send it.
+    from regimport.transport.codings import UnknownCoding, decode  # noqa: PLC0415
+
+    what = f"the answer to {method} {safe_url(url)}"
     try:
-        encoded = body_of(response)
-        for piece in decode(coding, encoded) if coding else encoded:
-            pieces.append(bytes(piece))
-            size += len(piece)
-            if size > most:
-                break
-    except (UnknownCoding, zlib.error) as error:
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
-            return b"".join(pieces)
-        what = f"the answer to {method} {safe_url(url)}"
-        if isinstance(error, UnknownCoding):
+        yield from decode(coding, body_of(response))
+    except UnknownCoding as error:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
             raise RegistryError(
                 f"{what} has the Content-Encoding {safe_text(coding, 40)}, which was not asked for",
                 method=method,
@@ -110,9 +119,10 @@ def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
                 status=response.status_code,
                 hint="a proxy compresses the answers; exempt the registry from that",
             ) from error
-        words = f"{what} is not valid {safe_text(coding, 40)}: {error}"
-        raise httpx.RemoteProtocolError(words) from error
-    return b"".join(pieces)
+    except zlib.error as error:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            words = f"{what} is not valid {safe_text(coding, 40)}: {error}"
+            raise httpx.RemoteProtocolError(words) from error
 
 
 def error_of(answer: Answer) -> RegimportError:

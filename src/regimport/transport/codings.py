@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-__all__ = ["UnknownCoding", "coding_of", "decode"]
+__all__ = ["UnknownCoding", "decode"]
 
 # So many bytes tell the two forms of deflate apart.
 _START = 2
@@ -21,12 +21,6 @@ _IDLE_BYTES = 64 * 1024
 
 class UnknownCoding(ValueError):
     """A content coding that cannot be undone; its text is the coding's name."""
-
-
-def coding_of(headers: Mapping[str, str]) -> str:
-    """Return the content coding of an answer in lower case, empty if it has none."""
-    named = headers.get("content-encoding", "").lower().split(",")
-    return ", ".join(coding.strip() for coding in named if coding.strip() not in {"", "identity"})
 
 
 def decode(coding: str, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import h11
 import httpx
 
-__all__ = ["body_length", "check_length", "keeps_alive"]
+__all__ = ["body_length", "check_length", "coding_of", "keeps_alive"]
 
 # The most digits of a length: more bytes than 2**63 is no file. Of more than 4,300, Python makes no
 # number any more, and whoever reads the field of the answer to a HEAD would fail.
@@ -39,3 +41,9 @@ def keeps_alive(answer: h11.Response) -> bool:
     # Two ways to say how long the answer is: somebody on the way may have read the other one.
     unclear = b"transfer-encoding" in fields and b"content-length" in fields
     return answer.http_version == b"1.1" and not ends and not unclear
+
+
+def coding_of(headers: Mapping[str, str]) -> str:
+    """Return the content coding of an answer in lower case, empty if it has none."""
+    named = headers.get("content-encoding", "").lower().split(",")
+    return ", ".join(coding.strip() for coding in named if coding.strip() not in {"", "identity"})

@@ -14,9 +14,11 @@ from regimport.values import dataclass
 __all__ = [
     "Origin",
     "check_realm",
+    "endless_redirect",
     "is_local",
     "next_page",
     "redirect_target",
+    "redirected_write",
     "upload_location",
     "with_digest",
 ]
@@ -104,6 +106,27 @@ def redirect_target(answered: str, location: str) -> str:
     return _joined(answered, location)
 
 
+def redirected_write(method: str, url: str, status: int, there: str) -> RegistryError:
+    """Return the error for a write that another origin is to get."""
+    return RegistryError(
+        f"{method} {safe_url(url)} answered {status}, a redirect to {safe_url(there)}; what is "
+        "written is sent to no other host",
+        hint=f"if that is the registry that is meant, name {Origin.of(there).name} as the target",
+        method=method,
+        url=safe_url(url),
+        status=status,
+    )
+
+
+def endless_redirect(method: str, url: str, most: int) -> RegistryError:
+    """Return the error for a request that was redirected more than `most` times."""
+    return RegistryError(
+        f"{method} {safe_url(url)} was redirected more than {most} times",
+        method=method,
+        url=safe_url(url),
+    )
+
+
 def with_digest(location: str, digest: str) -> str:
     """Add the digest that closes an upload to its URL, whose own query stays byte for byte.
 
@@ -146,22 +169,25 @@ def next_page(answered: str, link: str) -> str | None:
 def check_realm(realm: str, registry: Origin) -> str:
     """Return the absolute URL of the token service that `registry` names, or raise `AccessDenied`.
 
-    It is told credentials, so it must have TLS if the registry has, and a registry out in the
-    world must not send us to an address of this machine or its network's metadata service.
+    It is told credentials, so it must have TLS if the registry has, which is spoken with the
+    registry's own host in any case, and a registry out in the world must not send us to an address
+    of this machine or its network's metadata service.
     """
-    own_path = realm.startswith("/") and not realm.startswith("//")
-    url = urljoin(f"{registry}/", realm) if own_path else realm
     try:
+        url = urljoin(f"{registry}/", realm) if realm.startswith("/") else realm
         origin = Origin.of(url)
         parts = urlsplit(url)
-    except RegistryError as error:
+    except (RegistryError, ValueError) as error:
         raise _refused(realm, "it is no http or https URL") from error
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise _refused(realm, "it holds characters that no URL has")
     if "@" in parts.netloc:
         raise _refused(realm, "it holds a user name")
     if origin.scheme == "http" and registry.scheme != "http":
-        raise _refused(realm, "it has no TLS, but the registry has")
+        if origin.host != registry.host:
+            raise _refused(realm, "it has no TLS, but the registry has")
+        # A registry behind a proxy that ends TLS may not know that it is reached by https.
+        parts = parts._replace(scheme="https", netloc=urlsplit(str(registry)).netloc)
     reason = _danger(origin, registry)
     if reason is not None:
         raise _refused(realm, f"its host is {reason}")
