@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from regimport.errors import RegistryError
+from regimport.errors import AccessDenied, NotFound, RegistryError
 from regimport.models.credential import Credential
 from regimport.registry.request import Request
 from regimport.transport.answers import error_of
@@ -185,3 +185,47 @@ def test_a_look_for_tls_that_breaks_is_tried_again_and_leaves_nothing_open(
         assert sessions.open(server.address).ask(_GET).body == b"ok"
         for _ in range(3):
             assert server.closed.acquire(timeout=10)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_registry_is_asked_again_for_a_url_that_its_storage_refuses(
+    method: str, status: int, sessions: Sessions
+) -> None:
+    signed: list[str] = []
+
+    def sign(_: Asked) -> Reply:
+        signed.append(f"/blob?signature={len(signed)}")
+        return _guarded(f"{storage.url}{signed[-1]}")
+
+    with web(lambda asked: Reply(200 if asked.url.endswith("=1") else status)) as storage:
+        with web(sign) as server:
+            assert sessions.open(server.address).ask(Request(method, "app/thing", _SCOPES)).ok
+        assert [asked.url for asked in storage.asked] == signed
+        assert len(signed) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, RegistryError), (401, AccessDenied), (403, AccessDenied), (404, NotFound)],
+)
+def test_storage_that_refuses_is_named_and_not_the_account(
+    status: int, kind: type[RegistryError], sessions: Sessions
+) -> None:
+    with web(lambda _: Reply(status, {}, b"SignatureDoesNotMatch")) as storage:
+        with web(lambda _: _guarded(f"{storage.url}/blob?signature=s3cret")) as server:
+            error = error_of(sessions.open(server.address).ask(_GET))
+            message = (
+                f"the storage that {server.url}/v2/app/thing leads to refuses: GET {storage.url}/"
+                f"blob?signature=… answered {status}"
+            )
+    assert type(error) is kind
+    assert error.message.startswith(message)
+    assert "account" not in str(error.hint)
+    assert len(storage.asked) == (1 if status == 401 else 2)
+
+
+def test_a_registry_that_refuses_by_itself_is_asked_once(sessions: Sessions) -> None:
+    with web(lambda _: Reply(403)) as server:
+        assert sessions.open(server.address).ask(_GET).status == 403
+        assert len(server.asked) == 1

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import zlib
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from regimport.errors import BrokenTransfer, RegistryError
-from regimport.models.descriptor import Descriptor
+from regimport.errors import BrokenTransfer, ContentMismatch, RegistryError
+from regimport.models.descriptor import UNKNOWN_SIZE, Descriptor
 from regimport.models.digest import Digest
-from regimport.registry.codings import decoded, is_encoded
+from regimport.registry.blobs import is_encoded
+from regimport.registry.codings import decoded
 from regimport.transport.answers import Answer
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(100_000))
@@ -29,6 +30,8 @@ def _head(coding: str | None, length: int | None) -> Answer:
     [
         (None, None, False),
         ("identity", None, False),
+        ("", None, False),
+        ("deflate", None, True),
         ("gzip", None, True),
         ("GZIP", len(CONTENT) - 1, True),
         # As long as the blob itself: storage that labels what is gzip already.
@@ -45,21 +48,42 @@ def test_a_body_is_encoded_if_it_says_so_and_is_not_as_long_as_the_blob(
 def test_gzip_is_undone_whatever_pieces_it_comes_in(size: int) -> None:
     packed = gzip.compress(CONTENT)
     pieces = (packed[at : at + size] for at in range(0, len(packed), size))
-    assert b"".join(decoded(_head("gzip", None), BLOB, pieces)) == CONTENT
+    assert b"".join(decoded(_head("gzip", None), BLOB, pieces, _never)) == CONTENT
 
 
-def test_a_bomb_is_undone_a_piece_at_a_time() -> None:
-    bomb = zlib.compressobj(wbits=31)
-    packed = bomb.compress(bytes(50_000_000)) + bomb.flush()
-    first = next(decoded(_head("gzip", None), BLOB, iter([packed])))
-    assert len(first) <= 256 * 1024
+@pytest.mark.parametrize("content", [CONTENT + b"x", CONTENT[:-1], bytes(len(CONTENT))])
+def test_another_content_than_the_blob_is_told_before_it_is_raised(content: bytes) -> None:
+    told: list[str] = []
+    packed = iter([gzip.compress(content)])
+    with pytest.raises(ContentMismatch) as raised:
+        list(decoded(_head("gzip", None), BLOB, packed, lambda: told.append("mismatch")))
+    assert told == ["mismatch"]
+    assert not raised.value.lasting
+
+
+def test_a_blob_of_unknown_size_is_decoded() -> None:
+    blob = replace(BLOB, size=UNKNOWN_SIZE)
+    packed = iter([gzip.compress(CONTENT)])
+    assert b"".join(decoded(_head("gzip", None), blob, packed, _never)) == CONTENT
 
 
 def test_what_is_no_gzip_may_come_right_the_next_time() -> None:
+    told: list[str] = []
     with pytest.raises(BrokenTransfer, match="is not valid gzip"):
-        list(decoded(_head("gzip", None), BLOB, iter([CONTENT])))
+        list(decoded(_head("gzip", None), BLOB, iter([CONTENT]), lambda: told.append("raw")))
+    assert told == ["raw"]
+
+
+def test_what_breaks_half_way_is_decoded_again() -> None:
+    packed = gzip.compress(CONTENT)
+    with pytest.raises(BrokenTransfer, match="is not valid gzip: it ends too soon"):
+        list(decoded(_head("gzip", None), BLOB, iter([packed[:-9]]), _never))
 
 
 def test_another_coding_is_refused_by_its_name() -> None:
     with pytest.raises(RegistryError, match="Content-Encoding br"):
-        decoded(_head("br", None), BLOB, iter([CONTENT]))
+        list(decoded(_head("br", None), BLOB, iter([CONTENT]), _never))
+
+
+def _never() -> None:
+    raise AssertionError("the blob would be taken as it came")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from regimport.errors import NotFound, RegistryError
@@ -137,3 +139,22 @@ def test_what_is_no_list_of_tags_is_an_error(document: object, sessions: Session
 def test_a_repository_that_is_not_there_is_not_found(sessions: Sessions) -> None:
     with web(lambda _: Reply(404)) as server, pytest.raises(NotFound):
         list(tag_pages(sessions.access(server.address)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tags":[' + b"{}," * 3_000_000 + b"{}]}",
+        b'{"tags":' + b"[" * 1_300_000 + b"]" * 1_300_000 + b"}",
+        b'{"tags":["' + b'ab","' * 3_000_000 + b'"]}',
+    ],
+    ids=["objects", "lists", "texts"],
+)
+def test_a_page_of_millions_of_values_is_not_parsed(body: bytes, sessions: Sessions) -> None:
+    with web(lambda _: Reply(200, {}, body)) as server:
+        tracemalloc.start()
+        with pytest.raises(RegistryError, match="not a list of tags"):
+            list(tag_pages(sessions.access(server.address)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 3.5 * len(body)

@@ -49,6 +49,7 @@ class Scripted:
     def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
         self.script = script
         self.heard: list[Heard] = []
+        self.encrypted = context is not None
         self._connections = 0
         self._connected = threading.Condition()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -106,7 +107,7 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
             self.send_response(say.status)
             for name, value in say.headers.items():
                 self.send_header(name, value)
-            if "Content-Length" not in say.headers:
+            if not {"Content-Length", "Transfer-Encoding"} & say.headers.keys():
                 self.send_header("Content-Length", str(len(say.body)))
             self.end_headers()
             if self.command != "HEAD":

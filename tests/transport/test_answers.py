@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 
 import httpx
@@ -80,6 +81,15 @@ def test_nothing_a_terminal_obeys_is_left_of_codes_and_messages() -> None:
 @pytest.mark.parametrize("body", [b"[" * 60_000, b'{"errors":7}', b'{"errors":null}', b"\xff"])
 def test_a_strange_body_is_no_second_error(body: bytes) -> None:
     assert _error(400, body).message
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<title", b"<title ", b"<TITLE>", b"<html", b"\x1b[", b"\x1b]0;"]
+)
+def test_a_page_of_nothing_but_tags_is_read_at_once(piece: bytes) -> None:
+    began = time.process_time()
+    _error(404, piece * (64 * 1024 // len(piece)))
+    assert time.process_time() - began < 0.1
 
 
 def _response(status: int, content: Sequence[bytes]) -> httpx.Response:

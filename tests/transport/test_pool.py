@@ -530,6 +530,71 @@ def test_interim_answers_without_end_are_an_error(transport: PooledTransport, se
             _read(transport, _request("GET", server.url))
 
 
+def _dripping(start: str, drop: str) -> Callable[[Line], None]:
+    """Say `start` at once, and then `drop` again and again, five times within each clock."""
+
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(start)
+        # For longer than a test may take, or until the client has gone.
+        for _ in range(1000):
+            line.send(drop)
+            threading.Event().wait(_SOON / 5)
+
+    return treat
+
+
+_CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
+        ("", "HTTP/1.1 102 Processing\r\n\r\n"),
+        ("HTTP/1.1 200 OK\r\nX: ", "x"),
+        ("HTTP/1.1 100 Continue\r\nX: ", "x"),
+        (f"{_CHUNKED}0\r\n", "X: x\r\n"),
+        (f"{_CHUNKED}0\r\nX: ", "x"),
+        (f"{_CHUNKED}2;x=", "x"),
+    ],
+    ids=["continue", "processing", "head", "interim head", "trailers", "trailer", "chunk head"],
+)
+def test_what_is_no_byte_of_a_body_does_not_start_the_clock_anew(
+    start: str, drop: str, transport: PooledTransport, serve: Serve
+) -> None:
+    with serve(_dripping(start, drop)) as server:
+        began = time.monotonic()
+        with pytest.raises(httpx.ReadTimeout):
+            _read(transport, _request("GET", server.url, read=_SOON))
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("start", [f"{_CHUNKED}0\r\n", _CHUNKED.replace("2\r\nok\r\n", "1;x=")])
+def test_trailers_and_heads_of_chunks_without_end_are_an_error(
+    start: str, transport: PooledTransport, serve: Serve
+) -> None:
+    def treat(line: Line) -> None:
+        line.head()
+        line.send(start)
+        while True:
+            line.send("x" * 65_536 if start.endswith("=") else "X: x\r\n" * 8192)
+
+    with serve(treat) as server:
+        with pytest.raises(httpx.RemoteProtocolError, match="not HTTP"):
+            _read(transport, _request("GET", server.url))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_a_length_that_is_no_length_is_an_error(
+    method: str, digits: int, transport: PooledTransport, serve: Serve
+) -> None:
+    with serve(_answering(f"HTTP/1.1 200 OK\r\nContent-Length: {'9' * digits}\r\n\r\n")) as server:
+        with pytest.raises(httpx.RemoteProtocolError, match="not HTTP"):
+            _read(transport, _request(method, server.url))
+
+
 def _silent(line: Line) -> None:
     """Reads nothing and says nothing until the client has gone."""
     line.head()

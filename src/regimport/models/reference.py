@@ -199,10 +199,13 @@ def registry_of(text: str) -> str:
 
 
 def is_loopback(registry: str) -> bool:
-    """Return whether `registry` (host or host:port) is on this machine, by address, not by name."""
+    """Return whether `registry` (host or host:port) is on this machine.
+
+    Of names, these are localhost and those under it (RFC 6761, section 6.3).
+    """
     host = registry.rpartition(":")[0] if re.search(r":[0-9]+$", registry) else registry
     host = host.removeprefix("[").removesuffix("]").lower()
-    if host == "localhost":
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -12,12 +12,12 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.pieces import without_first
 from regimport.redact import safe_text
-from regimport.registry.codings import decoded, is_encoded
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
+from regimport.transport.heads import coding_of
 
-__all__ = ["blob_size", "has_blob", "is_other", "read_blob"]
+__all__ = ["blob_size", "has_blob", "is_encoded", "is_other", "read_blob"]
 
 # RFC 9110, section 14.4; an asterisk stands for an unknown total.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -37,6 +37,10 @@ def has_blob(client: RepositoryClient, blob: Descriptor) -> bool:
             raise
         return False
     if answer.ok:
+        if coding_of(answer.headers):
+            # The length is that of what a proxy has made of the blob.
+            at_source = client.session.side is Side.SOURCE
+            return _is_named(answer, blob) or (at_source and not is_other(answer, blob))
         length: str = answer.headers.get("content-length", str(blob.size))
         return length == str(blob.size) and not is_other(answer, blob)
     refused = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -49,14 +53,27 @@ def blob_size(client: RepositoryClient, digest: Digest) -> int | None:
     """Return how many bytes a blob has; None if the answer to HEAD does not say."""
     answer = client.ask("HEAD", f"blobs/{digest}")
     length = answer.headers.get("content-length", "")
-    plain = answer.headers.get("content-encoding", "identity") == "identity"
+    plain = not coding_of(answer.headers)
     return int(length) if answer.ok and plain and length.isdecimal() else None
+
+
+def _is_named(answer: Answer, blob: Descriptor) -> bool:
+    """Return whether an answer says that it is about this blob."""
+    return bool(answer.headers.get("docker-content-digest", "") == blob.digest)
 
 
 def is_other(answer: Answer, blob: Descriptor) -> bool:
     """Return whether an answer is about another blob; a digest by another algorithm is ignored."""
     named = answer.headers.get("docker-content-digest", "")
     return named.startswith(f"{blob.digest.algorithm}:") and named != blob.digest
+
+
+def is_encoded(head: Answer, blob: Descriptor) -> bool:
+    """Return whether a blob was sent with a content coding (RFC 9110, section 8.4).
+
+    A body as long as the blob is not encoded: some storage labels blobs that are gzip files.
+    """
+    return bool(coding_of(head.headers)) and head.headers.get("content-length") != str(blob.size)
 
 
 @contextmanager
@@ -73,7 +90,7 @@ def read_blob(
         if pieces is None:
             stack.close()
             head, whole = stack.enter_context(client.session.stream(_get(client, blob)))
-            whole = _checked(head, blob, whole)
+            whole = _checked(client, head, blob, whole)
             pieces = without_first(start, whole) if start else whole
         yield pieces
 
@@ -92,7 +109,7 @@ def _rest(
     if head.status == HTTPStatus.PARTIAL_CONTENT:
         return pieces if _is_rest(head, blob, start) else None
     try:
-        whole = _checked(head, blob, pieces)
+        whole = _checked(client, head, blob, pieces)
     except (ContentMismatch, RegistryError):
         return None
     return without_first(start, whole)
@@ -107,7 +124,7 @@ def _get(
 def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
     """Return whether a 206 is exactly the requested part, to the blob's end and not encoded."""
     match = _CONTENT_RANGE.fullmatch(head.headers.get("content-range", "").strip())
-    if match is None or head.headers.get("content-encoding", "identity") != "identity":
+    if match is None or coding_of(head.headers):
         return False
     first, last, total = match.groups()
     return (
@@ -118,10 +135,21 @@ def _is_rest(head: Answer, blob: Descriptor, start: int) -> bool:
     )
 
 
-def _checked(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Return a whole blob, decoded, or raise `ContentMismatch` if its length is wrong."""
+def _checked(
+    client: RepositoryClient, head: Answer, blob: Descriptor, pieces: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Return a whole blob, decoded, or raise `ContentMismatch` if its length is wrong.
+
+    A blob whose decoded bytes were another one is taken as it comes from then on.
+    """
     if is_encoded(head, blob):
-        return decoded(head, blob, pieces)
+        labelled = client.session.labelled_gzip
+        if blob.digest in labelled:
+            return pieces
+        # Imported where it is met: no registry should send it.
+        from regimport.registry.codings import decoded  # noqa: PLC0415
+
+        return decoded(head, blob, pieces, lambda: labelled.add(blob.digest))
     length = head.headers.get("content-length")
     if blob.has_size and length is not None and length != str(blob.size):
         raise ContentMismatch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from contextlib import suppress
@@ -17,21 +18,27 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
-from regimport.registry.request import SMALL, Request, to_httpx, url_of
-from regimport.registry.retry import unreachable
+from regimport.registry.request import SMALL, Request, drain, to_httpx, url_of
+from regimport.registry.retry import Transient, unreachable
 from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
-from regimport.transport.origins import Origin, redirect_target
+from regimport.transport.diagnosis import root_cause
+from regimport.transport.origins import Origin, endless_redirect, redirect_target, redirected_write
 from regimport.transport.pool import PooledTransport
+from regimport.transport.socket_errors import CLOSED
 
 __all__ = ["AuthenticatedClient"]
 
 _LOG = logging.getLogger(__name__)
 
 _MAX_REDIRECTS = 5
+# How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
+_PROBE_SECONDS = 2.0
 # For the scopes of the request, and for those that the registry names.
 _MOST_TOKENS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAYBE_HIDDEN = frozenset({401, 403, 404})
+# How storage answers to a URL whose signature it does not accept, or not any more.
+_REFUSED_URL = frozenset({400, 403, 404})
 
 
 class AuthenticatedClient:
@@ -87,8 +94,9 @@ class AuthenticatedClient:
         url = self.url_of(request)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
-        response = self._follow(request, url, sent)
-        if own and url.startswith("http:") and self._wants_tls(response):
+        guessing = own and url.startswith("http:") and self._endpoint.guessed
+        response = self._first(request, url, sent) if guessing else self._follow(request, url, sent)
+        if response is None:
             return self.open(request)
         first = sent
         for _ in range(_MOST_TOKENS):
@@ -102,7 +110,7 @@ class AuthenticatedClient:
                 raise
             if fresh is None or fresh == sent:
                 return response
-            _drain(response)
+            drain(response)
             if request.content is not None:
                 raise BrokenTransfer(f"{self.registry} asked for a new token in mid-transfer")
             response, sent = self._follow(request, url, fresh), fresh
@@ -113,6 +121,20 @@ class AuthenticatedClient:
         if refused and self._challenges(request, response, sent):
             self._authorizer.settle(request.scopes)
         return response
+
+    def _first(self, request: Request, url: str, sent: str | None) -> httpx.Response | None:
+        """Send a request with plain http; return None if TLS is spoken there, from now on."""
+        broken: Exception
+        try:
+            response = self._follow(request, url, sent)
+        except (Transient, RegimportError) as error:
+            # Looked into behind this block, so that it is no cause of what comes of that.
+            broken = error
+        else:
+            return None if self._wants_tls(response) else response
+        if self._hangs_up_without_tls(broken):
+            return None
+        raise broken
 
     def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""
@@ -161,7 +183,34 @@ class AuthenticatedClient:
             raise
         if self._base.startswith("http:"):
             return False
-        _drain(response)
+        drain(response)
+        return True
+
+    def _hangs_up_without_tls(self, error: Exception) -> bool:
+        """Return whether plain http broke off where TLS is spoken, which is from now on.
+
+        Some servers close the connection then, others send an alert of TLS, which is no HTTP.
+        """
+        broken = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
+        if not isinstance(error.__cause__, broken):
+            return False
+        with self._settling:
+            if self._may_speak_tls and self._has_tls():
+                self._speak(self._endpoint.with_tls())
+                self._may_speak_tls = False
+        return self._base.startswith("https:")
+
+    def _has_tls(self) -> bool:
+        """Ask with TLS; a certificate that is not trusted is TLS, too."""
+        probe = Request("GET", f"{self._endpoint.with_tls().url}/v2/", timeout=_PROBE_SECONDS)
+        try:
+            drain(self._carry(probe, probe.url, None, own=True))
+        except (Transient, RegimportError) as error:
+            cause = root_cause(error)
+            # What closes this connection, too, may be about to start; else it has no TLS.
+            goes_on = (ssl.SSLCertVerificationError, ssl.SSLEOFError, *CLOSED)
+            self._may_speak_tls = isinstance(cause, goes_on)
+            return isinstance(cause, ssl.SSLCertVerificationError)
         return True
 
     def _requires_tls(self) -> bool:
@@ -212,21 +261,31 @@ class AuthenticatedClient:
                 try:
                     self._learned = self._challenges(probe, answered, None)
                 finally:
-                    _drain(answered)
+                    drain(answered)
             return self._learned
 
-    def _follow(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
+    def _follow(
+        self, request: Request, url: str, authorization: str | None, *, anew: bool = True
+    ) -> httpx.Response:
         """Send a request, and follow its redirects, each request built anew.
 
         A write follows within its origin only. One with a streaming body is left to the caller,
-        who has to start that again.
+        who has to start that again. Where storage refuses the URL that a registry has signed, the
+        registry is asked for another one, once.
         """
+        asked = url
         reading = request.method in {"GET", "HEAD"}
         followed = _REDIRECTS if reading else REDIRECTS_OF_WRITES
         for _ in range(_MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
             response = self._carry(request, url, authorization, own=own)
             if response.status_code not in followed:
+                if Origin.of(url) == Origin.of(asked):
+                    return response
+                if anew and response.status_code in _REFUSED_URL:
+                    drain(response)
+                    return self._follow(request, asked, authorization, anew=False)
+                response.extensions["asked"] = asked
                 return response
             location = response.headers.get("location", "")
             try:
@@ -237,35 +296,8 @@ class AuthenticatedClient:
             away = Origin.of(there) != Origin.of(url)
             if request.content is not None and not away:
                 return response
-            _drain(response)
+            drain(response)
             if away and not reading:
-                raise _write_redirected(request.method, url, response.status_code, there)
+                raise redirected_write(request.method, url, response.status_code, there)
             url = there
-        raise RegistryError(
-            f"{request.method} {safe_url(self.url_of(request))} was redirected more than "
-            f"{_MAX_REDIRECTS} times",
-            method=request.method,
-            url=safe_url(url),
-        )
-
-
-def _write_redirected(method: str, url: str, status: int, there: str) -> RegistryError:
-    """Return the error for a write that another origin is to get."""
-    return RegistryError(
-        f"{method} {safe_url(url)} answered {status}, a redirect to {safe_url(there)}; what is "
-        "written is sent to no other host",
-        hint=f"if that is the registry that is meant, name {Origin.of(there).name} as the target",
-        method=method,
-        url=safe_url(url),
-        status=status,
-    )
-
-
-def _drain(response: httpx.Response) -> None:
-    """Read the little that is left of an answer, so that its connection can serve again."""
-    try:
-        read_answer("GET", url_of(response), response, SMALL)
-    except (httpx.TransportError, RegimportError):
-        pass
-    finally:
-        response.close()
+        raise endless_redirect(request.method, asked, _MAX_REDIRECTS)

@@ -1,57 +1,53 @@
-"""Content codings: decoding blobs that a proxy has compressed on the way."""
+"""Blobs that came with a content coding: decoded, or taken as they are if they are gzip files."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from regimport.errors import BrokenTransfer, RegistryError
+from regimport.errors import BrokenTransfer, ContentMismatch, RegistryError
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Verifier
 from regimport.redact import safe_text
 from regimport.transport.answers import Answer
+from regimport.transport.codings import UnknownCoding, decode
+from regimport.transport.heads import coding_of
 
-__all__ = ["decoded", "is_encoded"]
-
-_GZIP = frozenset({"gzip", "x-gzip"})
-# The most to decode at once, in bytes: the encoded form may be a thousand times smaller.
-_PIECE = 256 * 1024
+__all__ = ["decoded"]
 
 
-def is_encoded(head: Answer, blob: Descriptor) -> bool:
-    """Return whether a blob was sent with a content coding (RFC 9110, section 8.4).
+def decoded(
+    head: Answer, blob: Descriptor, pieces: Iterator[bytes], on_mismatch: Callable[[], None]
+) -> Iterator[bytes]:
+    """Yield the decoded bytes of a blob.
 
-    A body as long as the blob is not encoded: some storage labels blobs that are gzip files.
+    Call `on_mismatch` before an error that says that what was decoded is not the blob: it may be a
+    gzip file, labelled so, which is right as it comes. Raise `ContentMismatch` for that,
+    `RegistryError` for a coding that is not known, and `BrokenTransfer` for what is not valid.
     """
-    coding = head.headers.get("content-encoding", "identity").strip().lower()
-    return coding != "identity" and head.headers.get("content-length") != str(blob.size)
-
-
-def decoded(head: Answer, blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Return the decoded bytes of a blob.
-
-    Raise `RegistryError` for a coding other than gzip, `BrokenTransfer` if it is not valid gzip.
-    """
-    coding = head.headers["content-encoding"].strip().lower()
-    if coding not in _GZIP:
+    coding = coding_of(head.headers)
+    verifier = Verifier(blob.digest, blob.size)
+    try:
+        for content in decode(coding, pieces):
+            if blob.has_size:
+                verifier.update(content)
+            yield content
+        if blob.has_size:
+            verifier.check()
+    except ContentMismatch as error:
+        error.lasting = False
+        on_mismatch()
+        raise
+    except UnknownCoding as error:
         raise RegistryError(
             f"blob {blob.digest} was served with Content-Encoding {safe_text(coding, 40)}, "
             "which was not asked for",
             hint="a proxy compresses the answers; exempt the registry from that",
             status=head.status,
-        )
-    return _inflated(blob, pieces)
-
-
-def _inflated(blob: Descriptor, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        for piece in pieces:
-            left: bytes = piece
-            while left and not stream.eof:
-                if content := stream.decompress(left, _PIECE):
-                    yield content
-                left = stream.unconsumed_tail
+        ) from error
     except zlib.error as error:
+        if not verifier.received:
+            on_mismatch()
         raise BrokenTransfer(
-            f"blob {blob.digest} was served as gzip, but is not valid gzip: {error}"
+            f"blob {blob.digest} was served as {coding}, but is not valid {coding}: {error}"
         ) from error

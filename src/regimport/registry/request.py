@@ -9,10 +9,12 @@ import httpx
 
 from regimport._version import __version__
 from regimport.auth.tokens import Scopes
+from regimport.errors import RegimportError
 from regimport.options import Timeouts
+from regimport.transport.answers import read_answer
 from regimport.values import dataclass, field
 
-__all__ = ["SMALL", "Request", "to_httpx", "url_of"]
+__all__ = ["SMALL", "Request", "drain", "to_httpx", "url_of"]
 
 # The most that is read of an answer, in bytes, where the request does not say otherwise.
 SMALL = 1024 * 1024
@@ -86,6 +88,16 @@ def url_of(response: httpx.Response) -> str:
     """Return the URL that was asked for, byte for byte, where httpx would normalise it."""
     url: str = response.request.extensions["url"]
     return url
+
+
+def drain(response: httpx.Response) -> None:
+    """Read the little that is left of an answer, so that its connection can serve again."""
+    try:
+        read_answer("GET", url_of(response), response, SMALL)
+    except (httpx.TransportError, RegimportError):
+        pass
+    finally:
+        response.close()
 
 
 class _Outgoing(httpx.Request):

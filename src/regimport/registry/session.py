@@ -19,10 +19,12 @@ import httpx
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Side
 from regimport.events import Reporter, Retrying, Warned
+from regimport.models.digest import Digest
 from regimport.options import CopyOptions
 from regimport.redact import safe_url
 from regimport.registry.client import AuthenticatedClient
 from regimport.registry.gate import Gate
+from regimport.registry.notices import Notices
 from regimport.registry.quota import Quota
 from regimport.registry.rate import RequestRate
 from regimport.registry.request import Request, url_of
@@ -45,8 +47,9 @@ class Session:
     """Speaks with one registry for one side of a copy; its threads share it.
 
     `round_trip` is the shortest time in which it answered so far, in seconds, without handshakes
-    and tokens. `quota` is what was spent of the pulls that it allows. A `transport` that is not
-    `owned` is never closed.
+    and tokens. `quota` is what was spent of the pulls that it allows. `labelled_gzip` are blobs
+    that are gzip files, which the registry labels as if that were a content coding. `notices` are
+    those of the run that were shown. A `transport` that is not `owned` is never closed.
     """
 
     def __init__(
@@ -61,13 +64,16 @@ class Session:
         rate: RequestRate | None = None,
         *,
         owned: bool = True,
+        notices: Notices | None = None,
     ) -> None:
         self.registry = registry
         self.side = side
         self._policy = options.retry
         self._reporter = reporter
+        self._notices = notices or Notices()
         self.round_trip: float | None = None
         self.quota = Quota()
+        self.labelled_gzip: set[Digest] = set()
         self._lookup = lookup
         self._gate = Gate(stop, rate)
         self._transport = PooledTransport() if transport is None else transport
@@ -179,6 +185,9 @@ class Session:
     def _open(self, request: Request) -> httpx.Response:
         response = self._client.open(request)
         self.quota.note(request.method, request.url, response)
+        if "asked" not in response.extensions:
+            for text in self._notices.new(self.registry, response.headers):
+                self.warn(f"{self.registry} says: {text}")
         if request.content is None:
             took: float = response.extensions["round_trip"]
             self.round_trip = took if self.round_trip is None else min(self.round_trip, took)

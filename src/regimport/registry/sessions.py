@@ -16,6 +16,7 @@ from regimport.events import Reporter, Warned
 from regimport.network import Network, Tls, host_name
 from regimport.options import CopyOptions
 from regimport.registry.endpoint import endpoint_of
+from regimport.registry.notices import Notices
 from regimport.registry.quota import Quota
 from regimport.registry.rate import RequestRate
 from regimport.registry.session import Session
@@ -56,6 +57,7 @@ class Sessions:
         self._reporter = reporter
         self._stop = stop
         self._open: dict[tuple[Side, str], Session] = {}
+        self._notices = Notices()
         self._rates: dict[str, RequestRate | None] = {}
 
     def __repr__(self) -> str:
@@ -97,6 +99,7 @@ class Sessions:
                 self._stop,
                 self._rate(registry, self._options),
                 self._transport,
+                self._notices,
             )
         return session
 
@@ -118,6 +121,7 @@ class Sessions:
                 self._stop,
                 self._rate(host, options),
                 self._transport,
+                self._notices,
             )
         return session
 
@@ -138,6 +142,7 @@ def open_session(
     stop: threading.Event,
     rate: RequestRate | None = None,
     transport: httpx.BaseTransport | None = None,
+    notices: Notices | None = None,
 ) -> Session:
     """Open a session with a registry, reached as the options and the environment say.
 
@@ -153,12 +158,21 @@ def open_session(
         )
     if transport is not None:
         return Session(
-            registry, side, options, lookup, reporter, stop, transport, rate, owned=False
+            registry,
+            side,
+            options,
+            lookup,
+            reporter,
+            stop,
+            transport,
+            rate,
+            owned=False,
+            notices=notices,
         )
     addresses = {(pin.host, pin.port): pin.addresses for pin in network.resolve}
     dialer = Dialer(contexts.context, Proxies(os.environ), addresses)
     made = PooledTransport(dialer) if options.transport == "pooled" else _stock(dialer, network)
-    return Session(registry, side, options, lookup, reporter, stop, made, rate)
+    return Session(registry, side, options, lookup, reporter, stop, made, rate, notices=notices)
 
 
 def _stock(dialer: Dialer, network: Network) -> httpx.BaseTransport:

@@ -15,7 +15,10 @@ from regimport.transport.origins import next_page
 
 __all__ = ["tag_pages"]
 
-_PAGE_BYTES = 32 * 1024 * 1024
+# One page in bytes, and the values in it: a registry may send all its tags at once, and some send a
+# few facts on each image too. Read as JSON, a value takes up to 200 bytes of memory.
+_PAGE_BYTES = 16 * 1024 * 1024
+_MAX_VALUES = 1_200_000
 _MAX_TAGS = 1_000_000
 _MAX_PAGES = 20_000
 # How many pages in a row may bring no new tag before the listing counts as one without end.
@@ -90,7 +93,9 @@ class _Listing:
 def _entries(body: bytes, url: str) -> list[str]:
     """Return the entries of a page; null, where a tag should be, is an empty one."""
     try:
-        document = json.loads(body)
+        # Counted before it is parsed: each value but the first follows one of these.
+        crowded = sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES
+        document = None if crowded else json.loads(body)
     except (ValueError, RecursionError):
         document = None
     entries: object = None

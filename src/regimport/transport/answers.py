@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from regimport.errors import (
     Unreachable,
 )
 from regimport.redact import safe_text, safe_url
+from regimport.transport.heads import coding_of
 from regimport.values import dataclass
 
 __all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer", "retry_after"]
@@ -28,19 +30,26 @@ __all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer"
 REDIRECTS_OF_WRITES = frozenset({307, 308})
 
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
+# A page's title. Its tag is taken to be short: without a bound, a page of nothing but such tags,
+# none of them closed, would be read once for each of them.
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<]{0,300})", re.IGNORECASE)
 # What is kept of an error's body: enough for any message, too little to hurt.
 _ERROR_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; `url` is the one that answered, after redirects."""
+    """A whole answer; `url` is the one that answered, after redirects.
+
+    `asked` is the URL that led there from another origin, empty if none did.
+    """
 
     method: str
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    asked: str = ""
 
     @property
     def ok(self) -> bool:
@@ -60,26 +69,60 @@ def body_of(response: httpx.Response) -> Iterator[bytes]:
 
 
 def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> Answer:
-    """Read a response whole; raise `InvalidManifest` if a good one is longer than `limit` bytes.
+    """Read a response whole, without its content coding.
 
-    What is too long of an error is cut off.
+    What is too long of an error is cut off. Raise `InvalidManifest` if a good answer is longer
+    than `limit` bytes, `RegistryError` if its coding is not known, and `httpx.TransportError`.
     """
     ok = response.status_code < HTTPStatus.BAD_REQUEST
     most = limit if ok else _ERROR_BYTES
-    pieces: list[bytes] = []
-    size = 0
-    if method != "HEAD":
-        for piece in body_of(response):
-            pieces.append(bytes(piece))
-            size += len(piece)
-            if size > most:
-                break
-    if size > most and ok:
+    body = b"" if method == "HEAD" else _read(method, url, response, most)
+    if len(body) > most and ok:
         raise InvalidManifest(
             f"the answer to {method} {safe_url(url)} is longer than {limit} bytes",
             hint="no registry serves that; a proxy may have answered in its place",
         )
-    return Answer(method, url, response.status_code, response.headers, b"".join(pieces)[:most])
+    asked: str = response.extensions.get("asked", "")
+    return Answer(method, url, response.status_code, response.headers, body[:most], asked)
+
+
+def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
+    """Return a body, decoded; of one that is longer than `most` bytes, more than these."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in _decoded(method, url, response):
+        pieces.append(bytes(piece))
+        size += len(piece)
+        if size > most:
+            break
+    return b"".join(pieces)
+
+
+def _decoded(method: str, url: str, response: httpx.Response) -> Iterator[bytes]:
+    """Yield a body without its content coding; of an error, as much as can be decoded."""
+    coding = coding_of(response.headers)
+    if not coding:
+        yield from body_of(response)
+        return
+    # Imported where it is met: no registry should send it.
+    from regimport.transport.codings import UnknownCoding, decode  # noqa: PLC0415
+
+    what = f"the answer to {method} {safe_url(url)}"
+    try:
+        yield from decode(coding, body_of(response))
+    except UnknownCoding as error:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            raise RegistryError(
+                f"{what} has the Content-Encoding {safe_text(coding, 40)}, which was not asked for",
+                method=method,
+                url=safe_url(url),
+                status=response.status_code,
+                hint="a proxy compresses the answers; exempt the registry from that",
+            ) from error
+    except zlib.error as error:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            words = f"{what} is not valid {safe_text(coding, 40)}: {error}"
+            raise httpx.RemoteProtocolError(words) from error
 
 
 def error_of(answer: Answer) -> RegimportError:
@@ -87,6 +130,8 @@ def error_of(answer: Answer) -> RegimportError:
     codes, text = _complaint(answer)
     path = safe_url(answer.url)
     said = f"{answer.method} {path} answered {answer.status}{_phrase(answer.status)}"
+    if answer.asked:
+        said = f"the storage that {safe_url(answer.asked)} leads to refuses: {said}"
     location = answer.headers.get("location", "")
     if location and not answer.ok and answer.status < HTTPStatus.BAD_REQUEST:
         said += f", a redirect to {safe_url(location)}"
@@ -95,6 +140,9 @@ def error_of(answer: Answer) -> RegimportError:
         later = "the registry is failing; try again later"
         return Unreachable(message, status=answer.status, hint=later)
     kind, hint = _KINDS.get(answer.status, (RegistryError, None))
+    if answer.asked and answer.status in _OF_STORAGE:
+        # It was told nothing of an account: only the URL that the registry has signed.
+        hint = "the registry has signed that URL: try again later, or ask who runs the registry"
     if "NAME_UNKNOWN" in codes and answer.method not in {"GET", "HEAD"}:
         hint = "create the repository (or project) at the target first; ECR and Harbor need that"
     return kind(
@@ -119,6 +167,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
+_OF_STORAGE = frozenset({400, 401, 403, 404})
 _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
     401: (
         AccessDenied,
@@ -159,7 +208,7 @@ def _complaint(answer: Answer) -> tuple[tuple[str, ...], str]:
 def _words(body: bytes) -> str:
     """Return what a body that is not JSON says: a page's title, or its text."""
     text = body.decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>([^<]{0,300})", text, re.IGNORECASE)
+    title = _TITLE.search(text)
     if title:
         return safe_text(title[1].strip())
     if "<html" in text[:512].lower():

@@ -13,6 +13,7 @@ import h11
 import httpx
 
 from regimport.redact import safe_text
+from regimport.transport.heads import check_length
 from regimport.transport.proxy import Proxy, ProxyError
 from regimport.transport.request_head import BodyFraming, encode_head
 from regimport.transport.socket_errors import MapSocketErrors
@@ -27,7 +28,6 @@ _MOST_INTERIM = 100
 _READ = 64 * 1024
 # A small body goes out in one piece with its head.
 _SMALL = 64 * 1024
-_NO_BODY = frozenset({204, 304})
 _PROXY_AUTHENTICATION_REQUIRED = 407
 # What h11 is told of a request: its method decides how the answer is read, nothing else does.
 _REQUESTS = {
@@ -74,8 +74,9 @@ class Connection:
     def exchange(self, request: httpx.Request) -> tuple[h11.Response, float]:
         """Send a request whole, and read the head of its answer.
 
-        Return the head, and the seconds from the request's last bytes to the answer's first. Raise
-        `httpx.TransportError`, and whatever the request's body raises.
+        Return the head, and the seconds from the request's last bytes to the answer's first. The
+        clock for the answer runs until its head is whole: interim answers, and parts of a head, do
+        not start it anew. Raise `httpx.TransportError`, and whatever the request's body raises.
         """
         clocks = request.extensions.get("timeout", {})
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
@@ -84,46 +85,33 @@ class Connection:
         self.left = memoryview(b"")
         answer = self._send(request, clocks.get("write"))
         with MapSocketErrors(httpx.ReadError, httpx.ReadTimeout):
+            latest = _latest(clocks.get("read"))
             while answer is None:
-                self._receive(clocks.get("read"))
+                self._receive(latest)
                 answer = self._next_head()
+        check_length(answer)
         took = time.monotonic() - self._last_write
         self._check(answer)
         self.left = memoryview(self._http.trailing_data[0])
         return answer, took
 
-    def body_length(self, method: str, answer: h11.Response) -> int | None:
-        """Return the length of an answer's body in bytes, None if only its end tells.
-
-        The rules are those of RFC 9112, section 6.3.
-        """
-        if method == "HEAD" or answer.status_code in _NO_BODY:
-            return 0
-        fields = dict(answer.headers)
-        if b"transfer-encoding" in fields or b"content-length" not in fields:
-            return None
-        return int(fields[b"content-length"])
-
-    def keeps_alive(self, answer: h11.Response) -> bool:
-        """Whether the connection stays open behind an answer (RFC 9112, section 9.3)."""
-        fields = dict(answer.headers)
-        ends = b"close" in fields.get(b"connection", b"").lower()
-        # Two ways to say how long the answer is: an intermediary may have used the other one.
-        unclear = b"transfer-encoding" in fields and b"content-length" in fields
-        return self.reusable and answer.http_version == b"1.1" and not ends and not unclear
-
     def events(self, timeout: float | None) -> Iterator[bytes]:
-        """Yield a body without a length, piece by piece; raise `httpx.TransportError`."""
+        """Yield a body without a length, piece by piece; raise `httpx.TransportError`.
+
+        Only bytes of the body start the clock anew, not those of what stands around its chunks.
+        """
         with MapSocketErrors(httpx.ReadError, httpx.ReadTimeout):
+            latest = _latest(timeout)
             while True:
                 event = self._event()
                 if isinstance(event, h11.Data):
                     yield bytes(event.data)
+                    latest = _latest(timeout)
                 elif isinstance(event, h11.EndOfMessage):
                     self.left = memoryview(self._http.trailing_data[0])
                     return
                 elif event is h11.NEED_DATA:
-                    self._receive(timeout)
+                    self._receive(latest)
                 else:
                     raise httpx.RemoteProtocolError("the answer is not HTTP")
 
@@ -208,8 +196,10 @@ class Connection:
         if self.stream.encrypted:
             self.stream.receive_ready(self._buffer)
 
-    def _receive(self, timeout: float | None) -> None:
-        self._feed(self.stream.receive(self._buffer, timeout))
+    def _receive(self, latest: float | None) -> None:
+        """Read what comes; raise `TimeoutError` when that is later than the clock says."""
+        left = None if latest is None else max(0.0, latest - time.monotonic())
+        self._feed(self.stream.receive(self._buffer, left))
 
     def _feed(self, count: int) -> None:
         if not count and self._http.their_state is h11.SEND_RESPONSE:
@@ -247,6 +237,11 @@ class Connection:
             return
         reason = safe_text(answer.reason.decode("latin-1"), 100)
         raise ProxyError(self._forwarder, answer.status_code, f"{answer.status_code} {reason}")
+
+
+def _latest(timeout: float | None) -> float | None:
+    """Return when a wait of `timeout` seconds from now on is over, None if never."""
+    return None if timeout is None else time.monotonic() + timeout
 
 
 def _words(error: h11.RemoteProtocolError) -> str:

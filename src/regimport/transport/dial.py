@@ -82,7 +82,9 @@ class Dialer:
     def _connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
         """Connect to the first of a host's addresses that answers; raise the last's `OSError`."""
         place = host.lower(), port
-        known = self._addresses.get(place, (host,))
+        # Name servers may not know the names under localhost, or lead elsewhere (RFC 6761, 6.3).
+        name = "localhost" if place[0].endswith(".localhost") else host
+        known = self._addresses.get(place, (name,))
         found: list[Address] = [
             (family, kind, protocol, address)
             for name in known

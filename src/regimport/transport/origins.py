@@ -14,9 +14,11 @@ from regimport.values import dataclass
 __all__ = [
     "Origin",
     "check_realm",
+    "endless_redirect",
     "is_local",
     "next_page",
     "redirect_target",
+    "redirected_write",
     "upload_location",
     "with_digest",
 ]
@@ -102,6 +104,27 @@ def redirect_target(answered: str, location: str) -> str:
     if not location.strip():
         raise RegistryError(f"{safe_url(answered)} redirects to nowhere (no Location)")
     return _joined(answered, location)
+
+
+def redirected_write(method: str, url: str, status: int, there: str) -> RegistryError:
+    """Return the error for a write that another origin is to get."""
+    return RegistryError(
+        f"{method} {safe_url(url)} answered {status}, a redirect to {safe_url(there)}; what is "
+        "written is sent to no other host",
+        hint=f"if that is the registry that is meant, name {Origin.of(there).name} as the target",
+        method=method,
+        url=safe_url(url),
+        status=status,
+    )
+
+
+def endless_redirect(method: str, url: str, most: int) -> RegistryError:
+    """Return the error for a request that was redirected more than `most` times."""
+    return RegistryError(
+        f"{method} {safe_url(url)} was redirected more than {most} times",
+        method=method,
+        url=safe_url(url),
+    )
 
 
 def with_digest(location: str, digest: str) -> str:

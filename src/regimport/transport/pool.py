@@ -24,6 +24,7 @@ import httpx
 from regimport.transport.body import ResponseBody
 from regimport.transport.connection import Connection
 from regimport.transport.dial import Dialer
+from regimport.transport.heads import body_length, keeps_alive
 from regimport.transport.socket_errors import CLOSED, MapSocketErrors
 from regimport.transport.stream import Stream
 
@@ -166,7 +167,7 @@ class PooledTransport(httpx.BaseTransport):
     def _body(
         self, connection: Connection, origin: _Origin, request: httpx.Request, answer: h11.Response
     ) -> ResponseBody:
-        keep = connection.keeps_alive(answer)
+        keep = connection.reusable and keeps_alive(answer)
 
         def release(*, whole: bool) -> None:
             if whole and keep and connection.reusable and not connection.left:
@@ -176,7 +177,7 @@ class PooledTransport(httpx.BaseTransport):
 
         return ResponseBody(
             connection,
-            connection.body_length(request.method, answer),
+            body_length(request.method, answer),
             request.extensions.get("timeout", {}).get("read"),
             self.buffer,
             release,
