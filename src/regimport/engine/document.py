@@ -1,19 +1,19 @@
-"""A report as JSON, in the form that the schema of `regimport schema report` describes."""
+"""A report, and what it is made of, as JSON; `regimport schema report` describes the form."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from regimport.engine.steps import Step
 from regimport.errors import RegimportError, RegistryError
-from regimport.models.ratelimit import RateLimit
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.report import Report, TargetReport
+    from regimport.engine.steps import Step
+    from regimport.models.ratelimit import RateLimit
 
-__all__ = ["document_of"]
+__all__ = ["document_of", "error_document", "rate_limit_document", "read_back_document"]
 
 _VERSION = "1"
 
@@ -32,7 +32,7 @@ def document_of(report: Report) -> dict[str, object]:
         "jobs": report.jobs,
         "round_trip_seconds": None if report.round_trip is None else round(report.round_trip, 4),
         "pulls": report.pulls,
-        "rate_limit": None if limit is None else _rate_limit(limit),
+        "rate_limit": None if limit is None else rate_limit_document(limit),
         "exit_code": report.exit_code,
         "tally": asdict(report.tally),
         "targets": [_target(report, target) for target in report.targets],
@@ -40,7 +40,8 @@ def document_of(report: Report) -> dict[str, object]:
     }
 
 
-def _rate_limit(limit: RateLimit) -> dict[str, object]:
+def rate_limit_document(limit: RateLimit) -> dict[str, object]:
+    """Return the members of a rate limit."""
     kind = "address" if limit.by_address else "account"
     return {
         "limit": limit.limit,
@@ -53,6 +54,7 @@ def _rate_limit(limit: RateLimit) -> dict[str, object]:
 
 def _target(report: Report, target: TargetReport) -> dict[str, object]:
     plan = target.plan if report.dry_run else None
+    read_back = target.verification
     steps = None
     if plan is not None:
         steps = [_step("blob", step) for step in plan.blobs]
@@ -65,8 +67,8 @@ def _target(report: Report, target: TargetReport) -> dict[str, object]:
         "status": target.status.value,
         "tally": asdict(target.tally),
         "steps": steps,
-        "error": None if target.error is None else _error(target.error),
-        "verification": None if target.verification is None else _read_back(target.verification),
+        "error": None if target.error is None else error_document(target.error),
+        "verification": None if read_back is None else read_back_document(read_back),
     }
 
 
@@ -82,7 +84,8 @@ def _step(kind: str, step: Step) -> dict[str, object]:
     }
 
 
-def _error(error: RegimportError) -> dict[str, object]:
+def error_document(error: RegimportError) -> dict[str, object]:
+    """Return the members of an error."""
     answered = error if isinstance(error, RegistryError) else None
     return {
         "kind": type(error).__name__,
@@ -97,7 +100,8 @@ def _error(error: RegimportError) -> dict[str, object]:
     }
 
 
-def _read_back(end: ReadBack) -> dict[str, object]:
+def read_back_document(end: ReadBack) -> dict[str, object]:
+    """Return the members of what was read at one end."""
     return {
         "side": end.side.value,
         "name": end.name,

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from regimport.errors import RegimportError, RegistryError
+from regimport.engine.document import error_document
+from regimport.errors import RegimportError
 
 __all__ = ["SCHEMA_VERSION", "Document", "ErrorDocument"]
 
@@ -36,15 +37,4 @@ class ErrorDocument(Document):
     @classmethod
     def of(cls, error: RegimportError) -> ErrorDocument:
         """Return the document of an error."""
-        answered = error if isinstance(error, RegistryError) else None
-        return cls(
-            kind=type(error).__name__,
-            exit_code=error.exit_code,
-            message=error.message,
-            hint=error.hint,
-            side=None if error.side is None else error.side.value,
-            registry=error.registry,
-            repository=error.repository,
-            status=None if answered is None else answered.status,
-            codes=[] if answered is None else list(answered.codes),
-        )
+        return cls.model_validate(error_document(error))

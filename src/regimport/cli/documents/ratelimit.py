@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from regimport.cli.documents.base import SCHEMA_VERSION, Document
+from regimport.engine.document import rate_limit_document
 from regimport.models.ratelimit import RateLimit
 
 __all__ = ["RateLimitAnswer", "RateLimitDocument"]
@@ -24,14 +25,7 @@ class RateLimitDocument(Document):
     @classmethod
     def of(cls, found: RateLimit) -> RateLimitDocument:
         """Return the document of a rate limit."""
-        kind: Literal["address", "account"] = "address" if found.by_address else "account"
-        return cls(
-            limit=found.limit,
-            remaining=found.remaining,
-            window_seconds=found.window,
-            source=found.source,
-            source_kind=None if found.source is None else kind,
-        )
+        return cls.model_validate(rate_limit_document(found))
 
 
 class RateLimitAnswer(Document):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
 from regimport.cli.documents.ratelimit import RateLimitDocument
-from regimport.cli.documents.verification import (
-    ReadBackDocument,
-)
-from regimport.engine.report import Report, TargetReport
-from regimport.engine.steps import Plan, Step
+from regimport.cli.documents.verification import ReadBackDocument
+from regimport.engine.document import document_of
+from regimport.engine.report import Report
 from regimport.engine.tally import Tally
 from regimport.errors import RegimportError
 
@@ -21,8 +20,6 @@ __all__ = ["ReportDocument"]
 
 class TallyDocument(Document):
     """Counts at one target, in a dry run those of the plan; sizes in bytes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
     manifests_copied: int
     manifests_present: int
@@ -92,25 +89,7 @@ class ReportDocument(Document):
     @classmethod
     def of(cls, report: Report) -> ReportDocument:
         """Return the document of a report."""
-        return cls(
-            schema_version=SCHEMA_VERSION,
-            source=report.source,
-            digest=report.root.digest,
-            media_type=report.root.media_type,
-            dry_run=report.dry_run,
-            bytes_read=report.bytes_read,
-            duration_seconds=round(report.duration, 3),
-            jobs=report.jobs,
-            round_trip_seconds=None if report.round_trip is None else round(report.round_trip, 4),
-            pulls=report.pulls,
-            rate_limit=(
-                None if report.rate_limit is None else RateLimitDocument.of(report.rate_limit)
-            ),
-            exit_code=report.exit_code,
-            tally=TallyDocument.model_validate(report.tally),
-            targets=[_target(report, target) for target in report.targets],
-            error=None,
-        )
+        return cls.model_validate(document_of(report))
 
     @classmethod
     def failed(cls, error: RegimportError) -> ReportDocument:
@@ -128,43 +107,7 @@ class ReportDocument(Document):
             pulls=0,
             rate_limit=None,
             exit_code=error.exit_code,
-            tally=TallyDocument.model_validate(Tally()),
+            tally=TallyDocument(**asdict(Tally())),
             targets=[],
             error=ErrorDocument.of(error),
         )
-
-
-def _target(report: Report, target: TargetReport) -> TargetDocument:
-    steps = None
-    if report.dry_run and target.plan is not None:
-        steps = _steps(target.plan)
-    return TargetDocument(
-        reference=target.reference,
-        repository=target.repository,
-        tag=target.tag,
-        pinned=target.pinned,
-        status=target.status.value,
-        tally=TallyDocument.model_validate(target.tally),
-        steps=steps,
-        error=None if target.error is None else ErrorDocument.of(target.error),
-        verification=(
-            None if target.verification is None else ReadBackDocument.of(target.verification)
-        ),
-    )
-
-
-def _steps(plan: Plan) -> list[StepDocument]:
-    blobs = [_step("blob", step) for step in plan.blobs]
-    return blobs + [_step("manifest", step) for step in plan.manifests]
-
-
-def _step(kind: Literal["manifest", "blob"], step: Step) -> StepDocument:
-    found = step.descriptor
-    return StepDocument(
-        kind=kind,
-        action=step.action.value,
-        digest=found.digest,
-        media_type=found.media_type,
-        size=found.size,
-        platform=None if found.platform is None else str(found.platform),
-    )

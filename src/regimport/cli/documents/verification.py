@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
-from regimport.engine.differences import Difference, ReadBack, Verification
+from regimport.engine.differences import ReadBack, Verification
+from regimport.engine.document import read_back_document
 from regimport.errors import RegimportError
 
 __all__ = ["DifferenceDocument", "ReadBackDocument", "VerificationDocument"]
@@ -29,20 +30,6 @@ class DifferenceDocument(Document):
     manifest: str | None = Field(description="The digest of the manifest that names it.")
     platform: str | None
 
-    @classmethod
-    def of(cls, found: Difference) -> DifferenceDocument:
-        """Return the document of a difference."""
-        return cls(
-            side=found.side.value,
-            flaw=found.flaw.value,
-            what=found.what.value,
-            name=found.name,
-            expected=found.expected,
-            got=found.got,
-            manifest=found.manifest,
-            platform=found.platform,
-        )
-
 
 class ReadBackDocument(Document):
     """The result of reading an image at one end."""
@@ -58,15 +45,7 @@ class ReadBackDocument(Document):
     @classmethod
     def of(cls, found: ReadBack) -> ReadBackDocument:
         """Return the document of what was read at one end."""
-        return cls(
-            side=found.side.value,
-            name=found.name,
-            manifests=found.manifests,
-            blobs=found.blobs,
-            skipped=found.skipped,
-            bytes_read=found.bytes_read,
-            differences=[DifferenceDocument.of(difference) for difference in found.differences],
-        )
+        return cls.model_validate(read_back_document(found))
 
 
 class VerificationDocument(Document):
