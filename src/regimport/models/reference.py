@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from regimport.errors import InvalidReference
+from regimport.hosts import is_loopback_host
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_reference, check_is_text
 from regimport.values import dataclass
@@ -199,18 +200,9 @@ def registry_of(text: str) -> str:
 
 
 def is_loopback(registry: str) -> bool:
-    """Return whether `registry` (host or host:port) is on this machine.
-
-    Of names, these are localhost and those under it (RFC 6761, section 6.3).
-    """
+    """Return whether `registry` (host or host:port) is on this machine."""
     host = registry.rpartition(":")[0] if re.search(r":[0-9]+$", registry) else registry
-    host = host.removeprefix("[").removesuffix("]").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback_host(host.removeprefix("[").removesuffix("]").lower())
 
 
 def _split_digest(text: str) -> tuple[str, str]:

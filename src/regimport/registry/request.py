@@ -12,6 +12,7 @@ from regimport.auth.tokens import Scopes
 from regimport.errors import RegimportError
 from regimport.options import Timeouts
 from regimport.transport.answers import read_answer
+from regimport.transport.origins import DEFAULT_PORTS
 from regimport.values import dataclass, field
 
 __all__ = ["SMALL", "Request", "drain", "to_httpx", "url_of"]
@@ -23,7 +24,6 @@ _USER_AGENT = f"regimport/{__version__}"
 # Reserved characters, and the sign of an escape (RFC 3986, section 2).
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 # Methods whose requests say how long their body is, be it empty (RFC 9110, section 8.6).
-_PORTS = {"http": 80, "https": 443}
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
 # What may be said to a host that a registry sends us to; never who the user is.
 _HEADERS_FOR_ANYONE = frozenset(
@@ -78,7 +78,11 @@ def to_httpx(
             "timeout": _clocks(request, timeouts),
             # The request target of RFC 9112, section 3.2.1.
             "target": (f"{path}?{parts.query}" if parts.query else path).encode("ascii"),
-            "origin": (parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme]),
+            "origin": (
+                parts.scheme,
+                parts.hostname or "",
+                parts.port or DEFAULT_PORTS[parts.scheme],
+            ),
             "url": escaped,
         },
     )
@@ -161,5 +165,4 @@ def _clocks(request: Request, timeouts: Timeouts) -> Mapping[str, float | None]:
 def _host(url: str) -> str:
     """Return the Host of a URL, without the port that its scheme has anyway."""
     parts = urlsplit(url)
-    default = {"http": ":80", "https": ":443"}[parts.scheme]
-    return parts.netloc.removesuffix(default)
+    return parts.netloc.removesuffix(f":{DEFAULT_PORTS[parts.scheme]}")

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
+from regimport.hosts import is_loopback_host
 from regimport.redact import safe_text, safe_url
 from regimport.values import dataclass
 
 __all__ = [
+    "DEFAULT_PORTS",
     "Origin",
     "check_realm",
     "endless_redirect",
-    "is_local",
     "next_page",
     "redirect_target",
     "redirected_write",
@@ -23,7 +24,7 @@ __all__ = [
     "with_digest",
 ]
 
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 # A host that every reader of URLs takes for the same one: no escapes, no other scripts, no zones.
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
 # The longest `Link` value that is read, in characters: some registries sign their cursors.
@@ -62,7 +63,7 @@ class Origin:
         """Return the origin of an absolute http or https URL, or raise `RegistryError`."""
         try:
             parts = urlsplit(url)
-            default = _PORTS[parts.scheme]
+            default = DEFAULT_PORTS[parts.scheme]
             port = default if parts.port is None else parts.port
             host = (parts.hostname or "").rstrip(".")
         except (ValueError, KeyError):
@@ -78,7 +79,9 @@ class Origin:
     @property
     def name(self) -> str:
         """`host`, and the port if it is not the one that the scheme has anyway."""
-        return self._host if self.port == _PORTS[self.scheme] else f"{self._host}:{self.port}"
+        return (
+            self._host if self.port == DEFAULT_PORTS[self.scheme] else f"{self._host}:{self.port}"
+        )
 
     @property
     def _host(self) -> str:
@@ -160,7 +163,7 @@ def next_page(answered: str, link: str) -> str | None:
     unnamed = [target for target, relation in links if not relation.strip()]
     for target in named or unnamed:
         here, there = urlsplit(answered), urlsplit(_absolute(answered, target))
-        if there.scheme not in _PORTS:
+        if there.scheme not in DEFAULT_PORTS:
             raise RegistryError(f"the next page has an unknown scheme: {safe_url(target)}")
         return urlunsplit((here.scheme, here.netloc, there.path, there.query, ""))
     return None
@@ -222,19 +225,9 @@ def _danger(there: Origin, own: Origin) -> str | None:
     return None if kind == _kind(own.host) != "odd" else _GUARDED.get(kind)
 
 
-def is_local(host: str) -> bool:
-    """Return whether a host is this machine: localhost, a name under it, a loopback address."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _kind(host: str) -> str:
     """Return what a host is: a name, or which kind of address."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if is_loopback_host(host):
         return "loopback"
     try:
         address = ipaddress.ip_address(host)

@@ -25,6 +25,7 @@ from regimport.transport.body import ResponseBody
 from regimport.transport.connection import Connection
 from regimport.transport.dial import Dialer
 from regimport.transport.heads import body_length, keeps_alive
+from regimport.transport.origins import DEFAULT_PORTS
 from regimport.transport.socket_errors import CLOSED, MapSocketErrors
 from regimport.transport.stream import Stream
 
@@ -41,7 +42,6 @@ _FEW_BODIES = 8
 _MOST_IDLE = 128
 
 _Origin = tuple[str, str, int]
-_PORTS = {"http": 80, "https": 443}
 
 
 class PooledTransport(httpx.BaseTransport):
@@ -208,6 +208,6 @@ class PooledTransport(httpx.BaseTransport):
 
 def _origin_of(url: httpx.URL) -> _Origin:
     port = url.port
-    if port is None and url.scheme not in _PORTS:
+    if port is None and url.scheme not in DEFAULT_PORTS:
         raise httpx.UnsupportedProtocol("only http and https are supported")
-    return url.scheme, url.host, _PORTS[url.scheme] if port is None else port
+    return url.scheme, url.host, DEFAULT_PORTS[url.scheme] if port is None else port

@@ -19,8 +19,9 @@ import httpx
 
 from regimport._version import __version__
 from regimport.errors import InvalidOptions
+from regimport.hosts import is_loopback_host
 from regimport.redact import safe_text
-from regimport.transport.origins import is_local
+from regimport.transport.origins import DEFAULT_PORTS
 from regimport.transport.stream import Stream
 from regimport.values import dataclass, field
 
@@ -28,7 +29,7 @@ __all__ = ["Proxies", "Proxy", "ProxyError", "open_tunnel"]
 
 # The most of a proxy's answer that is read, in bytes.
 _HEAD = 64 * 1024
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_PORTS = {**DEFAULT_PORTS, "socks5": 1080, "socks5h": 1080}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Proxies:
         """
         name, url = self._named[scheme]
         bare = host.lower().rstrip(".")
-        if not url or is_local(bare):
+        if not url or is_loopback_host(bare):
             return None
         if any(_covers(entry, bare, port) for entry in self._exceptions if entry):
             return None
