@@ -104,11 +104,15 @@ def test_a_port_in_use_is_an_error_of_ours(tmp_path: Path) -> None:
             pass
 
 
-def test_ipv6_addresses_are_written_in_brackets(tmp_path: Path) -> None:
+def require_ipv6() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("this machine has no IPv6")
+
+
+def test_ipv6_addresses_are_written_in_brackets(tmp_path: Path) -> None:
+    require_ipv6()
     with serving(tmp_path / "registry", host="::1") as registry:
         assert registry.url.startswith("http://[::1]:")
         with closing(Client(registry.address)) as client:
@@ -194,6 +198,14 @@ def test_the_command_warns_of_an_address_that_others_reach(tmp_path: Path) -> No
     with command(str(tmp_path / "r"), "--port", "0", "--host", "0.0.0.0") as (process, _):
         code, errors = ended(process, signal.SIGTERM)
     assert (code, "warning: anyone who can reach 0.0.0.0" in errors) == (143, True)
+
+
+@pytest.mark.parametrize("host", ["::1", "LOCALHOST", "127.0.0.1"])
+def test_the_command_warns_of_no_address_of_this_machine(tmp_path: Path, host: str) -> None:
+    if host == "::1":
+        require_ipv6()
+    with command(str(tmp_path / "r"), "--port", "0", "--host", host) as (process, _):
+        assert ended(process, signal.SIGTERM) == TERMINATED
 
 
 def test_the_command_tells_requests_only_when_asked_to(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import typer
 from regimport.cli import params
 from regimport.cli.printer import Printer
 from regimport.errors import Interrupted, UsageError
+from regimport.hosts import is_loopback_host
 from regimport.interrupts import INTERRUPTS
-from regimport.models.reference import is_loopback
 
 __all__ = ["serve"]
 
@@ -56,7 +56,7 @@ def serve(
 
     printer = Printer(verbose=verbose)
     stop = threading.Event()
-    if not is_loopback(host):
+    if not is_loopback_host(host.lower()):
         printer.warning(f"anyone who can reach {host} can read and write these images")
     _set_up_log(verbose=bool(verbose))
     with ExitStack() as stack:
