@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from regimport.auth.entra import FORM, EntraExchange, Fetch, refresh_grant
@@ -17,7 +16,8 @@ from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential, is_token
 from regimport.redact import safe_url
 from regimport.transport.answers import Answer
-from regimport.transport.origins import Origin, redirect_target
+from regimport.transport.origins import MAX_REDIRECTS, Origin, redirect_target
+from regimport.values import dataclass
 
 __all__ = ["LONGEST_LIFE", "Realm", "TokenService", "read_token"]
 
@@ -26,7 +26,6 @@ LONGEST_LIFE = 86_400.0
 _CLIENT_ID = "regimport"
 # How long a token is valid if the answer does not say (token.md, `expires_in`), in seconds.
 _DEFAULT_LIFE = 60.0
-_MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 
@@ -99,7 +98,7 @@ class TokenService:
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request, and follow its redirects; on another origin, without credentials."""
         first, home = url, Origin.of(url)
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             answer = self._fetch(method, url, headers, body)
             if answer.status not in _REDIRECTS:
                 return answer
@@ -114,7 +113,7 @@ class TokenService:
                 # Not even if another redirect leads back.
                 headers = {}
         raise RegistryError(
-            f"the token service at {safe_url(first)} redirected more than {_MAX_REDIRECTS} times",
+            f"the token service at {safe_url(first)} redirected more than {MAX_REDIRECTS} times",
             method=method,
             url=safe_url(url),
         )

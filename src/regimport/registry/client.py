@@ -22,7 +22,13 @@ from regimport.registry.request import SMALL, Request, drain, to_httpx, url_of
 from regimport.registry.retry import Transient, unreachable
 from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
 from regimport.transport.diagnosis import root_cause
-from regimport.transport.origins import Origin, endless_redirect, redirect_target, redirected_write
+from regimport.transport.origins import (
+    MAX_REDIRECTS,
+    Origin,
+    endless_redirect,
+    redirect_target,
+    redirected_write,
+)
 from regimport.transport.pool import PooledTransport
 from regimport.transport.socket_errors import CLOSED
 
@@ -30,7 +36,6 @@ __all__ = ["AuthenticatedClient"]
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_REDIRECTS = 5
 # How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
 _PROBE_SECONDS = 2.0
 # For the scopes of the request, and for those that the registry names.
@@ -276,7 +281,7 @@ class AuthenticatedClient:
         asked = url
         reading = request.method in {"GET", "HEAD"}
         followed = _REDIRECTS if reading else REDIRECTS_OF_WRITES
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             own = Origin.of(url) == self._origin
             response = self._carry(request, url, authorization, own=own)
             if response.status_code not in followed:
@@ -300,4 +305,4 @@ class AuthenticatedClient:
             if away and not reading:
                 raise redirected_write(request.method, url, response.status_code, there)
             url = there
-        raise endless_redirect(request.method, asked, _MAX_REDIRECTS)
+        raise endless_redirect(request.method, asked)

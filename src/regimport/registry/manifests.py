@@ -115,8 +115,12 @@ def _described_by_get(client: RepositoryClient, reference: str) -> Descriptor | 
         return None
 
 
+def _ask_get(client: RepositoryClient, reference: str) -> Answer:
+    return client.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
+
+
 def _read(client: RepositoryClient, reference: str) -> Answer:
-    answer = client.ask("GET", f"manifests/{reference}", _ACCEPT, limit=MAX_MANIFEST_BYTES)
+    answer = _ask_get(client, reference)
     if not answer.ok:
         raise error_of(answer)
     return answer
@@ -169,8 +173,7 @@ def _is_stored(client: RepositoryClient, manifest: Manifest, reference: str) -> 
 
 def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
     """Return whether a tag or a digest points to this manifest; True if unclear."""
-    path = f"manifests/{reference}"
-    answer = client.ask("HEAD", path, _ACCEPT)
+    answer = _ask_head(client, reference)
     if answer.status == HTTPStatus.NOT_FOUND:
         return False
     if not answer.ok:
@@ -179,7 +182,7 @@ def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> b
     if named.startswith(f"{manifest.digest.algorithm}:"):
         return named == manifest.digest
     # Without a digest of this algorithm, the bytes are compared.
-    answer = client.ask("GET", path, _ACCEPT, limit=MAX_MANIFEST_BYTES)
+    answer = _ask_get(client, reference)
     return not answer.ok or answer.body == manifest.raw
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
@@ -173,7 +173,7 @@ class Session:
         with self._gate.passage(room=False) as mark:
             try:
                 response = self._open(request)
-                with _closing(response):
+                with closing(response):
                     url = url_of(response)
                     answer = read_answer(request.method, url, response, request.limit)
             except (httpx.TransportError, Transient) as error:
@@ -207,7 +207,7 @@ class Session:
     def _read(self, request: Request, response: httpx.Response, mark: int | None = None) -> Answer:
         """Read an answer whole; raise `Transient` where another try may go better."""
         try:
-            with _closing(response):
+            with closing(response):
                 url = url_of(response)
                 answer = read_answer(request.method, url, response, request.limit)
         except httpx.TransportError as error:
@@ -266,11 +266,3 @@ class Session:
             )
 
         return repeat(attempt, policy, self._gate.sleep, tell)
-
-
-@contextmanager
-def _closing(response: httpx.Response) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        response.close()

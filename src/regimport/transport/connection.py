@@ -214,13 +214,11 @@ class Connection:
                 return event
             if event is h11.NEED_DATA:
                 return None
+            if not isinstance(event, h11.InformationalResponse):
+                raise httpx.RemoteProtocolError("the connection was closed before the answer")
             self._interim += 1
-            if not isinstance(event, h11.InformationalResponse) or self._interim > _MOST_INTERIM:
-                raise httpx.RemoteProtocolError(
-                    f"more than {_MOST_INTERIM} interim answers came"
-                    if isinstance(event, h11.InformationalResponse)
-                    else "the connection was closed before the answer"
-                )
+            if self._interim > _MOST_INTERIM:
+                raise httpx.RemoteProtocolError(f"more than {_MOST_INTERIM} interim answers came")
 
     def _event(self) -> type[h11.NEED_DATA | h11.PAUSED] | h11.Event:
         try:

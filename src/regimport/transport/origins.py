@@ -14,6 +14,7 @@ from regimport.values import dataclass
 
 __all__ = [
     "DEFAULT_PORTS",
+    "MAX_REDIRECTS",
     "Origin",
     "check_realm",
     "endless_redirect",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# How many redirects of one request are followed.
+MAX_REDIRECTS = 5
 # A host that every reader of URLs takes for the same one: no escapes, no other scripts, no zones.
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
 # The longest `Link` value that is read, in characters: some registries sign their cursors.
@@ -121,10 +124,10 @@ def redirected_write(method: str, url: str, status: int, there: str) -> Registry
     )
 
 
-def endless_redirect(method: str, url: str, most: int) -> RegistryError:
-    """Return the error for a request that was redirected more than `most` times."""
+def endless_redirect(method: str, url: str) -> RegistryError:
+    """Return the error for a request that was redirected more than `MAX_REDIRECTS` times."""
     return RegistryError(
-        f"{method} {safe_url(url)} was redirected more than {most} times",
+        f"{method} {safe_url(url)} was redirected more than {MAX_REDIRECTS} times",
         method=method,
         url=safe_url(url),
     )
