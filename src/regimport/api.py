@@ -1,7 +1,4 @@
-"""The public functions: they join the ends, the engine and the report.
-
-`_copy` lists the steps of a copy in their order.
-"""
+"""The public functions: they read what they are given, and make a run for it."""
 
 from __future__ import annotations
 
@@ -9,42 +6,36 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from regimport.engine.limits import check_limits
-from regimport.engine.plan import make_plans
-from regimport.engine.report import Report, target_reports
+from regimport.engine.report import Report
 from regimport.engine.resolve import resolve
-from regimport.engine.target import TargetCopy
 from regimport.engine.walk import walk
-from regimport.errors import ContentMismatch, InvalidOptions, InvalidReference, Side
-from regimport.events import Reporter, Resolved, Silent
+from regimport.errors import InvalidOptions, InvalidReference
+from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
-from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
-    LayoutReference,
-    Reference,
     parse_end,
     target_of,
     with_default_tag,
 )
+from regimport.operations import run_copy, run_verification
 from regimport.options import CopyOptions
-from regimport.run import Run, running, selector
+from regimport.run import running, selector
 
 if TYPE_CHECKING:
     import httpx
 
-    from regimport.engine.differences import ReadBack, Verification
+    from regimport.engine.differences import Verification
     from regimport.engine.examine import Inspection
 
 __all__ = ["copy", "digest", "inspect", "manifest", "tags", "verify"]
 
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
-_Place: TypeAlias = Reference | LayoutReference
 
 
 def copy(
@@ -90,7 +81,7 @@ def copy(
         stop=stop,
         writing=writing,
     ) as run:
-        report = _copy(run, origin, wanted, options)
+        report = run_copy(run, origin, wanted, options)
     if check and len(wanted) == 1:
         report.raise_for_failure()
     return report
@@ -105,62 +96,6 @@ def _flat(targets: Iterable[str | Sequence[str]]) -> Iterator[str]:
             yield from target
         else:
             check_is_text(target)
-
-
-def _copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
-    started, bytes_read = time.monotonic(), 0
-    source, workers = run.source(origin), run.workers
-    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
-    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
-    run.choose_jobs()
-    run.reporter.tell(Resolved(str(origin), root))
-    settled = [copy for copy in copies if not copy.pending]
-    pending = [copy for copy in copies if copy.pending]
-    if pending:
-        run.open_connections(root)
-        graph, pending = make_plans(
-            source,
-            root,
-            pending,
-            workers,
-            run.reporter,
-            exact=options.dry_run,
-            largest=options.limits.max_layer_size,
-        )
-        root = graph.root
-        check_limits(graph, options.limits)
-        run.choose_jobs()
-        if not options.dry_run:
-            from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
-
-            result = transfer(source, graph, pending, run.retry)
-            pending, bytes_read = list(result.targets), result.bytes_read
-    copies = settled + pending
-    if options.verify and not options.dry_run:
-        copies = _verified(run, wanted, copies, root)
-    quota = run.quota(origin)
-    return Report(
-        source=str(origin.pinned(root.digest)),
-        root=root,
-        targets=target_reports(wanted, copies, root),
-        duration=time.monotonic() - started,
-        bytes_read=bytes_read,
-        dry_run=options.dry_run,
-        jobs=workers.jobs,
-        round_trip=run.round_trip,
-        pulls=quota.pulls,
-        rate_limit=quota.limit,
-    )
-
-
-def _verified(
-    run: Run, wanted: Sequence[_Place], copies: Sequence[TargetCopy], root: Descriptor
-) -> list[TargetCopy]:
-    """Return the copies with what was found when they were read back."""
-    from regimport.engine.verify import verify_targets  # noqa: PLC0415 - most copies do without
-
-    ends = {place.name: run.source(place, Side.TARGET) for place in wanted}
-    return verify_targets(copies, ends, root, run.retry)
 
 
 def verify(
@@ -196,7 +131,7 @@ def verify(
         transport=transport,
         stop=stop,
     ) as run:
-        root, found = _read_back(run, origin, wanted, target_only=target_only)
+        root, found = run_verification(run, origin, wanted, target_only=target_only)
     return Verification(
         str(origin.pinned(root.digest)),
         str(wanted.pinned(root.digest)),
@@ -204,28 +139,6 @@ def verify(
         tuple(found),
         time.monotonic() - started,
     )
-
-
-def _read_back(
-    run: Run, origin: _Place, wanted: _Place, *, target_only: bool
-) -> tuple[Descriptor, list[ReadBack]]:
-    """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
-    from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
-
-    end = run.source(origin)
-    root, _ = resolve(end, run.selector(end, origin), run.workers)
-    if wanted.digest not in {None, root.digest}:
-        raise ContentMismatch(
-            f"the target is {wanted.digest}, but the source is {root.digest}",
-            expected=root.digest,
-            got=wanted.digest,
-        ).located(Side.TARGET, wanted.name)
-    run.choose_jobs()
-    tags = () if wanted.tag is None else (wanted.tag,)
-    places = [Place(run.source(wanted, Side.TARGET), Side.TARGET, tags)]
-    if not target_only:
-        places.insert(0, Place(end, Side.SOURCE))
-    return root, read_back(places, root, run.retry)
 
 
 def inspect(

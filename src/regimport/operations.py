@@ -1,0 +1,119 @@
+"""What a copy and a verification do in a run, step by step in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from regimport.engine.ends import Source
+from regimport.engine.limits import check_limits
+from regimport.engine.plan import make_plans
+from regimport.engine.report import Report, target_reports
+from regimport.engine.resolve import resolve
+from regimport.engine.target import TargetCopy
+from regimport.engine.walk import Graph
+from regimport.errors import ContentMismatch, Side
+from regimport.events import Resolved
+from regimport.models.descriptor import Descriptor
+from regimport.models.reference import LayoutReference, Reference
+from regimport.options import CopyOptions
+from regimport.run import Run
+
+if TYPE_CHECKING:
+    from regimport.engine.differences import ReadBack
+
+__all__ = ["run_copy", "run_verification"]
+
+_Place: TypeAlias = Reference | LayoutReference
+
+
+def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
+    """Copy one image to the targets, and return the report."""
+    started, bytes_read = time.monotonic(), 0
+    source, workers = run.source(origin), run.workers
+    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
+    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
+    run.choose_jobs()
+    run.reporter.tell(Resolved(str(origin), root))
+    settled = [copy for copy in copies if not copy.pending]
+    pending = [copy for copy in copies if copy.pending]
+    if pending:
+        graph, pending = _planned(run, source, root, pending, options)
+        root = graph.root
+        if not options.dry_run:
+            from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
+
+            result = transfer(source, graph, pending, run.retry)
+            pending, bytes_read = list(result.targets), result.bytes_read
+    copies = settled + pending
+    if options.verify and not options.dry_run:
+        copies = _verified(run, wanted, copies, root)
+    quota = run.quota(origin)
+    return Report(
+        source=str(origin.pinned(root.digest)),
+        root=root,
+        targets=target_reports(wanted, copies, root),
+        duration=time.monotonic() - started,
+        bytes_read=bytes_read,
+        dry_run=options.dry_run,
+        jobs=workers.jobs,
+        round_trip=run.round_trip,
+        pulls=quota.pulls,
+        rate_limit=quota.limit,
+    )
+
+
+def _planned(
+    run: Run,
+    source: Source,
+    root: Descriptor,
+    pending: Sequence[TargetCopy],
+    options: CopyOptions,
+) -> tuple[Graph, list[TargetCopy]]:
+    """Return the image's graph, and the copies with what each has to do; check the limits."""
+    run.open_connections(root)
+    graph, planned = make_plans(
+        source,
+        root,
+        pending,
+        run.workers,
+        run.reporter,
+        exact=options.dry_run,
+        largest=options.limits.max_layer_size,
+    )
+    check_limits(graph, options.limits)
+    run.choose_jobs()
+    return graph, planned
+
+
+def _verified(
+    run: Run, wanted: Sequence[_Place], copies: Sequence[TargetCopy], root: Descriptor
+) -> list[TargetCopy]:
+    """Return the copies with what was found when they were read back."""
+    from regimport.engine.verify import verify_targets  # noqa: PLC0415 - most copies do without
+
+    ends = {place.name: run.source(place, Side.TARGET) for place in wanted}
+    return verify_targets(copies, ends, root, run.retry)
+
+
+def run_verification(
+    run: Run, origin: _Place, wanted: _Place, *, target_only: bool
+) -> tuple[Descriptor, list[ReadBack]]:
+    """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
+    from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
+
+    end = run.source(origin)
+    root, _ = resolve(end, run.selector(end, origin), run.workers)
+    if wanted.digest not in {None, root.digest}:
+        raise ContentMismatch(
+            f"the target is {wanted.digest}, but the source is {root.digest}",
+            expected=root.digest,
+            got=wanted.digest,
+        ).located(Side.TARGET, wanted.name)
+    run.choose_jobs()
+    tags = () if wanted.tag is None else (wanted.tag,)
+    places = [Place(run.source(wanted, Side.TARGET), Side.TARGET, tags)]
+    if not target_only:
+        places.insert(0, Place(end, Side.SOURCE))
+    return root, read_back(places, root, run.retry)
