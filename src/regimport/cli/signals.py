@@ -29,6 +29,8 @@ _ORDERLY_MILLISECONDS = 1500
 # How long child processes may take to be killed, in seconds.
 _KILL_SECONDS = 0.3
 _SHOW_CURSOR = "\x1b[?25h"
+# Bars that were asked for where standard error is no terminal end in the middle of a line.
+_ERASE_LINE = "\r\x1b[2K\x1b[?25h"
 
 # How long a report of the end may take, in seconds: nobody may read what it is written to.
 _REPORT_SECONDS = 0.5
@@ -128,11 +130,12 @@ def _report(number: int) -> None:
 def _say(what: str) -> None:
     line = f"error: {what}; what is finished stays at the target\n" if INTERRUPTS.writing else ""
     line = line or f"{what}\n"
+    live = "rich.live" in sys.modules
     if os.isatty(2):
         # After the ^C that the terminal has shown.
-        line = f"\n{line}"
-        if "rich.live" in sys.modules:
-            line = _SHOW_CURSOR + line
+        line = f"{_SHOW_CURSOR if live else ''}\n{line}"
+    elif live:
+        line = f"{_ERASE_LINE}{line}"
     output = select.poll()
     output.register(2, select.POLLOUT)
     if output.poll(0):  # a reader that reads nothing holds nobody up
