@@ -118,7 +118,7 @@ def test_what_ends_bars_in_a_pipe_stands_on_a_line_of_its_own(
         assert process.stderr is not None
         said = b""
         while b"looking up" not in said:
-            said += process.stderr.read1()
+            said += os.read(process.stderr.fileno(), 4096)
         process.send_signal(signal.SIGTERM)
         assert process.wait(2) == 143
         said += process.stderr.read()
