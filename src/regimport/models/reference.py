@@ -10,6 +10,7 @@ from regimport.errors import InvalidReference
 from regimport.hosts import is_loopback_host
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_reference, check_is_text
+from regimport.redact import without_user
 from regimport.values import dataclass
 
 __all__ = [
@@ -193,7 +194,7 @@ def registry_of(text: str) -> str:
     named = "." in bare or ":" in bare or bare == "localhost"
     if not named or not _valid_registry(bare):
         raise InvalidReference(
-            f"invalid registry {text[:160]!r}",
+            f"invalid registry {without_user(text)[:160]!r}",
             hint="write its full host name, and its port if it has one, as in a reference",
         )
     return _DOCKER_HUB if bare in _DOCKER_HUB_ALIASES else bare
@@ -230,7 +231,7 @@ def _split_registry(name: str, text: str) -> tuple[str, str]:
     )
     registry, repository = (first, rest) if is_registry else (_DOCKER_HUB, name)
     if is_registry and not _valid_registry(registry):
-        raise _invalid(text, f"{registry!r} is not a host name")
+        raise _invalid(text, f"{without_user(registry)!r} is not a host name")
     if registry in _DOCKER_HUB_ALIASES:
         registry = _DOCKER_HUB
     if registry == _DOCKER_HUB and "/" not in repository:
@@ -282,9 +283,10 @@ def _check_tag(tag: str, text: str | None = None) -> None:
 def _invalid_tag(tag: str, text: str | None) -> InvalidReference:
     if text is not None and not tag:
         return InvalidReference(
-            f"{text[:160]!r} ends in ':' without a tag", hint="add a tag, or leave out the colon"
+            f"{without_user(text)[:160]!r} ends in ':' without a tag",
+            hint="add a tag, or leave out the colon",
         )
-    where = "" if text is None else f" in {text[:160]!r}"
+    where = "" if text is None else f" in {without_user(text)[:160]!r}"
     return InvalidReference(
         f"invalid tag {tag[:160]!r}{where}",
         hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",
@@ -293,6 +295,6 @@ def _invalid_tag(tag: str, text: str | None) -> InvalidReference:
 
 def _invalid(text: str, reason: str) -> InvalidReference:
     return InvalidReference(
-        f"invalid reference {text[:160]!r}: {reason}",
+        f"invalid reference {without_user(text)[:160]!r}: {reason}",
         hint="write registry/repository:tag, registry/repository@digest, or oci:DIRECTORY",
     )
