@@ -23,6 +23,7 @@ _DAILY = (
     "login.logout",
 )
 _OTHERS = (
+    "repositories.repositories",
     "ratelimit.ratelimit",
     "serve.serve",
     "schema.schema",
