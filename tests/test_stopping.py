@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from regimport import Interrupted, api
+from regimport import Interrupted, api, listings
 from regimport.stopping import stopped_by
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,8 @@ def functions(address: str) -> dict[str, Callable[[threading.Event], object]]:
         "inspect": lambda stop: api.inspect(image, stop=stop),
         "manifest": lambda stop: api.manifest(image, stop=stop),
         "digest": lambda stop: api.digest(image, stop=stop),
-        "tags": lambda stop: list(api.tags(f"{address}/app", stop=stop)),
+        "tags": lambda stop: list(listings.tags(f"{address}/app", stop=stop)),
+        "repositories": lambda stop: list(listings.repositories(address, stop=stop)),
     }
 
 
@@ -78,15 +79,15 @@ def test_an_event_that_is_set_after_the_end_stops_nothing() -> None:
 
 
 def recipe() -> Callable[[str, str], Awaitable[str]]:
-    """The function of the README's recipe for asyncio."""
-    readme = (ROOT / "README.md").read_text()
+    """The function of the recipe for asyncio."""
+    page = (ROOT / "src/regimport/help/python.md").read_text()
     (code,) = (
-        text for text in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "async" in text
+        text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "async" in text
     )
     tree = ast.parse(code)
     tree.body = [node for node in tree.body if not isinstance(node, (ast.Assign, ast.Expr))]
     names: dict[str, Any] = {}
-    exec(compile(tree, "README.md", "exec"), names)
+    exec(compile(tree, "python.md", "exec"), names)
     function: Callable[[str, str], Awaitable[str]] = names["copy_image"]
     return function
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["Command", "Group"]
+__all__ = ["Command", "Group", "answer_to"]
 
 _COPY = "`regimport copy SOURCE TARGET` copies an image"
+_REPOSITORIES = "`regimport repositories REGISTRY` lists what a registry has"
 _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 # The words of az acr, crane, docker, oras, regctl and skopeo.
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
-    "catalog": f"{_TAGS}; a registry's repositories are not listed",
+    "catalog": _REPOSITORIES,
     "delete": "regimport deletes nothing",
     "export": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
-    "help": "`regimport --help` lists the commands, `regimport COMMAND --help` explains one",
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
     "import": _COPY,
     "list": _TAGS,
@@ -28,8 +28,8 @@ _COMMANDS: Mapping[str, str] = {
     "mirror": _COPY,
     "pull": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
-    "repo": _TAGS,
-    "repository": _TAGS,
+    "repo": f"{_TAGS}; {_REPOSITORIES}",
+    "repository": f"{_TAGS}; {_REPOSITORIES}",
     "rm": "regimport deletes nothing",
     "save": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "sync": _COPY,
@@ -55,6 +55,11 @@ _OPTIONS: Mapping[str, str] = {
     "--src-tls-verify": _TLS,
     "--tls-verify": _TLS,
 }
+
+
+def answer_to(command: str) -> str | None:
+    """Return what does here what `command` of another tool does, as a part of a message."""
+    return _COMMANDS.get(command)
 
 
 class Group(TyperGroup):

@@ -57,11 +57,7 @@ def diagnose(error: httpx.TransportError, host: str) -> RegimportError | None:
         if isinstance(error, httpx.ProxyError):
             return _without_name(_proxy_name(error), "the proxy, in HTTPS_PROXY or HTTP_PROXY")
         return _without_name(host, "the registry")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _untrusted(cause, host)
-    if isinstance(cause, ssl.SSLError):
-        return _no_handshake(cause.reason or "", host)
-    return None
+    return _without_tls(cause, host) if isinstance(cause, ssl.SSLError) else None
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -161,6 +157,12 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
         f"the certificate of {host} is not trusted: {reason}",
         hint=f"if that is as it should be, {trust}",
     )
+
+
+def _without_tls(error: ssl.SSLError, host: str) -> Unreachable | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error, host)
+    return _no_handshake(error.reason or "", host)
 
 
 def _no_handshake(reason: str, host: str) -> Unreachable | None:
