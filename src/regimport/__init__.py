@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 
 from regimport._version import __version__
+from regimport.installation import unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -204,6 +205,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - the command line starts without it
 
+    if (message := unsupported_system()) is not None:
+        raise ImportError(message)
     value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

@@ -26,6 +26,7 @@ from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
+from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
@@ -180,7 +181,7 @@ class Run:
         except ImportError as error:
             raise InvalidOptions(
                 f"to create a repository at {registry}, the library of AWS is needed",
-                hint="pip install 'regimport[aws]'",
+                hint=install_command("aws"),
             ) from error
         return partial(create_repository, registry, place.repository)
 
