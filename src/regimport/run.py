@@ -29,7 +29,8 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.on_disk import LayoutReference
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
@@ -92,7 +93,7 @@ class Run:
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def selector(self, end: Source, place: Reference | LayoutReference) -> str:
+    def selector(self, end: Source, place: AnyReference) -> str:
         """Return the tag or digest to request: the reference's, or that of one platform."""
         if not self._options.platforms:
             return selector(place)
@@ -101,11 +102,11 @@ class Run:
 
         return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
 
-    def quota(self, place: Reference | LayoutReference) -> Quota:
+    def quota(self, place: AnyReference) -> Quota:
         """Return the pulls used at the source's registry, and those that remain."""
         return self.sessions.quota(place.registry if isinstance(place, Reference) else "")
 
-    def source(self, place: Reference | LayoutReference, side: Side = Side.SOURCE) -> Source:
+    def source(self, place: AnyReference, side: Side = Side.SOURCE) -> Source:
         """Open an end for reading: the source, or the target that is to be verified."""
         if isinstance(place, LayoutReference):
             # Imported where a layout is named: most copies have none.
@@ -125,8 +126,8 @@ class Run:
 
     def targets(
         self,
-        places: Sequence[Reference | LayoutReference],
-        source: Reference | LayoutReference,
+        places: Sequence[AnyReference],
+        source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
         for place in places:
@@ -137,7 +138,7 @@ class Run:
             for place in places
         ]
 
-    def _target(self, place: Reference | LayoutReference) -> Target:
+    def _target(self, place: AnyReference) -> Target:
         if isinstance(place, LayoutReference):
             from regimport.layout.writer import Layout  # noqa: PLC0415
 
@@ -189,7 +190,7 @@ class Run:
 def running(
     options: CopyOptions,
     reporter: Reporter,
-    places: Sequence[Reference | LayoutReference] = (),
+    places: Sequence[AnyReference] = (),
     *,
     source: Credential | None = None,
     target: Credential | None = None,
@@ -238,7 +239,7 @@ def running(
 def _watching_quota(
     reporter: Reporter,
     options: CopyOptions,
-    places: Sequence[Reference | LayoutReference],
+    places: Sequence[AnyReference],
     sessions: Sessions,
 ) -> Reporter:
     """Return a reporter that warns of the source's pull quota, unless mirrors may serve instead."""
@@ -263,7 +264,7 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
         raise
 
 
-def selector(place: Reference | LayoutReference) -> str:
+def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
 
@@ -279,7 +280,7 @@ def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
     )
 
 
-def _registries(options: CopyOptions, places: Sequence[Reference | LayoutReference]) -> list[str]:
+def _registries(options: CopyOptions, places: Sequence[AnyReference]) -> list[str]:
     """Return the registry of each end of a copy, a repository being one end.
 
     The mirrors of the source are ends too.

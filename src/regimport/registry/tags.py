@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from regimport.errors import RegistryError
-from regimport.models.reference import is_tag
+from regimport.models.tag import is_tag
 from regimport.redact import safe_text, safe_url
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
