@@ -31,8 +31,11 @@ if [ "${1-}" = --fast ]; then
     step "$bin/python" -m pytest -q $unit_tests "$@"
     exit
 fi
-step "$bin/python" -m pytest "$@"
-if [ $# -eq 0 ]; then
+if [ $# -gt 0 ]; then
+    step "$bin/python" -m pytest "$@"
+else
+    # Files of tests side by side, on up to four cores; each process has registries of its own.
+    step "$bin/python" -m pytest -q -n auto --maxprocesses 4 --dist loadfile
     # The tests of copying once more, with httpx's own transport.
     step env REGIMPORT_TRANSPORT=httpx "$bin/python" -m pytest -q tests/cli/test_copy.py
 fi

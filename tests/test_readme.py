@@ -1,4 +1,4 @@
-"""What README says is true: its commands run, its Python runs, its tables are those of the code."""
+"""What README and the pages of `regimport help` say is true: it runs, and is what the code has."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from _pytest.mark import ParameterSet
 
 from regimport import errors, options
+from regimport.cli.commands import add_commands
 from regimport.configuration.document import RegistryDocument
 from regimport.configuration.load import load
 from regimport.server.run import serving
@@ -21,22 +25,38 @@ from support.images import many_platforms
 from support.program import Program
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
-SHELL = [code for language, code in BLOCKS if language == "sh" and "quickstart" not in code]
-PYTHON = [code for language, code in BLOCKS if language == "python"]
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "src/regimport/help").glob("*.md"))
+DOCUMENTS = [README, *PAGES]
+OTHER_PROGRAMS = re.compile(r"(?<![-\w/])(az|crane|docker|gcloud|oras|pip|regctl|sh|skopeo) [^`|]*")
+
+
+def page(topic: str) -> str:
+    return (ROOT / f"src/regimport/help/{topic}.md").read_text()
+
+
+def blocks(language: str) -> list[ParameterSet]:
+    """The blocks of code in a language, each named after the document that it is in."""
+    return [
+        pytest.param(code, id=f"{path.stem}-{number}")
+        for path in DOCUMENTS
+        for number, code in enumerate(
+            re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL), 1
+        )
+        if "quickstart" not in code
+    ]
 
 
 @pytest.fixture
 def places(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The registries that README names, and where they are in the test."""
+    """The registries that the documents name, and where they are in the test."""
     with serving(tmp_path / "hub") as hub, serving(tmp_path / "mine") as mine:
         Client(hub.address).push("library/hello-world", many_platforms(), "latest")
         yield {"docker.io": hub.address, "myregistry.example": mine.address}
 
 
 def moved(code: str, places: dict[str, str]) -> str:
-    """README's words with the test's registries and platforms in them."""
+    """The documents' words with the test's registries and platforms in them."""
     code = re.sub(r"(?<=[ (])hello-world(?= )", "docker.io/library/hello-world", code)
     for name, ours in (("linux/arm64", "linux/arch0"), ("linux/amd64", "linux/arch1")):
         code = code.replace(name, ours)
@@ -45,8 +65,8 @@ def moved(code: str, places: dict[str, str]) -> str:
     return code.replace("examples/", f"{ROOT}/examples/")
 
 
-@pytest.mark.parametrize("code", SHELL)
-def test_every_command_of_readme_runs(
+@pytest.mark.parametrize("code", blocks("sh"))
+def test_every_command_of_the_documents_runs(
     code: str, places: dict[str, str], program: Program, tmp_path: Path
 ) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -65,8 +85,8 @@ def test_every_command_of_readme_runs(
     assert "error" not in done.stderr
 
 
-@pytest.mark.parametrize("code", PYTHON)
-def test_the_python_of_readme_runs(code: str, places: dict[str, str]) -> None:
+@pytest.mark.parametrize("code", blocks("python"))
+def test_the_python_of_the_documents_runs(code: str, places: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", moved(code, places)],
         capture_output=True,
@@ -93,20 +113,21 @@ def test_the_quick_start_runs(tmp_path: Path) -> None:
     assert "linux/s390x" in done.stdout
 
 
-def test_the_exit_codes_of_readme_are_those_of_the_errors() -> None:
-    listed = {int(code) for code in re.findall(r"^\| (\d+)(?:, \d+)? \|", README, re.MULTILINE)}
+@pytest.mark.parametrize("text", [README.read_text(), page("exit-codes")], ids=["README", "page"])
+def test_the_exit_codes_are_those_of_the_errors(text: str) -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d+)(?:, \d+)? \|", text, re.MULTILINE)}
     kinds = [getattr(errors, name) for name in errors.__all__]
     codes = {kind.exit_code for kind in kinds if hasattr(kind, "exit_code")}
     assert listed == codes | {0}
 
 
-def test_the_limits_of_readme_are_those_of_the_options() -> None:
-    assert f"| {options.MAX_MANIFESTS} | {options.MAX_MANIFESTS + 1} |" in README
-    assert f"| {options.MAX_LAYER_SIZE} | {options.MAX_LAYER_SIZE + 1} |" in README
+def test_the_limits_are_those_of_the_options() -> None:
+    assert f"| {options.MAX_MANIFESTS} | {options.MAX_MANIFESTS + 1} |" in page("limits")
+    assert f"| {options.MAX_LAYER_SIZE} | {options.MAX_LAYER_SIZE + 1} |" in page("limits")
 
 
-def test_the_configuration_file_of_readme_is_good(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+def test_the_configuration_file_of_the_page_is_good(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", page("configuration"), re.DOTALL)
     (tmp_path / "config.toml").write_text(text)
     found = load(tmp_path / "config.toml").registries
     assert set(found) == {"docker.io", "myregistry.example:5000"}
@@ -116,22 +137,42 @@ def test_the_configuration_file_of_readme_is_good(tmp_path: Path) -> None:
     )
 
 
-def test_the_options_of_readme_are_those_of_copy() -> None:
-    """What its part on connections names is an option of the program."""
-    part = README.partition("## Connections")[2].partition("\n## ")[0]
-    program = (ROOT / "src/regimport/cli").glob("*.py")
-    code = "\n".join(path.read_text() for path in program)
-    for option in set(re.findall(r"--([a-z-]+)", part)):
-        assert f'"--{option}"' in code or f"{option.replace('-', '_')}: " in code, option
+def program_options() -> set[str]:
+    """Every option of every command."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    add_commands(app, "")
+
+    def names(command: Any) -> Iterator[str]:
+        for parameter in command.params:
+            yield from (*parameter.opts, *parameter.secondary_opts)
+        for child in getattr(command, "commands", {}).values():
+            yield from names(child)
+
+    return {"--version", *names(typer.main.get_command(app))}
 
 
-def test_what_readme_links_to_is_there() -> None:
-    for link in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_the_options_that_a_document_names_are_there(document: Path) -> None:
+    """Of other programs, whose options follow their names, nothing is known here."""
+    ours = OTHER_PROGRAMS.sub("", document.read_text())
+    assert set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", ours)) <= program_options() | {"--help"}
 
 
-def test_the_tests_that_readme_names_are_there_for_every_product() -> None:
-    named = re.findall(r"\[`(test_\w+)`\]\(([^)]+)\)", README)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_what_a_document_links_to_is_there(document: Path) -> None:
+    for link in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", document.read_text()):
+        assert (document.parent / link).exists(), link
+
+
+def test_readme_links_to_every_page_and_is_short() -> None:
+    text = README.read_text()
+    assert all(f"](src/regimport/help/{path.name})" in text for path in PAGES)
+    assert len(text.split()) < 1500
+
+
+def test_the_tests_that_the_page_on_registries_names_are_there_for_every_product() -> None:
+    named = re.findall(r"\[`(test_\w+)`\]\(\.\./\.\./\.\./([^)]+)\)", page("registries"))
     for name, file in named:
         assert f"def {name}(" in (ROOT / file).read_text(), name
     files = {path.name for path in (ROOT / "tests" / "products").glob("test_*.py")}

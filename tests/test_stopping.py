@@ -78,15 +78,15 @@ def test_an_event_that_is_set_after_the_end_stops_nothing() -> None:
 
 
 def recipe() -> Callable[[str, str], Awaitable[str]]:
-    """The function of the README's recipe for asyncio."""
-    readme = (ROOT / "README.md").read_text()
+    """The function of the recipe for asyncio."""
+    page = (ROOT / "src/regimport/help/python.md").read_text()
     (code,) = (
-        text for text in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "async" in text
+        text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "async" in text
     )
     tree = ast.parse(code)
     tree.body = [node for node in tree.body if not isinstance(node, (ast.Assign, ast.Expr))]
     names: dict[str, Any] = {}
-    exec(compile(tree, "README.md", "exec"), names)
+    exec(compile(tree, "python.md", "exec"), names)
     function: Callable[[str, str], Awaitable[str]] = names["copy_image"]
     return function
 

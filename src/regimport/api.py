@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from regimport.engine.report import Report
 from regimport.engine.resolve import resolve
-from regimport.engine.walk import walk
 from regimport.errors import InvalidOptions, InvalidReference
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
@@ -156,6 +155,7 @@ def inspect(
     """
     from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
     from regimport.engine.examine import examine  # noqa: PLC0415
+    from regimport.engine.walk import walk  # noqa: PLC0415
 
     place = with_default_tag(parse_end(reference))
     with running(

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
-from regimport.engine.limits import check_limits
-from regimport.engine.plan import make_plans
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.target import TargetCopy
-from regimport.engine.walk import Graph
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
@@ -22,6 +19,7 @@ from regimport.run import Run
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.walk import Graph
 
 __all__ = ["run_copy", "run_verification"]
 
@@ -72,6 +70,10 @@ def _planned(
     options: CopyOptions,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Return the image's graph, and the copies with what each has to do; check the limits."""
+    # An image that is there already needs neither.
+    from regimport.engine.limits import check_limits  # noqa: PLC0415
+    from regimport.engine.plan import make_plans  # noqa: PLC0415
+
     run.open_connections(root)
     graph, planned = make_plans(
         source,

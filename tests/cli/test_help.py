@@ -6,14 +6,20 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import typer
 
 from regimport import __version__
+from regimport.cli.commands import add_commands
 from support.program import Program
+from support.terminal import on_a_terminal
 
 ROOT = Path(__file__).parents[2]
 LAYOUT = ROOT / "examples" / "hello-world" / "layout"
+PAGES = ROOT / "src/regimport/help"
+TOPICS = sorted(path.stem for path in PAGES.glob("*.md"))
 WIDE = {"COLUMNS": "160"}
 
 
@@ -68,6 +74,65 @@ def test_cp_and_ls_are_copy_and_tags_and_not_listed_twice(program: Program) -> N
 
 def test_version_is_a_command_too(program: Program) -> None:
     assert program("version").out == program("--version").out == f"regimport {__version__}\n"
+
+
+def test_help_alone_lists_every_topic(program: Program) -> None:
+    shown = program("help")
+    assert shown.code == 0
+    assert TOPICS
+    assert re.findall(r"^- `([a-z-]+)`: \S", shown.out, re.MULTILINE) == TOPICS
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_page_has_a_title_and_no_command_has_its_name(topic: str) -> None:
+    assert re.match(r"# \S.{5,70}\n\n\S", (PAGES / f"{topic}.md").read_text())
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    add_commands(app, "")
+    assert topic not in cast("Any", typer.main.get_command(app)).commands
+
+
+def test_a_topic_is_plain_text_in_a_pipe_and_its_links_name_topics(program: Program) -> None:
+    shown = program("help", "exit-codes")
+    assert shown.code == 0
+    assert shown.out == program("help", "exit", "codes").out
+    assert shown.out.startswith("# Exit codes\n")
+    assert "| 3 | a limit is exceeded; nothing was written |" in shown.out
+    assert "](" not in program("help", "reliability").out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_topic_is_rendered_on_a_terminal(tmp_path: Path, width: int) -> None:
+    shown = on_a_terminal(tmp_path, "help", "exit-codes", width=width)
+    assert shown.code == 0
+    assert "a limit is exceeded" in shown.text
+    assert "| 3 |" not in shown.text
+    assert max(map(len, shown.text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("command", ["copy", "cp", "auth explain", "config", "help"])
+def test_help_with_a_command_is_the_help_of_the_command(program: Program, command: str) -> None:
+    shown = program("help", *command.split())
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out == program(*command.split(), "--help").out
+
+
+@pytest.mark.parametrize(
+    ("topic", "answer"),
+    [
+        ("authentification", "did you mean `authentication`?"),
+        ("coppy", "did you mean `copy`?"),
+        ("proxy", "these topics mention it: network"),
+        ("import", "`regimport copy SOURCE TARGET` copies an image"),
+        ("xyzzy", "`regimport help` lists the topics"),
+    ],
+)
+def test_a_topic_that_is_not_there_is_answered_with_where_to_look(
+    program: Program, topic: str, answer: str
+) -> None:
+    shown = program("help", topic)
+    assert (shown.code, shown.out) == (2, "")
+    assert answer in shown.err
 
 
 @pytest.mark.parametrize(
@@ -126,8 +191,7 @@ def test_completion_knows_no_other_shell(program: Program) -> None:
 
 
 def test_every_environment_variable_is_named_beside_its_option_and_in_one_list() -> None:
-    listed = (ROOT / "README.md").read_text().partition("## Environment variables")[2]
-    listed = listed.partition("\n## ")[0]
+    listed = (ROOT / "src/regimport/help/environment.md").read_text()
     source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", source))
     read |= set(re.findall(r"\"(REGIMPORT_[A-Z]+)\"", source)) - {"PATH"}

@@ -109,6 +109,22 @@ def test_bars_that_are_cut_off_leave_the_cursor_visible(tmp_path: Path, slow_wor
     os.close(slave)
 
 
+def test_what_ends_bars_in_a_pipe_stands_on_a_line_of_its_own(
+    tmp_path: Path, slow_world: World
+) -> None:
+    ends = [f"{slow_world.slow}/app:1", f"{slow_world.silent}/app:1"]
+    command = [*_RUN, "verify", "--progress", "tty", *ends]
+    with subprocess.Popen(command, stdout=-1, stderr=-1, cwd=tmp_path) as process:
+        assert process.stderr is not None
+        said = b""
+        while b"looking up" not in said:
+            said += os.read(process.stderr.fileno(), 4096)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(2) == 143
+        said += process.stderr.read()
+    assert said.endswith(b"\r\x1b[2K\x1b[?25hterminated\n")
+
+
 def test_a_full_pipe_on_standard_error_holds_nobody_up(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)

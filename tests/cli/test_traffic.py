@@ -186,9 +186,11 @@ def test_a_copy_that_finds_nothing_to_do_loads_nothing_that_sends(
     loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if "|" in line}
     assert not loaded & {
         "regimport.engine.blob",
+        "regimport.engine.plan",
         "regimport.engine.platforms",
         "regimport.engine.publish",
         "regimport.engine.transfer",
+        "regimport.engine.walk",
         "regimport.transport.by_origin",
         "regimport.transport.nested",
         "regimport.transport.socks",

@@ -82,6 +82,7 @@ def _program() -> None:
         name="regimport",
         help="Copy container images from registry to registry: no daemon, no disk, digests "
         "unchanged.\n\nExample: regimport copy hello-world myregistry.example/hello-world",
+        epilog="`regimport help` lists topics to read about: credentials, mirrors, exit codes, …",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

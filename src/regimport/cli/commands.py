@@ -23,6 +23,7 @@ _DAILY = (
     "login.logout",
 )
 _OTHERS = (
+    "help.help_",
     "ratelimit.ratelimit",
     "serve.serve",
     "schema.schema",
@@ -50,7 +51,7 @@ def add_commands(app: typer.Typer, wanted: str) -> None:
     Loading the modules of all commands takes longer than many a command runs.
     """
     app.info.cls = Group
-    alone = [place for place in (*_DAILY, *_OTHERS) if place.endswith(f".{wanted}")]
+    alone = [place for place in (*_DAILY, *_OTHERS) if _name_of(place) == wanted]
     if wanted in _GROUPS:
         _add_group(app, wanted)
     elif wanted in _ALIASES:
@@ -66,6 +67,11 @@ def add_commands(app: typer.Typer, wanted: str) -> None:
             _add(app, place, panel=_MORE)
         for name in _GROUPS:
             _add_group(app, name)
+
+
+def _name_of(place: str) -> str:
+    """Return the name of a command; its function has a _ after it if Python uses the name."""
+    return place.partition(".")[2].rstrip("_")
 
 
 def _add_group(app: typer.Typer, name: str) -> None:
@@ -84,7 +90,7 @@ def _add(
     module, _, name = place.partition(".")
     function = getattr(import_module(f"regimport.cli.{module}"), name)
     app.command(
-        alias,
+        alias or _name_of(place),
         cls=JsonCommand,
         hidden=alias is not None,
         help=_paragraphs(function.__doc__),

@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["Command", "Group"]
+__all__ = ["Command", "Group", "answer_to"]
 
 _COPY = "`regimport copy SOURCE TARGET` copies an image"
 _SAVE = (
@@ -21,7 +21,6 @@ _COMMANDS: Mapping[str, str] = {
     "catalog": f"{_TAGS}; a registry's repositories are not listed",
     "delete": "regimport deletes nothing",
     "export": _SAVE,
-    "help": "`regimport --help` lists the commands, `regimport COMMAND --help` explains one",
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
     "import": _COPY,
     "list": _TAGS,
@@ -60,6 +59,11 @@ _OPTIONS: Mapping[str, str] = {
     "--src-tls-verify": _TLS,
     "--tls-verify": _TLS,
 }
+
+
+def answer_to(command: str) -> str | None:
+    """Return what does here what `command` of another tool does, as a part of a message."""
+    return _COMMANDS.get(command)
 
 
 class Group(TyperGroup):
