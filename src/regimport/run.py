@@ -29,7 +29,6 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
-from regimport.models.on_disk import LayoutReference
 from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
@@ -41,6 +40,7 @@ from regimport.stopping import stopped_by
 if TYPE_CHECKING:
     import httpx
 
+    from regimport.disk import Disk
     from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
@@ -72,6 +72,12 @@ class Run:
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.Lock()
         self._saved: UploadFiles | None = None
+        self._on_disk: Disk | None = None
+
+    def close(self) -> None:
+        """Close the files that were opened."""
+        if self._on_disk is not None:
+            self._on_disk.close()
 
     @property
     def retry(self) -> RetryContext:
@@ -108,11 +114,8 @@ class Run:
 
     def source(self, place: AnyReference, side: Side = Side.SOURCE) -> Source:
         """Open an end for reading: the source, or the target that is to be verified."""
-        if isinstance(place, LayoutReference):
-            # Imported where a layout is named: most copies have none.
-            from regimport.layout.reader import LayoutReader  # noqa: PLC0415
-
-            return self._limited(LayoutReader(place.path))
+        if not isinstance(place, Reference):
+            return self._limited(self._disk().source(place))
         session = self.sessions.session(side, place.registry)
         repository = Repository(session, place.repository, only_read=True)
         mirrors = self._options.network.of(place.registry).mirrors
@@ -139,12 +142,19 @@ class Run:
         ]
 
     def _target(self, place: AnyReference) -> Target:
-        if isinstance(place, LayoutReference):
-            from regimport.layout.writer import Layout  # noqa: PLC0415
-
-            return Layout(place.path)
+        if not isinstance(place, Reference):
+            return self._disk().target(place)
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved_uploads)
+
+    def _disk(self) -> Disk:
+        """Return what opens layouts and archives."""
+        if self._on_disk is None:
+            # Imported where one is named: most copies have none.
+            from regimport.disk import Disk  # noqa: PLC0415
+
+            self._on_disk = Disk(self.workers.stop)
+        return self._on_disk
 
     def _mirror(self, url: str, repository: str) -> Repository:
         """Open a repository at a mirror; the path of its URL stands before the name."""
@@ -233,7 +243,8 @@ def running(
         ) as sessions,
     ):
         watching = _watching_quota(reporter, options, places, sessions)
-        yield Run(options, workers, sessions, watching, max_jobs)
+        with closing(Run(options, workers, sessions, watching, max_jobs)) as run:
+            yield run
 
 
 def _watching_quota(

@@ -9,6 +9,7 @@ image has the same digest every time.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -38,6 +39,7 @@ class DockerContents(TarContents):
 
     def __init__(self, tar: Tar) -> None:
         super().__init__(tar)
+        self._lock = threading.Lock()
         self._made: _Made | None = None
 
     def check(self) -> None:
@@ -79,9 +81,10 @@ class DockerContents(TarContents):
 
     def _images(self) -> _Made | None:
         """Return the files that are made for the images; None where the tar is a layout."""
-        if self._made is None and self._tar.find("index.json") is None:
-            self._made = _make(self._tar)
-        return self._made
+        with self._lock:
+            if self._made is None and self._tar.find("index.json") is None:
+                self._made = _make(self._tar)
+            return self._made
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +216,12 @@ def _named(tar: Tar, path: object) -> Member:
 
 
 def _load(tar: Tar, path: str) -> object:
-    content = tar.read(_named(tar, path), _MAX_JSON)
+    member = _named(tar, path)
+    if member.size > _MAX_JSON:
+        message = f"{path[:160]} has more than {_MAX_JSON} bytes"
+        raise InvalidManifest(message).located(None, tar.name)
     try:
-        if len(content) > _MAX_JSON:
-            raise ValueError(f"it has more than {_MAX_JSON} bytes")
-        document: object = json.loads(content)
+        document: object = json.loads(tar.read(member, _MAX_JSON))
     except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"{path[:160]} is not JSON: {str(error)[:200]}").located(
             None, tar.name

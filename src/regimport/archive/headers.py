@@ -18,6 +18,7 @@ BLOCK = 512
 # The largest size that can be an offset in a file.
 _MAX_SIZE = 2**63 - 1
 _CHECKSUM = slice(148, 156)
+_OCTAL_DIGITS = frozenset(b"01234567")
 
 
 class Kind(Enum):
@@ -77,7 +78,7 @@ def parse_header(block: bytes) -> Header | None:
     """
     if not any(block):
         return None
-    stored = _number(block[_CHECKSUM])
+    stored = _octal(block[_CHECKSUM])
     bare = block[:148] + b" " * 8 + block[156:]
     # Some old programs summed signed characters.
     if stored not in {sum(bare), sum(bare) - 256 * sum(byte > 127 for byte in bare)}:
@@ -144,13 +145,13 @@ def _number(content: bytes) -> int:
         if content[0] & 0x40 or number > _MAX_SIZE:
             raise damaged("a header has a size that is out of range")
         return number
-    digits = content.strip(b" \0")
-    if not digits:
-        return 0
-    try:
-        number = int(digits, 8)
-    except ValueError:
-        number = -1
-    if number < 0 or b"_" in digits:
+    octal = _octal(content)
+    if octal is None:
         raise damaged("a header has a size that is no number")
-    return number
+    return octal
+
+
+def _octal(content: bytes) -> int | None:
+    """Return an octal number; None if it is none. An empty field is 0."""
+    digits = content.strip(b" \0")
+    return int(digits or b"0", 8) if set(digits) <= _OCTAL_DIGITS else None

@@ -17,7 +17,7 @@ from regimport.archive.headers import (
     parse_records,
     text_of,
 )
-from regimport.errors import RegimportError
+from regimport.errors import RegimportError, UsageError
 
 __all__ = ["Bytes", "Member", "Members", "scan"]
 
@@ -100,7 +100,7 @@ def scan(tar: Bytes) -> tuple[Members, int]:
     while True:
         block = tar.read(offset, BLOCK)
         # Some programs write no empty blocks at the end.
-        header = _header(block) if block else None
+        header = _header(block, first=offset == 0) if block else None
         if header is None:
             return Members(found), offset + len(block)
         count += 1
@@ -120,10 +120,15 @@ def scan(tar: Bytes) -> tuple[Members, int]:
         records.clear()
 
 
-def _header(block: bytes) -> Header | None:
-    if len(block) < BLOCK:
-        raise damaged("it ends in the midst of a header")
-    return parse_header(block)
+def _header(block: bytes, *, first: bool) -> Header | None:
+    try:
+        if len(block) < BLOCK:
+            raise damaged("it ends in the midst of a header")
+        return parse_header(block)
+    except RegimportError as error:
+        if first:
+            raise UsageError("it is no archive: it does not begin as a tar does") from error
+        raise
 
 
 _EXTENSIONS = frozenset({Kind.RECORDS, Kind.GLOBAL_RECORDS, Kind.LONG_NAME, Kind.LONG_LINK})
