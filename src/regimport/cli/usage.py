@@ -14,11 +14,12 @@ _SAVE = (
     "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk, and "
     "`regimport copy SOURCE oci-archive:FILE` to an archive"
 )
+_REPOSITORIES = "`regimport repositories REGISTRY` lists what a registry has"
 _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 # The words of az acr, crane, docker, oras, regctl and skopeo.
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
-    "catalog": f"{_TAGS}; a registry's repositories are not listed",
+    "catalog": _REPOSITORIES,
     "delete": "regimport deletes nothing",
     "export": _SAVE,
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
@@ -32,8 +33,8 @@ _COMMANDS: Mapping[str, str] = {
     "pull": _SAVE,
     "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk, and "
     "`regimport copy oci-archive:FILE TARGET` from an archive",
-    "repo": _TAGS,
-    "repository": _TAGS,
+    "repo": f"{_TAGS}; {_REPOSITORIES}",
+    "repository": f"{_TAGS}; {_REPOSITORIES}",
     "rm": "regimport deletes nothing",
     "save": _SAVE,
     "sync": _COPY,
