@@ -70,9 +70,10 @@ if TYPE_CHECKING:
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
     from regimport.models.manifest import Manifest
+    from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
-    from regimport.models.reference import LayoutReference, Reference
+    from regimport.models.reference import Reference
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -124,7 +125,8 @@ _HOMES = {
     "models.digest": ("Digest",),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
-    "models.reference": ("LayoutReference", "Reference"),
+    "models.on_disk": ("ArchiveReference", "LayoutReference"),
+    "models.reference": ("Reference",),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -134,6 +136,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AccessDenied",
     "Action",
+    "ArchiveReference",
     "BlobFinished",
     "BlobStarted",
     "BrokenTransfer",
