@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from regimport.errors import ContentMismatch, InvalidManifest, NotFound
-from regimport.layout.files import CHUNK, Files, blob_parts, explained
+from regimport.layout.files import CHUNK, Files, blob_parts
+from regimport.layout.folder import explained
 from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest

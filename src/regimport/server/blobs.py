@@ -75,7 +75,8 @@ class Blobs:
         upload = self._uploads.start(name)
         upload.expect(algorithm)
         if whole is not None:
-            return await self._finished(request, name, upload, whole)
+            async with upload.lock:
+                return await self._finished(request, name, upload, whole)
         return _progress(name, upload, 202)
 
     async def status(self, request: Request) -> Response:
