@@ -79,7 +79,7 @@ from regimport.models.mapping import FrozenMapping
 from support.images import many_platforms
 
 # What is no value: functions, what a caller implements, and the union of all events.
-_FUNCTIONS = {"copy", "digest", "inspect", "manifest", "tags", "verify"}
+_FUNCTIONS = {"copy", "digest", "inspect", "manifest", "repositories", "tags", "verify"}
 _NO_VALUES = _FUNCTIONS | {"Event", "Reporter", "__version__"}
 
 _INDEX = "application/vnd.oci.image.index.v1+json"

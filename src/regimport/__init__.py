@@ -23,7 +23,7 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
-    from regimport.api import copy, digest, inspect, manifest, tags, verify
+    from regimport.api import copy, digest, inspect, manifest, verify
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Retrying,
         Warned,
     )
+    from regimport.listings import repositories, tags
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
 _HOMES = {
-    "api": ("copy", "digest", "inspect", "manifest", "tags", "verify"),
+    "api": ("copy", "digest", "inspect", "manifest", "verify"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -116,6 +117,7 @@ _HOMES = {
         "Retrying",
         "Warned",
     ),
+    "listings": ("repositories", "tags"),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
@@ -194,6 +196,7 @@ __all__ = [
     "digest",
     "inspect",
     "manifest",
+    "repositories",
     "tags",
     "verify",
 ]

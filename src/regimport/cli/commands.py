@@ -23,6 +23,7 @@ _DAILY = (
     "login.logout",
 )
 _OTHERS = (
+    "repositories.repositories",
     "help.help_",
     "ratelimit.ratelimit",
     "serve.serve",

@@ -20,6 +20,7 @@ class DocumentName(StrEnum):
     INSPECTION = "inspection"
     VERIFICATION = "verification"
     TAGS = "tags"
+    REPOSITORIES = "repositories"
     DIGEST = "digest"
     RATELIMIT = "ratelimit"
     EXPLANATION = "explanation"
@@ -31,9 +32,10 @@ class DocumentName(StrEnum):
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), tags, digest, "
-        "ratelimit, explanation (of auth explain), error (of any other command that fails), "
-        "events (the lines of --progress json), or config (the configuration file)."
+        help="report (of copy), inspection (of inspect), verification (of verify), tags, "
+        "repositories, digest, ratelimit, explanation (of auth explain), error (of any other "
+        "command that fails), events (the lines of --progress json), or config (the configuration "
+        "file)."
     ),
 ]
 
@@ -66,6 +68,7 @@ def _models() -> dict[str, type[BaseModel]]:
     from regimport.cli.documents.inspection import InspectionDocument
     from regimport.cli.documents.ratelimit import RateLimitAnswer
     from regimport.cli.documents.report import ReportDocument
+    from regimport.cli.documents.repositories import RepositoriesDocument
     from regimport.cli.documents.tags import TagsDocument
     from regimport.cli.documents.verification import VerificationDocument
     from regimport.configuration.document import ConfigDocument
@@ -75,6 +78,7 @@ def _models() -> dict[str, type[BaseModel]]:
         DocumentName.INSPECTION: InspectionDocument,
         DocumentName.VERIFICATION: VerificationDocument,
         DocumentName.TAGS: TagsDocument,
+        DocumentName.REPOSITORIES: RepositoriesDocument,
         DocumentName.DIGEST: DigestDocument,
         DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,

@@ -10,11 +10,12 @@ from typer.core import TyperCommand, TyperGroup
 __all__ = ["Command", "Group", "answer_to"]
 
 _COPY = "`regimport copy SOURCE TARGET` copies an image"
+_REPOSITORIES = "`regimport repositories REGISTRY` lists what a registry has"
 _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 # The words of az acr, crane, docker, oras, regctl and skopeo.
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
-    "catalog": f"{_TAGS}; a registry's repositories are not listed",
+    "catalog": _REPOSITORIES,
     "delete": "regimport deletes nothing",
     "export": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
@@ -27,8 +28,8 @@ _COMMANDS: Mapping[str, str] = {
     "mirror": _COPY,
     "pull": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
-    "repo": _TAGS,
-    "repository": _TAGS,
+    "repo": f"{_TAGS}; {_REPOSITORIES}",
+    "repository": f"{_TAGS}; {_REPOSITORIES}",
     "rm": "regimport deletes nothing",
     "save": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "sync": _COPY,
