@@ -12,9 +12,8 @@ from regimport.errors import NotFound, UsageError
 from regimport.layout.folder import Folder, explained
 from regimport.models.digest import Digest
 
-__all__ = ["CHUNK", "Files", "blob_parts"]
+__all__ = ["Files", "blob_parts"]
 
-CHUNK = 1024 * 1024
 _LAYOUT_FILE = "oci-layout"
 _LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
@@ -30,19 +29,25 @@ def blob_parts(digest: Digest) -> tuple[str, str, str]:
 class Files(Folder):
     """The files in the folder of a layout, named by the parts of their paths."""
 
+    @property
+    def name(self) -> str:
+        """`oci:path`."""
+        return f"oci:{self.root}"
+
     def check(self) -> None:
         """Raise `NotFound` if there is no folder, `UsageError` if it is not a layout."""
-        name = f"oci:{self.root}"
         if not self.root.exists():
             raise NotFound(
                 f"there is no image layout at {self.root}",
                 hint="a layout is a folder with a file oci-layout; check the path before the ':'",
-            ).located(None, name)
+            ).located(None, self.name)
         if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
             raise UsageError(
                 f"{self.root} is not an OCI image layout: it has no file oci-layout",
-                hint="name the folder that contains oci-layout, index.json and blobs",
-            ).located(None, name)
+                hint="name the folder that contains oci-layout, index.json and blobs"
+                if self.root.is_dir()
+                else f"for an archive, write oci-archive:{self.root}",
+            ).located(None, self.name)
 
     def create(self) -> None:
         """Make the folder a layout, unless it is one already.
@@ -57,7 +62,7 @@ class Files(Folder):
             raise UsageError(
                 f"{self.root} is not an OCI image layout, and contains other files",
                 hint="name a new or empty folder",
-            ).located(None, f"oci:{self.root}")
+            ).located(None, self.name)
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)

@@ -20,8 +20,10 @@ from typing import Self
 from regimport.errors import RegimportError
 from regimport.redact import reason_of
 
-__all__ = ["Folder", "Incoming", "explained"]
+__all__ = ["CHUNK", "Folder", "Incoming", "explained"]
 
+# How many bytes are read and written at once.
+CHUNK = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe in place of a file must not block forever.
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -96,6 +98,20 @@ class Folder:
         with os.fdopen(descriptor, "rb") as file, explained(self.root):
             return file.read(limit + 1)
 
+    @contextmanager
+    def stream(self, *parts: str, start: int = 0) -> Iterator[tuple[int, Iterator[bytes]] | None]:
+        """Open a file: its size, and its bytes from `start` on; None if it does not exist."""
+        descriptor = self.open(*parts)
+        if descriptor is None:
+            yield None
+            return
+        try:
+            size = os.fstat(descriptor).st_size
+            os.lseek(descriptor, start, os.SEEK_SET)
+            yield size, self._chunks(descriptor)
+        finally:
+            os.close(descriptor)
+
     def folders_in(self, *parts: str) -> list[str]:
         """Return the names of the folders in a folder, without links; none if it is missing."""
         return self._listed(parts, folders=True)
@@ -157,6 +173,14 @@ class Folder:
                 return descriptor
             os.close(descriptor)
             raise OSError(None, "not a regular file", "/".join(parts))
+
+    def _chunks(self, descriptor: int) -> Iterator[bytes]:
+        while True:
+            with explained(self.root):
+                chunk = os.read(descriptor, CHUNK)
+            if not chunk:
+                return
+            yield chunk
 
     def _stat(self, parts: tuple[str, ...]) -> os.stat_result | None:
         with explained(self.root):

@@ -12,8 +12,7 @@ from collections.abc import AsyncIterable, Sequence
 
 from starlette.concurrency import run_in_threadpool
 
-from regimport.layout.files import CHUNK
-from regimport.layout.folder import Folder, explained
+from regimport.layout.folder import CHUNK, Folder, explained
 from regimport.models.digest import Digest, Hasher
 from regimport.server.answers import Refusal
 
