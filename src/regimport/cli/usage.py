@@ -16,7 +16,6 @@ _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
     "catalog": _REPOSITORIES,
-    "delete": "regimport deletes nothing",
     "export": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
     "import": _COPY,
@@ -30,7 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
     "repo": f"{_TAGS}; {_REPOSITORIES}",
     "repository": f"{_TAGS}; {_REPOSITORIES}",
-    "rm": "regimport deletes nothing",
+    "rm": "`regimport delete REFERENCE...` deletes tags, and manifests by digest",
     "save": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
     "sync": _COPY,
     "tag": "`regimport copy REPOSITORY:OLD REPOSITORY:NEW` tags an image",
