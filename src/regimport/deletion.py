@@ -13,7 +13,7 @@ from regimport.engine.workers import Workers
 from regimport.errors import InvalidReference
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
-from regimport.models.reference import LayoutReference, Reference, parse_end
+from regimport.models.reference import Reference, parse_end
 from regimport.options import CopyOptions
 from regimport.run import running
 
@@ -81,10 +81,9 @@ def delete(
 
 def _parse(reference: str) -> Reference:
     place = parse_end(reference)
-    if isinstance(place, LayoutReference):
+    if not isinstance(place, Reference):
         raise InvalidReference(
-            f"{reference!r} is a folder; images are deleted from registries",
-            hint=f"`regimport serve {place.path}` makes it one",
+            f"{reference!r} is on disk; tags are deleted at registries",
         )
     if place.tag is None and place.digest is None:
         raise InvalidReference(
