@@ -24,6 +24,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.deletion import delete, find_use
+    from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "deletion": ("delete", "find_use"),
+    "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -145,6 +149,7 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "DeadlineExceeded",
+    "Deletion",
     "Descriptor",
     "Difference",
     "Digest",
@@ -161,6 +166,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "ManifestPut",
+    "ManifestUse",
     "Network",
     "Node",
     "NotFound",
@@ -196,7 +202,9 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "delete",
     "digest",
+    "find_use",
     "inspect",
     "manifest",
     "repositories",

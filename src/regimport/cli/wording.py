@@ -24,6 +24,7 @@ _OPTIONS = {
     "resolve": "--resolve",
     "source_credential": "--source-username with --source-password-stdin",
     "target_credential": "--target-username with --target-password-stdin",
+    "with_tags": "--with-tags",
 }
 _PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`\s]+))?`")
 
