@@ -29,6 +29,7 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
+from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
@@ -133,17 +134,22 @@ class Run:
         source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
+        if self._options.verify and any(is_standard_stream(place.name) for place in places):
+            raise InvalidOptions(
+                "what was written to standard output cannot be read back",
+                hint="leave `verify` out, or write to a file",
+            )
         for place in places:
             if place.name not in self._targets:
-                self._targets[place.name] = self._target(place)
+                self._targets[place.name] = self._target(place, source)
         return [
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
         ]
 
-    def _target(self, place: AnyReference) -> Target:
+    def _target(self, place: AnyReference, source: AnyReference) -> Target:
         if not isinstance(place, Reference):
-            return self._disk().target(place)
+            return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved_uploads)
 
@@ -278,6 +284,10 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
 def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
+
+
+def _repository_of(source: AnyReference) -> str | None:
+    return source.name if isinstance(source, Reference) else None
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:

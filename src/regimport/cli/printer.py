@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO
 
 from regimport.cli.params import ProgressKind
 from regimport.cli.wording import with_options
@@ -25,6 +26,8 @@ class Printer:
     quiet: bool = False
     verbose: int = 0
     progress: ProgressKind = ProgressKind.AUTO
+    # Where standard output carries an archive, the result goes to standard error.
+    aside: bool = False
 
     def __post_init__(self) -> None:
         if self.verbose > 1:
@@ -38,6 +41,11 @@ class Printer:
         return self.progress is ProgressKind.JSON
 
     @property
+    def _results(self) -> TextIO | None:
+        """Where results are printed; None is standard output."""
+        return sys.stderr if self.aside else None
+
+    @property
     def live(self) -> bool:
         """Whether progress is to be drawn as bars."""
         if self.quiet or os.environ.get("TERM") == "dumb":
@@ -48,7 +56,7 @@ class Printer:
 
     def result(self, line: str) -> None:
         """Print a line of the result."""
-        print(_clean(line), flush=True)
+        print(_clean(line), file=self._results, flush=True)
 
     def document(self, text: str) -> None:
         """Print JSON, with control characters written as escapes of JSON."""
@@ -60,7 +68,8 @@ class Printer:
                 if character.isprintable() or character == "\n"
                 else json.dumps(character)[1:-1]
                 for character in text
-            )
+            ),
+            file=self._results,
         )
 
     def event(self, line: str) -> None:

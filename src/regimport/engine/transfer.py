@@ -200,6 +200,7 @@ class _ManifestTasks:
         tags = state.copy.tags or (root.digest,)
         for tag in tags:
             self._put(state, root, tag)
+        self._unless_failed(state, state.copy.end.commit)
         for tag in tags:
             self._unless_failed(state, partial(self._publisher.confirm, state.copy.end, root, tag))
 

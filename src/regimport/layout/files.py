@@ -17,17 +17,17 @@ from regimport.errors import NotFound, RegimportError, UsageError
 from regimport.models.digest import Digest
 from regimport.redact import reason_of
 
-__all__ = ["CHUNK", "Files", "Incoming", "blob_parts", "explained"]
+__all__ = ["CHUNK", "LAYOUT_CONTENT", "LAYOUT_FILE", "Files", "Incoming", "blob_parts", "explained"]
 
 CHUNK = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a named pipe in place of a blob must not block forever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_LAYOUT_FILE = "oci-layout"
-_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_FILE = "oci-layout"
+LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
 # The names allowed in a folder that becomes a layout: another process may be creating it too.
-_OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
+_OWN_NAMES = frozenset({LAYOUT_FILE, "index.json", "blobs"})
 
 
 def blob_parts(digest: Digest) -> tuple[str, str, str]:
@@ -76,7 +76,7 @@ class Files:
                 f"there is no image layout at {self.root}",
                 hint="a layout is a folder with a file oci-layout; check the path before the ':'",
             ).located(None, self.name)
-        if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
+        if not self.root.is_dir() or self.size(LAYOUT_FILE) is None:
             raise UsageError(
                 f"{self.root} is not an OCI image layout: it has no file oci-layout",
                 hint="name the folder that contains oci-layout, index.json and blobs"
@@ -91,7 +91,7 @@ class Files:
         folder with it may be filled.
         """
         names = self.names()
-        if _LAYOUT_FILE in names:
+        if LAYOUT_FILE in names:
             return
         if names - _OWN_NAMES:
             raise UsageError(
@@ -100,7 +100,7 @@ class Files:
             ).located(None, self.name)
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-        self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)
+        self.write(LAYOUT_CONTENT, LAYOUT_FILE)
         with self.locked():
             if self.size("index.json") is None:
                 self.write(_EMPTY_INDEX, "index.json")
@@ -202,7 +202,7 @@ class Files:
 
         The lock is on the file oci-layout, which every layout has and which is never replaced.
         """
-        path = self.root / _LAYOUT_FILE
+        path = self.root / LAYOUT_FILE
         while True:
             with explained(self.root):
                 descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
