@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 
 from regimport._version import __version__
+from regimport.installation import unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -24,6 +25,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.deletion import delete, find_use
+    from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -78,6 +81,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "deletion": ("delete", "find_use"),
+    "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -145,6 +150,7 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "DeadlineExceeded",
+    "Deletion",
     "Descriptor",
     "Difference",
     "Digest",
@@ -161,6 +167,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "ManifestPut",
+    "ManifestUse",
     "Network",
     "Node",
     "NotFound",
@@ -196,7 +203,9 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "delete",
     "digest",
+    "find_use",
     "inspect",
     "manifest",
     "repositories",
@@ -210,6 +219,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - the command line starts without it
 
+    if (message := unsupported_system()) is not None:
+        raise ImportError(message)
     value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

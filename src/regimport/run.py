@@ -19,13 +19,14 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import Deletable, Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
+from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
@@ -147,6 +148,11 @@ class Run:
             for place in places
         ]
 
+    def deletable(self, place: Reference) -> Deletable:
+        """Open a repository that something is to be deleted from."""
+        session = self.sessions.session(Side.TARGET, place.registry)
+        return Repository(session, place.repository, only_read=True)
+
     def _target(self, place: AnyReference, source: AnyReference) -> Target:
         if not isinstance(place, Reference):
             return self._disk().target(place, _repository_of(source))
@@ -197,7 +203,7 @@ class Run:
         except ImportError as error:
             raise InvalidOptions(
                 f"to create a repository at {registry}, the library of AWS is needed",
-                hint="pip install 'regimport[aws]'",
+                hint=install_command("aws"),
             ) from error
         return partial(create_repository, registry, place.repository)
 
