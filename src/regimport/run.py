@@ -20,6 +20,7 @@ from regimport.engine.concurrency import (
     limit_jobs,
 )
 from regimport.engine.ends import Source, Target
+from regimport.engine.known import KnownBlobs
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -51,7 +52,7 @@ class Run:
     """Opens the ends of a copy, and chooses how many jobs run at once.
 
     `reporter` receives the events of the engine. `max_jobs` is the limit that the settings of the
-    registries set.
+    registries set. `known` are the blobs that the run has seen or sent at the targets.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Run:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
+        self.known = KnownBlobs()
         self._options = options
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
