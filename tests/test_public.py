@@ -17,6 +17,7 @@ import regimport
 from regimport import (
     AccessDenied,
     Action,
+    ArchiveReference,
     BlobFinished,
     BlobStarted,
     BrokenTransfer,
@@ -129,6 +130,7 @@ _TARGET = TargetReport(
 _VALUES = [
     AccessDenied("no", method="GET", url="https://r.example", status=401, codes=["DENIED"]),
     Action.MOUNT,
+    ArchiveReference("oci-archive", "x.tar", "tag", _DIGEST),
     BlobFinished(_BLOB, "copied", "r.example/x", Side.TARGET),
     BlobStarted(_BLOB, 3),
     _broken(),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 
 from regimport._version import __version__
+from regimport.installation import unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -69,9 +70,10 @@ if TYPE_CHECKING:
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
     from regimport.models.manifest import Manifest
+    from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
-    from regimport.models.reference import LayoutReference, Reference
+    from regimport.models.reference import Reference
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -123,7 +125,8 @@ _HOMES = {
     "models.digest": ("Digest",),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
-    "models.reference": ("LayoutReference", "Reference"),
+    "models.on_disk": ("ArchiveReference", "LayoutReference"),
+    "models.reference": ("Reference",),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -133,6 +136,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AccessDenied",
     "Action",
+    "ArchiveReference",
     "BlobFinished",
     "BlobStarted",
     "BrokenTransfer",
@@ -207,6 +211,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - the command line starts without it
 
+    if (message := unsupported_system()) is not None:
+        raise ImportError(message)
     value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

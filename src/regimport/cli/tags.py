@@ -25,7 +25,9 @@ class Order(StrEnum):
 RepositoryArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="REPOSITORY", help="[REGISTRY/]REPOSITORY, or oci:DIRECTORY.", show_default=False
+        metavar="REPOSITORY",
+        help="[REGISTRY/]REPOSITORY, oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.",
+        show_default=False,
     ),
 ]
 Match: TypeAlias = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from regimport.models.reference import is_tag
+from regimport.models.tag import is_tag
 from regimport.registry.listing import Listed, list_pages
 from regimport.registry.repository_client import RepositoryClient
 
