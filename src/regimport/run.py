@@ -20,7 +20,6 @@ from regimport.engine.concurrency import (
     limit_jobs,
 )
 from regimport.engine.ends import Source, Target
-from regimport.engine.known import KnownBlobs
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from regimport.disk import Disk
+    from regimport.engine.known import KnownBlobs
     from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
@@ -54,7 +54,7 @@ class Run:
     """Opens the ends of a copy, and chooses how many jobs run at once.
 
     `reporter` receives the events of the engine. `max_jobs` is the limit that the settings of the
-    registries set. `known` are the blobs that the run has seen or sent at the targets.
+    registries set.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Run:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
-        self.known = KnownBlobs()
+        self._known: KnownBlobs | None = None
         self._options = options
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
@@ -86,6 +86,17 @@ class Run:
     def retry(self) -> RetryContext:
         """What a retry of a blob or a manifest needs."""
         return RetryContext(self._options.retry, self.workers, self.reporter)
+
+    @property
+    def known(self) -> KnownBlobs:
+        """The blobs that the run has seen or sent at the targets."""
+        with self._opening:
+            if self._known is None:
+                # Imported where something is copied.
+                from regimport.engine.known import KnownBlobs  # noqa: PLC0415
+
+                self._known = KnownBlobs()
+            return self._known
 
     @property
     def round_trip(self) -> float | None:

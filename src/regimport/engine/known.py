@@ -67,5 +67,6 @@ class KnownBlobs:
 
 
 def registry_of(name: str) -> str | None:
-    """Return the registry of a repository; None for a layout, which is in none."""
-    return None if name.startswith("oci:") else name.partition("/")[0]
+    """Return the registry of a repository; None for what is on disk."""
+    on_disk = name.startswith(("oci:", "oci-archive:", "docker-archive:"))
+    return None if on_disk else name.partition("/")[0]
