@@ -25,6 +25,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.deletion import delete, find_use
+    from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -79,6 +81,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "deletion": ("delete", "find_use"),
+    "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -146,6 +150,7 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "DeadlineExceeded",
+    "Deletion",
     "Descriptor",
     "Difference",
     "Digest",
@@ -162,6 +167,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "ManifestPut",
+    "ManifestUse",
     "Network",
     "Node",
     "NotFound",
@@ -197,7 +203,9 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "delete",
     "digest",
+    "find_use",
     "inspect",
     "manifest",
     "repositories",

@@ -19,7 +19,7 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import Deletable, Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -154,6 +154,11 @@ class Run:
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
         ]
+
+    def deletable(self, place: Reference) -> Deletable:
+        """Open a repository that something is to be deleted from."""
+        session = self.sessions.session(Side.TARGET, place.registry)
+        return Repository(session, place.repository, only_read=True)
 
     def _target(self, place: AnyReference) -> Target:
         if not isinstance(place, Reference):

@@ -40,7 +40,7 @@ class _Slot:
     """The token for one set of scopes, and a lock so that it is requested only once."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    token: str = ""
+    token: str = field(default="", repr=False)
     usable_until: float = 0.0
     # Whether the registry refused a new token: another one would be refused too.
     settled: bool = False

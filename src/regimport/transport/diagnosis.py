@@ -9,8 +9,10 @@ from http import HTTPStatus
 
 import httpx
 
-from regimport.errors import AccessDenied, RegimportError, Unreachable
+from regimport.errors import AccessDenied, RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
+from regimport.transport.dial import RefusedAddress
+from regimport.transport.origins import GUARDED
 from regimport.transport.proxy import ProxyError
 
 __all__ = ["diagnose", "root_cause"]
@@ -47,17 +49,15 @@ _WANTS_CERTIFICATE = frozenset(
 def diagnose(error: httpx.TransportError, host: str) -> RegimportError | None:
     """Return the error that no waiting mends, None if another try may go better."""
     cause = root_cause(error)
+    if isinstance(cause, RefusedAddress):
+        return _refused_address(cause)
     if isinstance(error, httpx.ProxyError) and (status := _proxy_status(error)) is not None:
         return _refused_by_proxy(error, status, host)
     if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
         if isinstance(error, httpx.ProxyError):
             return _without_name(_proxy_name(error), "the proxy, in HTTPS_PROXY or HTTP_PROXY")
         return _without_name(host, "the registry")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _untrusted(cause, host)
-    if isinstance(cause, ssl.SSLError):
-        return _no_handshake(cause.reason or "", host)
-    return None
+    return _without_tls(cause, host) if isinstance(cause, ssl.SSLError) else None
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -95,6 +95,18 @@ def _refused_by_proxy(error: httpx.ProxyError, status: int, host: str) -> Regimp
     return Unreachable(
         f"{named} does not connect to {host}: {reason}",
         hint=f"ask who runs the proxy to allow it, or go there directly: NO_PROXY={host}",
+    )
+
+
+def _refused_address(error: RefusedAddress) -> RegistryError:
+    where = GUARDED[error.kind]
+    if error.sent_by is None:
+        message = f"{error.host} led to another machine before, and now leads to {where}"
+    else:
+        message = f"{error.sent_by} sends us to {error.host}, which leads to {where}"
+    return RegistryError(
+        f"{message}; nothing was sent there",
+        hint="if that is as it should be, --resolve HOST:PORT:ADDRESS names the address",
     )
 
 
@@ -145,6 +157,12 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
         f"the certificate of {host} is not trusted: {reason}",
         hint=f"if that is as it should be, {trust}",
     )
+
+
+def _without_tls(error: ssl.SSLError, host: str) -> Unreachable | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error, host)
+    return _no_handshake(error.reason or "", host)
 
 
 def _no_handshake(reason: str, host: str) -> Unreachable | None:
