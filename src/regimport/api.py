@@ -71,11 +71,10 @@ def copy(
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in _flat(targets)]
     if not wanted:
-        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
+        raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
     given = {"source": source_credential, "target": target_credential}
-    writing = not options.dry_run
     with running(
         options,
         reporter,
@@ -83,7 +82,7 @@ def copy(
         **given,
         transport=transport,
         stop=stop,
-        writing=writing,
+        writing=True,
     ) as run:
         report = run_copy(run, origin, wanted, options)
     if check and len(wanted) == 1:
