@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diff"]
 
-# As `sync --check` and `lock --check` say that something differs.
-_DIFFERENT = 10
-
 First: TypeAlias = Annotated[
     str,
     typer.Argument(
@@ -105,7 +102,7 @@ def diff(
                 reporter=reporter,
             )
     _show(printer, found, output)
-    raise typer.Exit(0 if found.same else _DIFFERENT)
+    raise typer.Exit(found.exit_code)
 
 
 def _show(printer: Printer, found: Comparison, output: params.OutputKind) -> None:

@@ -11,7 +11,10 @@ from regimport.models.digest import Digest
 from regimport.models.image_config import ImageConfig
 from regimport.values import dataclass
 
-__all__ = ["Change", "Comparison", "compare_images", "compare_tags"]
+__all__ = ["DIFFERENT", "Change", "Comparison", "compare_images", "compare_tags"]
+
+# The exit code that says that something differs; none of the errors has it.
+DIFFERENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Comparison:
     def same(self) -> bool:
         """Whether nothing differs."""
         return not self.changes
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a comparison: 0 if nothing differs, 10 if anything does."""
+        return DIFFERENT if self.changes else 0
 
 
 def compare_images(first: Inspection, second: Inspection) -> Comparison:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from regimport.layout.files import Files, Incoming, blob_parts
+from regimport.layout.files import Files, blob_parts
+from regimport.layout.folder import Incoming
 from regimport.layout.index import REF_NAME, Entry
 from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
