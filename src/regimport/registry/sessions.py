@@ -179,8 +179,8 @@ def _stock(dialer: Dialer, network: Network) -> httpx.BaseTransport:
     """Return httpx's own transport, to tell a fault of ours from one of the registry."""
     if network.resolve:
         raise InvalidOptions(
-            "REGIMPORT_TRANSPORT=httpx does not know --resolve",
-            hint="leave out --resolve, or unset REGIMPORT_TRANSPORT",
+            "REGIMPORT_TRANSPORT=httpx does not know `resolve`",
+            hint="leave out `resolve`, or unset REGIMPORT_TRANSPORT",
         )
     # Imported where it is asked for: httpcore takes time to load.
     from regimport.transport.by_origin import TransportByOrigin  # noqa: PLC0415

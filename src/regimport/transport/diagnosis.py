@@ -106,7 +106,7 @@ def _refused_address(error: RefusedAddress) -> RegistryError:
         message = f"{error.sent_by} sends us to {error.host}, which leads to {where}"
     return RegistryError(
         f"{message}; nothing was sent there",
-        hint="if that is as it should be, --resolve HOST:PORT:ADDRESS names the address",
+        hint="if that is as it should be, `resolve=HOST:PORT:ADDRESS` names the address",
     )
 
 
@@ -115,18 +115,18 @@ def _without_name(host: str, what: str) -> Unreachable:
     return Unreachable(
         f"host not found: {name}",
         hint=f"check the spelling of {what}, and this machine's name servers; "
-        "--resolve HOST:PORT:ADDRESS says where a host is",
+        "`resolve=HOST:PORT:ADDRESS` says where a host is",
     )
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     # What did not come from OpenSSL says less.
     code = getattr(error, "verify_code", 0)
-    insecure = f"--insecure {host} goes on without looking at any certificate"
+    insecure = f"`insecure={host}` goes on without looking at any certificate"
     # Where a registry sends us, its options do not count; the folder of that host does.
     trust = (
         f"put its certificate into /etc/docker/certs.d/{host}/ca.crt, or name it, for the registry "
-        f"itself, with --ca-file (of a copy: --source-ca-file, --target-ca-file); {insecure}"
+        f"itself, with `ca_file`; {insecure}"
     )
     if code in {_EXPIRED, _NOT_YET_VALID}:
         what = "has expired" if code == _EXPIRED else "is not valid yet"
@@ -140,8 +140,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     if code in _OTHER_NAME:
         return Unreachable(
             f"the certificate of {host} is for another host: {reason}",
-            hint="call the registry by a name that its certificate has; --resolve "
-            f"NAME:PORT:ADDRESS says where that is. {insecure}",
+            hint="call the registry by a name that its certificate has; "
+            f"`resolve=NAME:PORT:ADDRESS` says where that is. {insecure}",
         )
     if code in _SELF_SIGNED:
         return Unreachable(
@@ -169,7 +169,7 @@ def _no_handshake(reason: str, host: str) -> Unreachable | None:
     if reason in _NO_TLS:
         return Unreachable(
             f"{host} does not speak TLS on this port",
-            hint=f"if it is a plain http registry: --plain-http {host}",
+            hint=f"if it is a plain http registry: `plain_http={host}`",
         )
     if reason in _TOO_OLD:
         return Unreachable(
@@ -179,7 +179,7 @@ def _no_handshake(reason: str, host: str) -> Unreachable | None:
     if reason in _WANTS_CERTIFICATE:
         return Unreachable(
             f"{host} ended the TLS handshake: {reason.lower().replace('_', ' ')}",
-            hint="it may want a client certificate: --cert and --key (of a copy: --source-cert, "
-            f"--target-cert, …), or /etc/docker/certs.d/{host}/client.cert and client.key",
+            hint="it may want a client certificate: `cert_file` and `key_file`, or "
+            f"/etc/docker/certs.d/{host}/client.cert and client.key",
         )
     return None

@@ -21,7 +21,6 @@ import httpx
 from regimport._version import __version__
 from regimport.errors import InvalidOptions
 from regimport.hosts import is_loopback_host
-from regimport.installation import install_command
 from regimport.redact import safe_text
 from regimport.secrets_sent import SENT
 from regimport.transport.origins import DEFAULT_PORTS
@@ -190,6 +189,8 @@ def _check_socks(name: str) -> None:
     try:
         import socksio  # noqa: F401, PLC0415 - loaded again where it is used
     except ImportError as error:
+        from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+
         raise InvalidOptions(
             f"{name} names a SOCKS proxy, which needs a package that is not installed",
             hint=install_command("socks"),
