@@ -84,7 +84,6 @@ _typed(
     "regimport copy --source-registry 'a b' app oci:c",
     "regimport copy --progress loud a/b oci:c",
     "regimport help nothing",
-    "regimport schema nothing",
 )
 _typed(
     "Transports that cannot do it",
