@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from regimport.engine.ends import Source
+from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.target import TargetCopy
@@ -29,7 +30,7 @@ _Place: TypeAlias = Reference | LayoutReference
 def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = run.source(origin), run.workers
+    source, workers = _named_for(wanted, run.source(origin)), run.workers
     reference, copies = run.selector(source, origin), run.targets(wanted, origin)
     root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
     run.choose_jobs()
@@ -60,6 +61,17 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
         pulls=quota.pulls,
         rate_limit=quota.limit,
     )
+
+
+def _named_for(wanted: Sequence[_Place], source: Source) -> Source:
+    """Return the source, whose image is named as the targets will name it.
+
+    Without a tag, an image is put under the name that it has; and the digest of a target says
+    which algorithm is meant.
+    """
+    if all(place.tag is None or place.digest is not None for place in wanted):
+        return source
+    return NamedBySha256(source)
 
 
 def _planned(
@@ -105,7 +117,7 @@ def run_verification(
     """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
-    end = run.source(origin)
+    end = _named_for([wanted], run.source(origin))
     root, _ = resolve(end, run.selector(end, origin), run.workers)
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(

@@ -104,5 +104,5 @@ class Target(Source, Protocol):
         A `RegistryError` has the codes and the digests that the registry names.
         """
 
-    def points_to(self, manifest: Manifest, reference: str) -> bool:
-        """Return whether a tag or a digest points to this manifest; True if unclear."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool | None:
+        """Return whether a tag or a digest points to this manifest; None if it does not say."""

@@ -94,6 +94,7 @@ class _TargetState:
         self.plan = plan
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
+        self._unconfirmed: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -118,10 +119,20 @@ class _TargetState:
         with self._lock:
             self._tally = self._tally.with_manifest(Action.COPY)
 
+    def add_unconfirmed(self, reference: str) -> None:
+        """Note a reference that was put, and that the target does not show."""
+        self._unconfirmed.add(reference)
+
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
         status = Status.COPIED if self._error is None else Status.FAILED
-        return replace(self.copy, status=status, tally=self._tally, error=self._error)
+        return replace(
+            self.copy,
+            status=status,
+            tally=self._tally,
+            error=self._error,
+            unconfirmed=frozenset(self._unconfirmed),
+        )
 
 
 class _BlobTasks:
@@ -201,7 +212,11 @@ class _ManifestTasks:
         for tag in tags:
             self._put(state, root, tag)
         for tag in tags:
-            self._unless_failed(state, partial(self._publisher.confirm, state.copy.end, root, tag))
+            self._unless_failed(state, partial(self._confirm, state, root, tag))
+
+    def _confirm(self, state: _TargetState, root: Manifest, reference: str) -> None:
+        if not self._publisher.confirm(state.copy.end, root, reference):
+            state.add_unconfirmed(reference)
 
     def _put(self, state: _TargetState, manifest: Manifest, reference: str) -> None:
         put = partial(self._publisher.put, state.copy.end, manifest, reference)

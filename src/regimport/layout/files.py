@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from regimport.errors import NotFound, RegimportError, UsageError
 from regimport.models.digest import Digest
 from regimport.redact import reason_of
 
-__all__ = ["CHUNK", "Files", "Incoming", "blob_parts", "explained"]
+__all__ = ["CHUNK", "Files", "Incoming", "blob_parts", "explained", "sweep"]
 
 CHUNK = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -27,6 +28,7 @@ _LAYOUT_FILE = "oci-layout"
 _LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
 # The names allowed in a folder that becomes a layout: another process may be creating it too.
+_INCOMING = re.compile(r"\.incoming-[0-9a-f]{16}")
 _OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
 
 
@@ -143,6 +145,17 @@ class Files:
         with os.fdopen(descriptor, "rb") as file, explained(self.root):
             return file.read(limit + 1)
 
+    def hashes_to(self, digest: Digest) -> bool:
+        """Whether there is a blob whose bytes hash to its name."""
+        file = self.open(*blob_parts(digest))
+        if file is None:
+            return False
+        hasher = digest.hasher()
+        with os.fdopen(file, "rb", buffering=0) as opened, explained(self.root):
+            while chunk := opened.read(CHUNK):
+                hasher.update(chunk)
+        return hasher.hexdigest() == digest.encoded
+
     def write(self, content: bytes, *parts: str) -> None:
         """Write a whole file; readers see either the old or the new content."""
         with Incoming(self) as incoming:
@@ -214,14 +227,39 @@ class Files:
             os.close(folder)
 
 
+def sweep(files: Files) -> None:
+    """Remove what killed processes have left: temporary files that no process has locked.
+
+    A process that is writing one keeps it locked until it is in its place.
+    """
+    with explained(files.root):
+        names = [path.name for path in files.root.iterdir() if _INCOMING.fullmatch(path.name)]
+    for name in names:
+        # Another process may be removing the same file, or putting it in its place.
+        with suppress(OSError, RegimportError):
+            descriptor = files.open(name)
+            if descriptor is not None:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    files.remove(name)
+                finally:
+                    os.close(descriptor)
+
+
 class Incoming:
     """A file that is being written; unless it is placed, it is removed when the block ends."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        # Not in blobs/: a file that a killed process leaves must not look like content.
-        self._name = f".incoming-{secrets.token_hex(8)}"
-        self._descriptor = files.make(self._name)
+        while True:
+            # Not in blobs/: a file that a killed process leaves must not look like content.
+            self._name = f".incoming-{secrets.token_hex(8)}"
+            self._descriptor = files.make(self._name)
+            # It is locked for as long as it is written: `sweep` removes those that are not.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if files.status(self._name) is not None:
+                return
+            os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import OCI_INDEX
+from regimport.models.names import MANIFEST, Members, check_names
 from regimport.values import dataclass, field
 
 __all__ = ["MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
@@ -78,9 +79,11 @@ class Index:
         if len(content) > MAX_INDEX_BYTES:
             raise InvalidManifest(f"index.json is larger than {MAX_INDEX_BYTES} bytes")
         try:
-            document = json.loads(content)
+            document = json.loads(content, object_pairs_hook=Members.of)
         except (ValueError, RecursionError) as error:
             raise InvalidManifest(f"index.json is not JSON: {str(error)[:200]}") from error
+        if isinstance(document, dict):
+            check_names(document, MANIFEST, "index.json")
         listed = document.pop("manifests", None) if isinstance(document, dict) else None
         if not isinstance(listed, list):
             raise InvalidManifest("index.json has no list of manifests")

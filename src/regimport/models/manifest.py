@@ -20,6 +20,7 @@ from regimport.models.mediatype import (
     is_same_kind,
     is_sendable,
 )
+from regimport.models.names import MANIFEST, Members, check_names
 
 __all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
 
@@ -63,6 +64,7 @@ class Manifest:
         if essence(content_type) in SCHEMA1_TYPES:
             raise _schema1()
         document = _load(raw)
+        check_names(document, MANIFEST, "the manifest")
         header = essence(content_type)
         header = header if header in INDEX_TYPES | MANIFEST_TYPES else ""
         media_type = _media_type(document, header)
@@ -100,7 +102,7 @@ class Manifest:
 def _load(raw: bytes) -> Mapping[str, object]:
     try:
         document = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            raw.decode("utf-8"), object_pairs_hook=Members.of, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -111,13 +113,6 @@ def _load(raw: bytes) -> Mapping[str, object]:
     if not isinstance(document, dict):
         raise InvalidManifest("the answer is not a manifest: it is not a JSON object")
     return document
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice in one JSON object")
-    return members
 
 
 def _no_constant(text: str) -> object:

@@ -38,7 +38,7 @@ def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None
     session = client.session
     at_target = session.side is Side.TARGET
     answer = _ask_head(client, reference) if at_target else _head(client, reference)
-    found = _descriptor(answer, reference)
+    found = _descriptor(answer, reference, at_target=at_target)
     if found is not None:
         return found
     if at_target and answer is not None and not answer.ok:
@@ -54,7 +54,7 @@ def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
     What HEAD does not find is asked for with GET. Raise `TagExists` if that says nothing either,
     and the error of an answer that says more (`AccessDenied`, `RateLimited`, `Unreachable`).
     """
-    found = _descriptor(_head(client, tag), tag)
+    found = _descriptor(_head(client, tag), tag, at_target=True)
     if found is not None:
         return found
     try:
@@ -171,19 +171,22 @@ def _is_stored(client: RepositoryClient, manifest: Manifest, reference: str) -> 
     return held is not None and held.digest == manifest.digest
 
 
-def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
-    """Return whether a tag or a digest points to this manifest; True if unclear."""
-    answer = _ask_head(client, reference)
+def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool | None:
+    """Return whether a tag or a digest points to this manifest; None if the registry says neither.
+
+    Where HEAD is refused, or names no digest of this algorithm, the bytes that GET returns decide.
+    """
+    answer = _head(client, reference)
+    if answer is not None and answer.status == HTTPStatus.NOT_FOUND:
+        return False
+    if answer is not None and answer.ok:
+        named = answer.headers.get("docker-content-digest", "")
+        if named.startswith(f"{manifest.digest.algorithm}:"):
+            return named == manifest.digest
+    answer = _ask_get(client, reference)
     if answer.status == HTTPStatus.NOT_FOUND:
         return False
-    if not answer.ok:
-        return True
-    named = answer.headers.get("docker-content-digest", "")
-    if named.startswith(f"{manifest.digest.algorithm}:"):
-        return named == manifest.digest
-    # Without a digest of this algorithm, the bytes are compared.
-    answer = _ask_get(client, reference)
-    return not answer.ok or answer.body == manifest.raw
+    return answer.body == manifest.raw if answer.ok else None
 
 
 def _says_immutable(answer: Answer) -> bool:
@@ -191,7 +194,7 @@ def _says_immutable(answer: Answer) -> bool:
     return b"immutable" in body or b"imagetagalreadyexists" in body or b"tag_invalid" in body
 
 
-def _descriptor(answer: Answer | None, reference: str) -> Descriptor | None:
+def _descriptor(answer: Answer | None, reference: str, *, at_target: bool) -> Descriptor | None:
     """Return the descriptor in a HEAD answer; None if the answer is a refusal, or incomplete.
 
     Its size is what HEAD says, which is not always the length of what GET returns.
@@ -199,6 +202,9 @@ def _descriptor(answer: Answer | None, reference: str) -> Descriptor | None:
     if answer is None or not answer.ok:
         return None
     digest = _digest(reference) or _digest(answer.headers.get("docker-content-digest", ""))
+    if at_target and digest is not None and ":" not in reference:
+        # What a target's tag points to is compared with an image that is named by sha256.
+        digest = digest if digest.algorithm == "sha256" else None
     length = answer.headers.get("content-length", "")
     media_type = essence(answer.headers.get("content-type"))
     if digest is None or not length.isdecimal() or not media_type:
