@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
 from regimport.engine.naming import NamedBySha256
@@ -14,7 +14,7 @@ from regimport.engine.target import TargetCopy
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference
 from regimport.options import CopyOptions
 from regimport.run import Run
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run_copy", "run_verification"]
 
-_Place: TypeAlias = Reference | LayoutReference
 
-
-def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
+def run_copy(
+    run: Run, origin: AnyReference, wanted: Sequence[AnyReference], options: CopyOptions
+) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
     source, workers = _named_for(wanted, run.source(origin)), run.workers
@@ -63,7 +63,7 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
     )
 
 
-def _named_for(wanted: Sequence[_Place], source: Source) -> Source:
+def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
     """Return the source, whose image is named as the targets will name it.
 
     Without a tag, an image is put under the name that it has; and the digest of a target says
@@ -102,7 +102,7 @@ def _planned(
 
 
 def _verified(
-    run: Run, wanted: Sequence[_Place], copies: Sequence[TargetCopy], root: Descriptor
+    run: Run, wanted: Sequence[AnyReference], copies: Sequence[TargetCopy], root: Descriptor
 ) -> list[TargetCopy]:
     """Return the copies with what was found when they were read back."""
     from regimport.engine.verify import verify_targets  # noqa: PLC0415 - most copies do without
@@ -112,7 +112,7 @@ def _verified(
 
 
 def run_verification(
-    run: Run, origin: _Place, wanted: _Place, *, target_only: bool
+    run: Run, origin: AnyReference, wanted: AnyReference, *, target_only: bool
 ) -> tuple[Descriptor, list[ReadBack]]:
     """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none

@@ -13,7 +13,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
-__all__ = ["Source", "Target", "Upload"]
+__all__ = ["Deletable", "Source", "Target", "Upload"]
 
 
 class Source(Protocol):
@@ -50,6 +50,16 @@ class Source(Protocol):
 
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags of the repository, page by page."""
+
+
+class Deletable(Source, Protocol):
+    """A repository that can be asked to delete what it holds."""
+
+    def find_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a tag or a digest points to; None only where it is certainly absent."""
+
+    def delete_manifest(self, reference: str) -> None:
+        """Delete a tag, or a manifest by digest with all its tags."""
 
 
 class Upload(Protocol):

@@ -66,19 +66,25 @@ class Files:
         self.root = Path(root)
         self.durable = durable
 
+    @property
+    def name(self) -> str:
+        """`oci:path`."""
+        return f"oci:{self.root}"
+
     def check(self) -> None:
         """Raise `NotFound` if there is no folder, `UsageError` if it is not a layout."""
-        name = f"oci:{self.root}"
         if not self.root.exists():
             raise NotFound(
                 f"there is no image layout at {self.root}",
                 hint="a layout is a folder with a file oci-layout; check the path before the ':'",
-            ).located(None, name)
+            ).located(None, self.name)
         if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
             raise UsageError(
                 f"{self.root} is not an OCI image layout: it has no file oci-layout",
-                hint="name the folder that contains oci-layout, index.json and blobs",
-            ).located(None, name)
+                hint="name the folder that contains oci-layout, index.json and blobs"
+                if self.root.is_dir()
+                else f"for an archive, write oci-archive:{self.root}",
+            ).located(None, self.name)
 
     def create(self) -> None:
         """Make the folder a layout, unless it is one already.
@@ -93,7 +99,7 @@ class Files:
             raise UsageError(
                 f"{self.root} is not an OCI image layout, and contains other files",
                 hint="name a new or empty folder",
-            ).located(None, f"oci:{self.root}")
+            ).located(None, self.name)
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)
@@ -145,15 +151,28 @@ class Files:
         with os.fdopen(descriptor, "rb") as file, explained(self.root):
             return file.read(limit + 1)
 
+    @contextmanager
+    def stream(self, *parts: str, start: int = 0) -> Iterator[tuple[int, Iterator[bytes]] | None]:
+        """Open a file: its size, and its bytes from `start` on; None if it does not exist."""
+        descriptor = self.open(*parts)
+        if descriptor is None:
+            yield None
+            return
+        try:
+            size = os.fstat(descriptor).st_size
+            os.lseek(descriptor, start, os.SEEK_SET)
+            yield size, self._chunks(descriptor)
+        finally:
+            os.close(descriptor)
+
     def hashes_to(self, digest: Digest) -> bool:
         """Whether there is a blob whose bytes hash to its name."""
-        file = self.open(*blob_parts(digest))
-        if file is None:
-            return False
-        hasher = digest.hasher()
-        with os.fdopen(file, "rb", buffering=0) as opened, explained(self.root):
-            while chunk := opened.read(CHUNK):
-                hasher.update(chunk)
+        with self.stream(*blob_parts(digest)) as found:
+            if found is None:
+                return False
+            hasher = digest.hasher()
+            for piece in found[1]:
+                hasher.update(piece)
         return hasher.hexdigest() == digest.encoded
 
     def write(self, content: bytes, *parts: str) -> None:
@@ -209,6 +228,14 @@ class Files:
                     return
             finally:
                 os.close(descriptor)
+
+    def _chunks(self, descriptor: int) -> Iterator[bytes]:
+        while True:
+            with explained(self.root):
+                chunk = os.read(descriptor, CHUNK)
+            if not chunk:
+                return
+            yield chunk
 
     @contextmanager
     def _folder(self, parts: tuple[str, ...], *, create: bool = False) -> Iterator[int]:

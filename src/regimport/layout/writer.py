@@ -7,8 +7,8 @@ from pathlib import Path
 
 from regimport.errors import ContentMismatch, RegistryError
 from regimport.layout.files import Files, Incoming, blob_parts, sweep
-from regimport.layout.index import REF_NAME, Entry, Index
-from regimport.layout.reader import LayoutReader, load_manifest
+from regimport.layout.index import REF_NAME, Entry
+from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.manifest import Manifest
@@ -85,8 +85,10 @@ class Layout(LayoutReader):
         self._store(manifest)
         with self._files.locked():
             self._check_content(manifest)
-            old = self._index()
-            new = self._listed(old, manifest, None if reference == manifest.digest else reference)
+            old = self.index()
+            untagged = reference == manifest.digest
+            below = named_below(self._files, old.entries, self._children) if untagged else set()
+            new = old.listing(manifest, {} if untagged else {REF_NAME: reference}, below)
             if new != old:
                 self._files.write(new.render(), "index.json")
 
@@ -96,7 +98,7 @@ class Layout(LayoutReader):
 
     def _is_listed(self, digest: Digest) -> bool:
         if digest not in self._listed_images:
-            entries = [entry for entry in self._index().entries if entry.digest == digest]
+            entries = [entry for entry in self.index().entries if entry.digest == digest]
             if not entries:
                 return False
             below = named_below(self._files, entries, self._children)
@@ -128,20 +130,6 @@ class Layout(LayoutReader):
                 digests=missing,
                 hint="run the copy again when nothing else changes the layout",
             ).located(None, self.name)
-
-    def _listed(self, index: Index, manifest: Manifest, name: str | None) -> Index:
-        children = {child.digest for child in manifest.manifests}
-        index = index.without(lambda entry: entry.name is None and entry.digest in children)
-        if name is not None:
-            return index.without(
-                lambda entry: (
-                    entry.name == name or (entry.name is None and entry.digest == manifest.digest)
-                )
-            ).having(Entry.of(manifest, {REF_NAME: name}))
-        listed = {entry.digest for entry in index.entries}
-        if manifest.digest in listed | named_below(self._files, index.entries, self._children):
-            return index
-        return index.having(Entry.of(manifest, {}))
 
 
 class BlobUpload:
@@ -194,7 +182,7 @@ def _below(files: Files, manifest: Manifest) -> Iterator[Descriptor]:
 
 
 def named_below(
-    files: Files, entries: Iterable[Entry], known: dict[Digest, tuple[Descriptor, ...]]
+    contents: Contents, entries: Iterable[Entry], known: dict[Digest, tuple[Descriptor, ...]]
 ) -> set[Digest]:
     """Return the digests of all manifests below the indexes among `entries`.
 
@@ -208,7 +196,7 @@ def named_below(
             continue
         children = known.get(parent.digest)
         if children is None:
-            manifest = load_manifest(files, parent.digest)
+            manifest = load_manifest(contents, parent.digest)
             if manifest is None:
                 continue
             children = known[parent.digest] = manifest.manifests

@@ -13,7 +13,7 @@ from regimport.errors import InvalidManifest
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import OCI_INDEX
-from regimport.models.reference import is_tag
+from regimport.models.tag import is_tag
 from regimport.server.answers import Refusal, asked_digest, asked_repository
 from regimport.server.store import Store
 
