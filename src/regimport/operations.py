@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
@@ -83,7 +84,7 @@ def _planned(
 ) -> tuple[Graph, list[TargetCopy]]:
     """Return the image's graph, and the copies with what each has to do; check the limits."""
     # An image that is there already needs neither.
-    from regimport.engine.limits import check_limits  # noqa: PLC0415
+    from regimport.engine.limits import check_count, check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
     run.open_connections(root)
@@ -95,6 +96,7 @@ def _planned(
         run.reporter,
         exact=options.dry_run,
         largest=options.limits.max_layer_size,
+        check=partial(check_count, limits=options.limits),
     )
     check_limits(graph, options.limits)
     run.choose_jobs()

@@ -11,6 +11,7 @@ from regimport.engine.ends import Source
 from regimport.engine.walk import Graph
 from regimport.engine.workers import Workers
 from regimport.errors import DeadlineExceeded, Interrupted, RegimportError
+from regimport.large import LARGE_BYTES, begin_large, one_large
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.platform import Platform
@@ -41,7 +42,10 @@ class ImageConfig:
     def parse(cls, raw: bytes) -> ImageConfig:
         """Read a configuration (OCI image specification, config.md); what is invalid is None."""
         try:
-            document = json.loads(raw)
+            with one_large():
+                if len(raw) > LARGE_BYTES:
+                    begin_large()
+                document = json.loads(raw)
         except (ValueError, RecursionError):
             return cls()
         if not isinstance(document, Mapping):

@@ -22,6 +22,8 @@ __all__ = ["Inspection", "Node", "examine"]
 class Node:
     """A manifest of the tree, as its parent describes it, with what is under it.
 
+    What is under a manifest that was there before is not repeated: `shown_above` is true then.
+    `size` are the bytes of this manifest and all under it, shared content counted each time.
     `created` is when the image was created, None if its configuration does not say so.
     """
 
@@ -31,13 +33,8 @@ class Node:
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
     created: datetime | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of this manifest and all under it, shared content counted each time."""
-        own = self.descriptor.size + sum(layer.size for layer in self.layers)
-        config = self.config.size if self.config else 0
-        return own + config + sum(child.size for child in self.children)
+    size: int = 0
+    shown_above: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def examine(
 ) -> Inspection:
     """Sum a graph up, all of whose manifests were read; `configs` are those that were, too."""
     content = {manifest.digest: manifest for manifest in graph.manifests}
-    root = _node(graph.root, content, configs)
+    root = _node(graph.root, content, configs, {})
     blobs = {blob.digest: blob.size for found in graph.manifests for blob in found.blobs()}
     return Inspection(
         reference,
@@ -80,14 +77,26 @@ def _node(
     descriptor: Descriptor,
     content: Mapping[Digest, Manifest],
     configs: Mapping[Digest, ImageConfig],
+    known: dict[Digest, Node],
 ) -> Node:
+    """Return the tree under a manifest, each of which is unfolded once; `known` are those."""
     manifest = content[descriptor.digest]
     config = configs.get(descriptor.digest, ImageConfig())
-    return Node(
+    above = known.get(descriptor.digest)
+    node = Node(
         replace(descriptor, platform=descriptor.platform or config.platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
-        manifest.layers,
-        tuple(_node(child, content, configs) for child in manifest.manifests),
+        manifest.layers if above is None else (),
+        tuple(_node(child, content, configs, known) for child in manifest.manifests)
+        if above is None
+        else (),
         config.created,
+        shown_above=above is not None,
     )
+    if above is not None:
+        return replace(node, size=above.size)
+    own = descriptor.size + sum(blob.size for blob in manifest.blobs())
+    node = replace(node, size=own + sum(child.size for child in node.children))
+    known[descriptor.digest] = node
+    return node

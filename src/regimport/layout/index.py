@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from regimport.errors import InvalidManifest
+from regimport.large import LARGE_BYTES, begin_large, one_large, too_many_values
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -22,8 +23,10 @@ __all__ = ["IMAGE_NAME", "MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
 REF_NAME = "org.opencontainers.image.ref.name"
 # containerd's annotation for the full name of an image (images/annotations.go); Docker has it, too.
 IMAGE_NAME = "io.containerd.image.name"
-# Far more than any layout needs, at some 250 bytes a tag; it keeps a wrong file out of memory.
-MAX_INDEX_BYTES = 64 * 1024 * 1024
+# More than any layout needs: at some 250 bytes a tag, more than 60,000 tags. Read as JSON, each
+# value takes up to 400 bytes; they are counted before.
+MAX_INDEX_BYTES = 16 * 1024 * 1024
+_MAX_VALUES = 500_000
 _MEMBERS: Mapping[str, object] = FrozenMapping({"schemaVersion": 2, "mediaType": OCI_INDEX})
 
 
@@ -87,6 +90,15 @@ class Index:
             return cls()
         if len(content) > MAX_INDEX_BYTES:
             raise InvalidManifest(f"index.json is larger than {MAX_INDEX_BYTES} bytes")
+        if too_many_values(content, _MAX_VALUES):
+            raise InvalidManifest(f"index.json has more than {_MAX_VALUES} values")
+        with one_large():
+            if len(content) > LARGE_BYTES:
+                begin_large()
+            return cls._parse(content)
+
+    @classmethod
+    def _parse(cls, content: bytes) -> Index:
         try:
             document = json.loads(content, object_pairs_hook=Members.of)
         except (ValueError, RecursionError) as error:
@@ -106,7 +118,18 @@ class Index:
         """Return the text of index.json."""
         listed = [entry.document for entry in self.entries]
         document = {**self.members, "manifests": listed}
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        try:
+            content = text.encode()
+        except UnicodeEncodeError:
+            # Half of a surrogate pair, which only an escape can hold, stays what it is.
+            content = json.dumps(document, separators=(",", ":")).encode()
+        if len(content) > MAX_INDEX_BYTES or too_many_values(content, _MAX_VALUES):
+            raise InvalidManifest(
+                "index.json would be larger than can be read",
+                hint="use a layout of its own for some of the images",
+            )
+        return content
 
     def named(self, name: str) -> Entry | None:
         """Return the entry of a name, or of an image's full name; None if there is none.

@@ -9,7 +9,7 @@ from regimport.errors import InvalidManifest, InvalidReference
 from regimport.models.digest import Digest
 from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import is_sendable
-from regimport.models.names import DESCRIPTOR, PLATFORM, check_names
+from regimport.models.names import DESCRIPTOR, PLATFORM, check_names, valid_text
 from regimport.models.platform import Platform
 
 __all__ = ["UNKNOWN_SIZE", "Descriptor"]
@@ -67,7 +67,7 @@ class Descriptor:
             checked,
             _size(size, checked, where),
             Platform.from_json(platform),
-            artifact_type if isinstance(artifact_type, str) else None,
+            valid_text(artifact_type),
             _strings(annotations),
         )
 
@@ -84,8 +84,12 @@ def _size(value: object, digest: Digest, where: str) -> int:
     return UNKNOWN_SIZE if value == 0 and digest != Digest.of(b"", digest.algorithm) else value
 
 
+def _text(text: str) -> str:
+    return text if text.isascii() else valid_text(text) or ""
+
+
 def _strings(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not value:
         return _NO_ANNOTATIONS
-    pairs = {key: text for key, text in value.items() if isinstance(text, str)}
+    pairs = {_text(key): _text(text) for key, text in value.items() if isinstance(text, str)}
     return FrozenMapping(pairs)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from regimport.errors import InvalidManifest
 from regimport.redact import safe_text
 
-__all__ = ["DESCRIPTOR", "MANIFEST", "PLATFORM", "Members", "check_names"]
+__all__ = ["DESCRIPTOR", "MANIFEST", "PLATFORM", "Members", "check_names", "valid_text"]
 
 # OCI image specification, manifest.md, image-index.md and descriptor.md; `blobs` is of the
 # artifact manifests before 1.1, the last of a descriptor's platform of Docker's manifest lists.
@@ -84,3 +84,13 @@ def check_names(value: Mapping[str, object], fields: frozenset[str], where: str)
                 f"{where} has the member {safe_text(name, 60)!r}, which some tools take for "
                 f"{field!r}, and others ignore"
             )
+
+
+def valid_text(value: object) -> str | None:
+    """Return a string of a JSON document as it can be printed and stored; None for anything else.
+
+    JSON can write half of a surrogate pair (RFC 8259, section 8.2), which no UTF-8 text holds.
+    """
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()

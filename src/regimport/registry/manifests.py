@@ -15,6 +15,7 @@ from regimport.errors import (
     TagExists,
     Unreachable,
 )
+from regimport.large import one_large
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
@@ -93,6 +94,11 @@ def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
     If the digest is wrong, the manifest is requested once more: an answer without a length may
     have been truncated.
     """
+    with one_large():
+        return _get_manifest(client, reference)
+
+
+def _get_manifest(client: RepositoryClient, reference: str) -> Manifest:
     wanted = _digest(reference)
     answer = _read(client, reference)
     said = wanted or _digest(answer.headers.get("docker-content-digest", ""))

@@ -38,6 +38,9 @@ class NodeDocument(Document):
         description="When the image was created: RFC 3339, UTC; null if that is unknown."
     )
     annotations: dict[str, str] = Field(description="The annotations in its parent's descriptor.")
+    shown_above: bool = Field(
+        description="Whether the manifest was there before: what is under it is not repeated."
+    )
     config: BlobDocument | None
     layers: list[BlobDocument]
     manifests: list[NodeDocument]
@@ -45,7 +48,7 @@ class NodeDocument(Document):
     @classmethod
     def of(cls, node: Node) -> NodeDocument:
         """Return the document of a node and all under it."""
-        found = node.descriptor
+        found, config = node.descriptor, None if node.shown_above else node.config
         return cls(
             media_type=found.media_type,
             artifact_type=node.artifact_type,
@@ -54,7 +57,8 @@ class NodeDocument(Document):
             platform=None if found.platform is None else str(found.platform),
             created=None if node.created is None else f"{node.created:%Y-%m-%dT%H:%M:%SZ}",
             annotations=dict(found.annotations),
-            config=None if node.config is None else BlobDocument.of(node.config),
+            shown_above=node.shown_above,
+            config=None if config is None else BlobDocument.of(config),
             layers=[BlobDocument.of(layer) for layer in node.layers],
             manifests=[cls.of(child) for child in node.children],
         )
