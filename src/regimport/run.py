@@ -26,12 +26,11 @@ from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
-from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import AnyReference, Reference
-from regimport.options import CopyOptions
+from regimport.options import CopyOptions, check_kinds
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
@@ -195,6 +194,8 @@ class Run:
             # Imported where it is asked for: the library is large.
             from regimport.clouds.aws import create_repository  # noqa: PLC0415
         except ImportError as error:
+            from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+
             raise InvalidOptions(
                 f"to create a repository at {registry}, the library of AWS is needed",
                 hint=install_command("aws"),
@@ -218,8 +219,10 @@ def running(
 
     `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
     work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
-    program is interrupted, and raises `Interrupted` then.
+    program is interrupted, and raises `Interrupted` then. Raise `InvalidOptions` for a value of
+    another type.
     """
+    check_kinds(options, reporter, (source, target), stop)
     max_jobs = limit_jobs(_registries(options, places), options.network)
     workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
     reporter = WarningsOnce(reporter, workers.stop)
@@ -231,7 +234,7 @@ def running(
     # Credentials given for a side are for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
     with (
-        _interruptible(workers, writing=writing),
+        _interruptible(workers, writing=writing and not options.dry_run),
         workers,
         stopped_by(stop, workers.interrupt),
         # Closed first: that ends the credential helpers which a worker may be waiting for.

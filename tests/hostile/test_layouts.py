@@ -13,7 +13,8 @@ import pytest
 
 import regimport
 from regimport import CopyOptions, RetryPolicy
-from regimport.layout.files import Files, Incoming
+from regimport.layout.files import Files
+from regimport.layout.folder import Incoming
 from support.images import Image, many_platforms, single
 from support.miniature import Miniature
 from support.scripted import Heard, Say, Scripted
@@ -116,7 +117,8 @@ def test_what_killed_copies_have_left_is_removed_and_what_a_process_writes_is_no
     regimport.copy(source, f"oci:{folder}:1")
     script = (
         "import sys, os, signal\n"
-        "from regimport.layout.files import Files, Incoming\n"
+        "from regimport.layout.files import Files\n"
+        "from regimport.layout.folder import Incoming\n"
         "Incoming(Files(sys.argv[1])).write(b'x' * 1000)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

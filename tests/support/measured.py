@@ -11,13 +11,17 @@ from pathlib import Path
 _MIB = 1024.0
 # What `wait4` says of a child includes the memory of who started it; this is of the program alone.
 _RUN = """
-import re, runpy, sys
-note = sys.argv.pop(1)
-try:
-    runpy.run_module("regimport", run_name="__main__", alter_sys=True)
-finally:
+import os, re, runpy, sys
+note, end = sys.argv.pop(1), os._exit
+def ending(code):
     with open("/proc/self/status") as status, open(note, "w") as file:
         file.write(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
+    end(code)
+os._exit = ending
+try:
+    runpy.run_module("regimport", run_name="__main__", alter_sys=True)
+except SystemExit as error:
+    ending(error.code or 0)
 """
 
 

@@ -12,7 +12,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
-from regimport.models.mediatype import OCI_INDEX
+from regimport.models.mediatype import OCI_INDEX, is_media_type
 from regimport.models.names import MANIFEST, Members, check_names
 from regimport.models.reference import image_named
 from regimport.values import dataclass, field
@@ -46,7 +46,7 @@ class Entry:
             "digest": target.digest,
             "size": target.size,
         }
-        if manifest.artifact_type:
+        if manifest.artifact_type and is_media_type(manifest.artifact_type):
             document["artifactType"] = manifest.artifact_type
         if annotations:
             document["annotations"] = dict(annotations)
@@ -115,7 +115,10 @@ class Index:
         return cls(tuple(entries), document)
 
     def render(self) -> bytes:
-        """Return the text of index.json."""
+        """Return the text of index.json, or raise `InvalidManifest` if nobody would read it back.
+
+        It is larger than `MAX_INDEX_BYTES` then.
+        """
         listed = [entry.document for entry in self.entries]
         document = {**self.members, "manifests": listed}
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
@@ -126,8 +129,8 @@ class Index:
             content = json.dumps(document, separators=(",", ":")).encode()
         if len(content) > MAX_INDEX_BYTES or too_many_values(content, _MAX_VALUES):
             raise InvalidManifest(
-                "index.json would be larger than can be read",
-                hint="use a layout of its own for some of the images",
+                f"index.json would be larger than {MAX_INDEX_BYTES} bytes, or hold too many values",
+                hint="remove tags that are not needed any more, or use another layout",
             )
         return content
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from regimport.errors import ContentMismatch, RegistryError
-from regimport.layout.files import Files, Incoming, blob_parts, sweep
+from regimport.layout.files import Files, blob_parts
+from regimport.layout.folder import Incoming, sweep
 from regimport.layout.index import REF_NAME, Entry
 from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
