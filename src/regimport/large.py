@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 __all__ = ["LARGE_BYTES", "begin_large", "one_large", "too_many_values"]
 
@@ -56,8 +56,21 @@ def begin_large() -> None:
 
 def _end() -> None:
     if _HELD.large:
+        _give_back()
         _HELD.large = False
         _ONE.release()
+
+
+def _give_back() -> None:
+    """Give the system the memory that is free again, where the C library can.
+
+    That of glibc keeps it for the thread that used it, and each thread may have used some.
+    """
+    # Imported where a large document was read: there is hardly ever one.
+    import ctypes  # noqa: PLC0415
+
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def too_many_values(raw: bytes, most: int) -> bool:

@@ -30,8 +30,12 @@ class Budget:
         with self._lock:
             self._bytes += len(manifest.raw)
             self._parts += len(found) + sum(len(part.annotations) for part in found)
+        if self._bytes <= MAX_GRAPH_BYTES and self._parts <= MAX_PARTS:
+            return manifest
+        # Not kept with the error: many threads may get one.
+        del manifest, found
         self.check()
-        return manifest
+        raise AssertionError
 
     def check(self) -> None:
         """Raise `InvalidManifest` if it is spent, so that nothing more need be read."""
