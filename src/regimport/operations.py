@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,20 @@ from regimport.engine.ends import Source
 from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
-from regimport.engine.target import TargetCopy
+from regimport.engine.target import Status, TargetCopy, mountable_repository
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import AnyReference
 from regimport.options import CopyOptions
-from regimport.run import Run
+from regimport.run import Run, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.examine import Inspection
     from regimport.engine.walk import Graph
 
-__all__ = ["run_copy", "run_verification"]
+__all__ = ["run_copy", "run_inspection", "run_verification"]
 
 
 def run_copy(
@@ -37,14 +39,14 @@ def run_copy(
     run.choose_jobs()
     run.reporter.tell(Resolved(str(origin), root))
     settled = [copy for copy in copies if not copy.pending]
-    pending = [copy for copy in copies if copy.pending]
+    pending = _with_lenders([copy for copy in copies if copy.pending], settled)
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
         root = graph.root
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry)
+            result = transfer(source, graph, pending, run.retry, run.known)
             pending, bytes_read = list(result.targets), result.bytes_read
     copies = settled + pending
     if options.verify and not options.dry_run:
@@ -75,6 +77,17 @@ def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
     return NamedBySha256(source)
 
 
+def _with_lenders(pending: Sequence[TargetCopy], settled: Sequence[TargetCopy]) -> list[TargetCopy]:
+    """Return the pending copies; where a repository of their registry has the image, it lends."""
+    having = [copy.references[0] for copy in settled if copy.status is Status.PRESENT]
+    found = []
+    for copy in pending:
+        lenders = (mountable_repository(copy.references[0], other) for other in having)
+        lender = copy.mount_from or next(filter(None, lenders), None)
+        found.append(replace(copy, mount_from=lender))
+    return found
+
+
 def _planned(
     run: Run,
     source: Source,
@@ -97,6 +110,7 @@ def _planned(
         exact=options.dry_run,
         largest=options.limits.max_layer_size,
         check=partial(check_count, limits=options.limits),
+        known=run.known,
     )
     check_limits(graph, options.limits)
     run.choose_jobs()
@@ -133,3 +147,25 @@ def run_verification(
     if not target_only:
         places.insert(0, Place(end, Side.SOURCE))
     return root, read_back(places, root, run.retry)
+
+
+def run_inspection(
+    run: Run, place: AnyReference, options: CopyOptions, side: Side = Side.SOURCE
+) -> Inspection:
+    """Read an image's manifests and configurations, and return what it is made of."""
+    # A copy needs none of these.
+    from regimport.engine.configs import read_configs  # noqa: PLC0415
+    from regimport.engine.examine import examine  # noqa: PLC0415
+    from regimport.engine.walk import walk  # noqa: PLC0415
+
+    workers, end = run.workers, run.source(place, side)
+    root, _ = resolve(end, selector(place), workers)
+    run.choose_jobs()
+    largest = options.limits.max_layer_size
+    graph, _ = walk(end, root, workers, run.reporter, largest=largest)
+    if options.platforms:
+        from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
+
+        graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
+    configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)

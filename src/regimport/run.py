@@ -29,6 +29,7 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
+from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions, check_kinds
 from regimport.registry.quota import Quota
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from regimport.disk import Disk
+    from regimport.engine.known import KnownBlobs
     from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
@@ -66,6 +68,7 @@ class Run:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
+        self._known: KnownBlobs | None = None
         self._options = options
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
@@ -83,6 +86,17 @@ class Run:
     def retry(self) -> RetryContext:
         """What a retry of a blob or a manifest needs."""
         return RetryContext(self._options.retry, self.workers, self.reporter)
+
+    @property
+    def known(self) -> KnownBlobs:
+        """The blobs that the run has seen or sent at the targets."""
+        with self._opening:
+            if self._known is None:
+                # Imported where something is copied.
+                from regimport.engine.known import KnownBlobs  # noqa: PLC0415
+
+                self._known = KnownBlobs()
+            return self._known
 
     @property
     def round_trip(self) -> float | None:
@@ -133,9 +147,14 @@ class Run:
         source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
+        if self._options.verify and any(is_standard_stream(place.name) for place in places):
+            raise InvalidOptions(
+                "what was written to standard output cannot be read back",
+                hint="leave `verify` out, or write to a file",
+            )
         for place in places:
             if place.name not in self._targets:
-                self._targets[place.name] = self._target(place)
+                self._targets[place.name] = self._target(place, source)
         return [
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
@@ -146,9 +165,9 @@ class Run:
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, only_read=True)
 
-    def _target(self, place: AnyReference) -> Target:
+    def _target(self, place: AnyReference, source: AnyReference) -> Target:
         if not isinstance(place, Reference):
-            return self._disk().target(place)
+            return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved_uploads)
 
@@ -287,6 +306,10 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
 def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
+
+
+def _repository_of(source: AnyReference) -> str | None:
+    return source.name if isinstance(source, Reference) else None
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:

@@ -13,7 +13,7 @@ from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import DeadlineOptions
 
-__all__ = ["tags"]
+__all__ = ["Exclude", "Match", "tags"]
 
 
 class Order(StrEnum):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from regimport.engine.configs import ImageConfig
 from regimport.engine.limits import violations
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.models.image_config import ImageConfig
 from regimport.models.manifest import Manifest
 from regimport.options import Limits
 from regimport.values import dataclass
@@ -24,7 +24,7 @@ class Node:
 
     What is under a manifest that was there before is not repeated: `shown_above` is true then.
     `size` are the bytes of this manifest and all under it, shared content counted each time.
-    `created` is when the image was created, None if its configuration does not say so.
+    `image` is what its configuration says, None if that is no image's, or could not be read.
     """
 
     descriptor: Descriptor
@@ -32,9 +32,23 @@ class Node:
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
-    created: datetime | None = None
+    image: ImageConfig | None = None
     size: int = 0
     shown_above: bool = False
+
+    @property
+    def created(self) -> datetime | None:
+        """When the image was created, None if its configuration does not say so."""
+        return None if self.image is None else self.image.created
+
+    @property
+    def title(self) -> str:
+        """The platform of a manifest, or else what it is."""
+        platform = self.descriptor.platform
+        if platform is not None and platform.known:
+            return str(platform)
+        kind = self.descriptor.annotations.get("vnd.docker.reference.type")
+        return kind or self.artifact_type or "no platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +95,17 @@ def _node(
 ) -> Node:
     """Return the tree under a manifest, each of which is unfolded once; `known` are those."""
     manifest = content[descriptor.digest]
-    config = configs.get(descriptor.digest, ImageConfig())
+    image = configs.get(descriptor.digest)
+    platform = descriptor.platform or (None if image is None else image.platform)
     above = known.get(descriptor.digest)
+    children = manifest.manifests if above is None else ()
     node = Node(
-        replace(descriptor, platform=descriptor.platform or config.platform),
+        replace(descriptor, platform=platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
         manifest.layers if above is None else (),
-        tuple(_node(child, content, configs, known) for child in manifest.manifests)
-        if above is None
-        else (),
-        config.created,
+        tuple(_node(child, content, configs, known) for child in children),
+        image,
         shown_above=above is not None,
     )
     if above is not None:
