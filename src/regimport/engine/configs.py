@@ -41,7 +41,8 @@ def read_configs(source: Source, graph: Graph, workers: Workers) -> Mapping[Dige
         and manifest.config.media_type in _CONFIG_TYPES
         and manifest.config.size <= _MAX_BYTES
     }
-    blobs, left = [], _MAX_BYTES_OF_ALL
+    blobs: list[Descriptor] = []
+    left = _MAX_BYTES_OF_ALL
     for blob in {blob.digest: blob for blob in wanted.values()}.values():
         left -= max(0, blob.size)
         if left >= 0 and len(blobs) < _MAX_CONFIGS:
