@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import sys
 
-from regimport._version import __version__
-from regimport.installation import unsupported_system
+from regimport._version import __version__, unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

@@ -80,6 +80,9 @@ class Repository:
         with self._client.located():
             manifests.put_manifest(self._client, manifest, reference)
 
+    def commit(self) -> None:
+        """Do nothing: each manifest is visible when it is put."""
+
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a tag or a digest points to this manifest; True if unclear."""
         with self._client.located():
