@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
@@ -16,13 +17,14 @@ from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import AnyReference
 from regimport.options import CopyOptions
-from regimport.run import Run
+from regimport.run import Run, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.examine import Inspection
     from regimport.engine.walk import Graph
 
-__all__ = ["run_copy", "run_verification"]
+__all__ = ["run_copy", "run_inspection", "run_verification"]
 
 
 def run_copy(
@@ -132,3 +134,25 @@ def run_verification(
     if not target_only:
         places.insert(0, Place(end, Side.SOURCE))
     return root, read_back(places, root, run.retry)
+
+
+def run_inspection(
+    run: Run, place: AnyReference, options: CopyOptions, side: Side = Side.SOURCE
+) -> Inspection:
+    """Read an image's manifests and configurations, and return what it is made of."""
+    # A copy needs none of these.
+    from regimport.engine.configs import read_configs  # noqa: PLC0415
+    from regimport.engine.examine import examine  # noqa: PLC0415
+    from regimport.engine.walk import walk  # noqa: PLC0415
+
+    workers, end = run.workers, run.source(place, side)
+    root, _ = resolve(end, selector(place), workers)
+    run.choose_jobs()
+    largest = options.limits.max_layer_size
+    graph, _ = walk(end, root, workers, run.reporter, largest=largest)
+    if options.platforms:
+        from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
+
+        graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
+    configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
