@@ -83,7 +83,7 @@ _typed(
     "regimport copy --source-registry other docker.io/a/b oci:c",
     "regimport copy --source-registry 'a b' app oci:c",
     "regimport copy --progress loud a/b oci:c",
-    "regimport help nothing",
+    "regimport help xyzzy",
 )
 _typed(
     "Transports that cannot do it",
