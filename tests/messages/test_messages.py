@@ -37,9 +37,7 @@ def test_the_file_has_every_message_as_it_is_printed(made: tuple[str, object]) -
         "the registry does not accept writes",
     ],
 )
-def test_what_people_meet_often_is_said_in_these_words(
-    said: str, made: tuple[str, object]
-) -> None:
+def test_what_people_meet_often_is_said_in_these_words(said: str, made: tuple[str, object]) -> None:
     assert said in made[0]
 
 
