@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.network import RegistrySettings, Tls, host_name
-from regimport.redact import reason_of, safe_text
+from regimport.redact import printable, reason_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -184,7 +184,7 @@ def _explain_unknown_key(location: tuple[int | str, ...]) -> str:
     document = RegistryDocument if len(location) == 3 else ConfigDocument
     known = [str(field.alias) for field in document.model_fields.values()]
     similar = difflib.get_close_matches(str(location[-1]), known, 1)
-    named = f"unknown key `{safe_text(str(location[-1]), 100)}`"
+    named = f"unknown key `{printable(str(location[-1]), 100)}`"
     return named + "".join(f"; did you mean `{key}`?" for key in similar)
 
 
@@ -194,7 +194,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _quoted(part: str) -> str:
-    return part if _BARE_KEY.fullmatch(part) else f'"{safe_text(part, 100)}"'
+    return part if _BARE_KEY.fullmatch(part) else f'"{printable(part, 100)}"'
 
 
 def _explain(problem: Any) -> str:
@@ -203,4 +203,4 @@ def _explain(problem: Any) -> str:
         return _explain_unknown_key(problem["loc"])
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ")
-    return safe_text(message[:1].lower() + message[1:])
+    return printable(message[:1].lower() + message[1:], 300)
