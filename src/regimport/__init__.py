@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
+    from regimport.engine.many import ImageReport, ManyReport
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
     from regimport.engine.tally import Tally
@@ -58,7 +59,9 @@ if TYPE_CHECKING:
         BytesMoved,
         Checking,
         Event,
+        ImageFinished,
         ManifestPut,
+        OfImage,
         Planned,
         ReadingManifests,
         Reporter,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
         Warned,
     )
     from regimport.listings import repositories, tags
+    from regimport.many import copy_many, copy_tags
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
@@ -84,6 +88,7 @@ _HOMES = {
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
+    "engine.many": ("ImageReport", "ManyReport"),
     "engine.report": ("Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
     "engine.tally": ("Tally",),
@@ -114,7 +119,9 @@ _HOMES = {
         "BytesMoved",
         "Checking",
         "Event",
+        "ImageFinished",
         "ManifestPut",
+        "OfImage",
         "Planned",
         "ReadingManifests",
         "Reporter",
@@ -123,6 +130,7 @@ _HOMES = {
         "Warned",
     ),
     "listings": ("repositories", "tags"),
+    "many": ("copy_many", "copy_tags"),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
@@ -155,6 +163,8 @@ __all__ = [
     "Digest",
     "Event",
     "Flaw",
+    "ImageFinished",
+    "ImageReport",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -167,9 +177,11 @@ __all__ = [
     "Manifest",
     "ManifestPut",
     "ManifestUse",
+    "ManyReport",
     "Network",
     "Node",
     "NotFound",
+    "OfImage",
     "Part",
     "Pin",
     "Plan",
@@ -202,6 +214,8 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "copy_many",
+    "copy_tags",
     "delete",
     "digest",
     "find_use",
