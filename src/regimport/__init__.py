@@ -24,7 +24,9 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.comparison import diff, diff_tags
     from regimport.deletion import delete, find_use
+    from regimport.engine.compare import Change, Comparison
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
+    from regimport.models.image_config import HistoryEntry, ImageConfig
     from regimport.models.manifest import Manifest
     from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
@@ -84,7 +87,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "comparison": ("diff", "diff_tags"),
     "deletion": ("delete", "find_use"),
+    "engine.compare": ("Change", "Comparison"),
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
@@ -134,6 +139,7 @@ _HOMES = {
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
+    "models.image_config": ("HistoryEntry", "ImageConfig"),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
@@ -152,7 +158,9 @@ __all__ = [
     "BlobStarted",
     "BrokenTransfer",
     "BytesMoved",
+    "Change",
     "Checking",
+    "Comparison",
     "ContentMismatch",
     "CopyOptions",
     "Credential",
@@ -163,6 +171,8 @@ __all__ = [
     "Digest",
     "Event",
     "Flaw",
+    "HistoryEntry",
+    "ImageConfig",
     "ImageFinished",
     "ImageReport",
     "Inspection",
@@ -217,6 +227,8 @@ __all__ = [
     "copy_many",
     "copy_tags",
     "delete",
+    "diff",
+    "diff_tags",
     "digest",
     "find_use",
     "inspect",

@@ -30,6 +30,7 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
+from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
 from regimport.network import Network
 from regimport.options import CopyOptions, check_kinds
@@ -87,7 +88,7 @@ class Run:
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
 
     def for_image(self, origin: AnyReference) -> Run:
         """Return a run for one image of several, which shares all else; its events name it."""
@@ -178,10 +179,15 @@ class Run:
         source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
-        for place in places:
-            if place.name not in self._targets:
-                end = self._target(place)
-                self._targets.setdefault(place.name, end)
+        if self._options.verify and any(is_standard_stream(place.name) for place in places):
+            raise InvalidOptions(
+                "what was written to standard output cannot be read back",
+                hint="leave `verify` out, or write to a file",
+            )
+        with self._opening:
+            for place in places:
+                if place.name not in self._targets:
+                    self._targets[place.name] = self._target(place, source)
         return [
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
@@ -192,9 +198,9 @@ class Run:
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, only_read=True)
 
-    def _target(self, place: AnyReference) -> Target:
+    def _target(self, place: AnyReference, source: AnyReference) -> Target:
         if not isinstance(place, Reference):
-            return self._disk().target(place)
+            return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved_uploads)
 
@@ -337,6 +343,10 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
 def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
+
+
+def _repository_of(source: AnyReference) -> str | None:
+    return source.name if isinstance(source, Reference) else None
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:

@@ -84,6 +84,9 @@ class Memory:
             return None
         return MemoryUpload(self, blob)
 
+    def commit(self) -> None:
+        """Everything is visible at once."""
+
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest

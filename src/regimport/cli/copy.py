@@ -199,9 +199,11 @@ def copy(
     from regimport import api
     from regimport.cli.progress import reporter_for
     from regimport.cli.show import check_template, show_report
+    from regimport.models.on_disk import is_standard_stream
 
     _check(several, source, targets, source_registry)
-    printer = Printer(*verbosity, progress)
+    aside = any(map(is_standard_stream, targets or ()))
+    printer = Printer(*verbosity, progress, aside=aside)
     if format == params.OutputKind.JSON:
         output = params.OutputKind.JSON
     elif format is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO
 
 from regimport.cli.params import ProgressKind
 from regimport.cli.wording import with_options
@@ -26,6 +27,8 @@ class Printer:
     quiet: bool = False
     verbose: int = 0
     progress: ProgressKind = ProgressKind.AUTO
+    # Where standard output carries an archive, the result goes to standard error.
+    aside: bool = False
 
     def __post_init__(self) -> None:
         if self.verbose > 1:
@@ -39,6 +42,11 @@ class Printer:
         return self.progress is ProgressKind.JSON
 
     @property
+    def _results(self) -> TextIO | None:
+        """Where results are printed; None is standard output."""
+        return sys.stderr if self.aside else None
+
+    @property
     def live(self) -> bool:
         """Whether progress is to be drawn as bars."""
         if self.quiet or os.environ.get("TERM") == "dumb":
@@ -49,11 +57,11 @@ class Printer:
 
     def result(self, line: str) -> None:
         """Print a line of the result."""
-        print(_clean(line), flush=True)
+        print(_clean(line), file=self._results, flush=True)
 
     def document(self, text: str) -> None:
         """Print JSON, with control characters written as escapes of JSON."""
-        print(_escaped(text))
+        print(_escaped(text), file=self._results)
 
     def raw(self, content: bytes) -> None:
         """Print bytes of a registry: exactly into a pipe or a file, and so that a terminal is safe.

@@ -45,6 +45,7 @@ class Repository:
         self._create = create
         self._read = itertools.count()
         self.pulls = 0
+        self._only_read = actions == "pull"
 
     def __repr__(self) -> str:
         return f"<Repository {self.name} as {self._client.session.side}>"
@@ -55,9 +56,14 @@ class Repository:
         return self._client.name
 
     def head_manifest(self, reference: str) -> Descriptor | None:
-        """Return what a tag or a digest points to; None if it does not exist."""
+        """Return what a tag or a digest points to; None if it does not exist.
+
+        A repository that is written to is taken not to have what it does not tell of: writing it
+        will tell.
+        """
+        head = manifests.find_manifest if self._only_read else manifests.head_manifest
         with self._client.located():
-            return manifests.head_manifest(self._client, reference)
+            return head(self._client, reference)
 
     def find_tag(self, tag: str) -> Descriptor | None:
         """Return what a tag points to; None only where the registry says that it does not exist."""
@@ -86,8 +92,11 @@ class Repository:
         with self._client.located():
             manifests.put_manifest(self._client, manifest, reference)
 
-    def points_to(self, manifest: Manifest, reference: str) -> bool:
-        """Return whether a tag or a digest points to this manifest; True if unclear."""
+    def commit(self) -> None:
+        """Do nothing: each manifest is visible when it is put."""
+
+    def points_to(self, manifest: Manifest, reference: str) -> bool | None:
+        """Return whether a tag or a digest points to this manifest; None if it does not say."""
         with self._client.located():
             return manifests.points_to(self._client, manifest, reference)
 
