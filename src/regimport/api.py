@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,9 @@ def copy(
     if not wanted:
         raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
     given = {"source": source_credential, "target": target_credential}
+    if reporter is _SILENT and options.referrers is None:
+        # Nobody would hear of what is left behind.
+        options = replace(options, referrers=())
     writing = not options.dry_run
     with running(
         options,

@@ -17,6 +17,7 @@ __all__ = [
     "ManifestPut",
     "Planned",
     "ReadingManifests",
+    "ReferrersFound",
     "Reporter",
     "Resolved",
     "Retrying",
@@ -36,6 +37,13 @@ class Resolved:
 @dataclass(frozen=True, slots=True)
 class ReadingManifests:
     """`count` manifests of the source will be read next; some registries count each as a pull."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrersFound:
+    """`count` referrers of the image were found, which come along."""
 
     count: int
 
@@ -125,6 +133,7 @@ class Warned:
 Event: TypeAlias = (
     Resolved
     | ReadingManifests
+    | ReferrersFound
     | Planned
     | Checking
     | BlobStarted

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from regimport.engine.ends import Source
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
-from regimport.engine.target import TargetCopy
+from regimport.engine.steps import Action
+from regimport.engine.target import Status, TargetCopy
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
@@ -20,6 +23,7 @@ from regimport.run import Run
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.walk import Graph
+    from regimport.models.referrers import Referrers
 
 __all__ = ["run_copy", "run_verification"]
 
@@ -34,16 +38,20 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
     root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
     run.choose_jobs()
     run.reporter.tell(Resolved(str(origin), root))
-    settled = [copy for copy in copies if not copy.pending]
-    pending = [copy for copy in copies if copy.pending]
+    settled, pending = _divided(copies, referrers=bool(options.referrers))
+    if any(copy.pending for copy in pending) and options.referrers is None:
+        run.look_for_referrers(source, root.digest)
+    found: Referrers | None = None
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
-        root = graph.root
+        root, found = graph.root, graph.referrers
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry)
+            result = transfer(source, graph, pending, run.retry, no_clobber=options.no_clobber)
             pending, bytes_read = list(result.targets), result.bytes_read
+        else:
+            pending = [_with_work(copy) for copy in pending]
     copies = settled + pending
     if options.verify and not options.dry_run:
         copies = _verified(run, wanted, copies, root)
@@ -59,7 +67,34 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
         round_trip=run.round_trip,
         pulls=quota.pulls,
         rate_limit=quota.limit,
+        referrers=found,
     )
+
+
+def _divided(
+    copies: Sequence[TargetCopy], *, referrers: bool
+) -> tuple[list[TargetCopy], list[TargetCopy]]:
+    """Return the copies that need nothing any more, and the others.
+
+    With `referrers`, a repository that has the image may lack what belongs to it: one of its copies
+    is among the others.
+    """
+    pending = [copy for copy in copies if copy.pending]
+    settled = [copy for copy in copies if not copy.pending]
+    if referrers:
+        named = {copy.name for copy in pending}
+        present = {copy.name: copy for copy in settled if copy.status is Status.PRESENT}
+        more = [copy for name, copy in present.items() if name not in named]
+        pending += more
+        settled = [copy for copy in settled if copy not in more]
+    return settled, pending
+
+
+def _with_work(copy: TargetCopy) -> TargetCopy:
+    """Return a copy, planned only; that there is work where the tag is there already counts."""
+    steps = () if copy.plan is None else copy.plan.steps
+    work = any(step.action in {Action.COPY, Action.MOUNT} for step in steps)
+    return replace(copy, status=Status.PLANNED) if work else copy
 
 
 def _planned(
@@ -74,6 +109,19 @@ def _planned(
     from regimport.engine.limits import check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
+    largest = options.limits.max_layer_size
+    attach = None
+    if options.referrers:
+        from regimport.engine.referrers import with_referrers  # noqa: PLC0415 - where they are wanted
+
+        attach = partial(
+            with_referrers,
+            source,
+            workers=run.workers,
+            reporter=run.reporter,
+            types=options.referrers,
+            largest=largest,
+        )
     run.open_connections(root)
     graph, planned = make_plans(
         source,
@@ -82,7 +130,8 @@ def _planned(
         run.workers,
         run.reporter,
         exact=options.dry_run,
-        largest=options.limits.max_layer_size,
+        largest=largest,
+        attach=attach,
     )
     check_limits(graph, options.limits)
     run.choose_jobs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -12,6 +13,7 @@ from regimport.network import Network
 from regimport.values import dataclass, field
 
 __all__ = [
+    "ALL_REFERRERS",
     "MAX_LAYER_SIZE",
     "MAX_MANIFESTS",
     "CopyOptions",
@@ -23,6 +25,10 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
+# In the place of the artifact types of referrers: every one of them.
+ALL_REFERRERS = "all"
+# A media type (RFC 6838, section 4.2).
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 # The longest wait for anything, in seconds: a week.
 _LONGEST = 7 * 24 * 3600.0
 
@@ -111,7 +117,9 @@ class CopyOptions:
     `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
     `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
     the platform to copy or verify, or those to inspect; empty means all; texts such as
-    `linux/arm64` are read with `Platform.parse`.
+    `linux/arm64` are read with `Platform.parse`. `referrers` are the signatures, SBOMs and
+    attestations that come along with an image: "all", "none", or those of some artifact types; None
+    copies none, and tells a reporter once what is left behind.
 
     Raise `InvalidOptions` for a value of another type, or out of range.
     """
@@ -131,6 +139,7 @@ class CopyOptions:
     limit_rate: float | None = None
     deadline: float | None = None
     platforms: tuple[Platform, ...] = ()
+    referrers: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("limit_rate", "deadline"):
@@ -147,6 +156,7 @@ class CopyOptions:
                 hint=f"write plain_http=frozenset({{{self.plain_http!r}}})",
             )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
+        object.__setattr__(self, "referrers", _referrers(self.referrers))
 
 
 def _check_number(name: str, value: object) -> None:
@@ -166,3 +176,20 @@ def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platfo
     return tuple(
         Platform.parse(platform) if isinstance(platform, str) else platform for platform in several
     )
+
+
+def _referrers(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return the artifact types of the referrers to copy: none, all of them, or some."""
+    if given is None:
+        return None
+    types = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+    if types == ("none",):
+        return ()
+    for kind in types:
+        alone = kind == ALL_REFERRERS and len(types) == 1
+        if not alone and _TYPE.fullmatch(str(kind)) is None:
+            raise InvalidOptions(
+                f"invalid `referrers` {kind!r}: write all, none, or artifact types",
+                hint="an artifact type is a media type, such as application/spdx+json",
+            )
+    return types

@@ -29,6 +29,7 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["Run", "running", "selector"]
 
 _OURS = "REGIMPORT_"
+# How many of the things that are left behind are named.
+_NAMED = 4
 
 
 class Run:
@@ -91,6 +94,21 @@ class Run:
         """Start to open the connections that the image under `root` will need, without waiting."""
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
+
+    def look_for_referrers(self, source: Source, root: Digest) -> None:
+        """Tell, once, of what belongs to an image and is not copied; in the background.
+
+        Nothing waits for it, and nothing comes of what cannot be found out.
+        """
+
+        def look() -> None:
+            found = source.peek_referrers(root)
+            if found:
+                things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+                message = f"{source.name}@{root} has more that belongs to it, which is not copied: "
+                self._warn(f"{message}{things}; with `referrers` it comes along")
+
+        self.workers.start([look])
 
     def selector(self, end: Source, place: Reference | LayoutReference) -> str:
         """Return the tag or digest to request: the reference's, or that of one platform."""

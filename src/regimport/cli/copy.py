@@ -39,6 +39,16 @@ Verify: TypeAlias = Annotated[
     bool,
     typer.Option("--verify", help="Read back what was written, and hash it: exit code 7 or 5."),
 ]
+Referrers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--referrers",
+        metavar="all|none|TYPE,…",
+        help="Copy what belongs to the image, too: all signatures, SBOMs, attestations, or those "
+        "of some artifact types. Default: none, and a line tells what is left behind.",
+        show_default=False,
+    ),
+]
 CreateRepository: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -76,6 +86,7 @@ def copy(
     targets: TargetArguments,
     *,
     platform: params.Platforms = None,
+    referrers: Referrers = None,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
@@ -125,6 +136,7 @@ def copy(
         dry_run=dry_run,
         verify=verify,
         platforms=settings.parse_platforms(platform),
+        referrers=settings.parse_referrers(referrers, quiet=verbosity.quiet),
         create_repository=create_repository,
     )
     options = time.apply(options)

@@ -16,6 +16,7 @@ _OPTIONS = {
     "no_clobber": "--no-clobber",
     "plain_http": "--plain-http HOST",
     "platforms": "--platform",
+    "referrers": "--referrers all",
 }
 _PARAMETER = re.compile(r"`([a-z_]+)`")
 

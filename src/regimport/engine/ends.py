@@ -51,6 +51,17 @@ class Source(Protocol):
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags of the repository, page by page."""
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest, be it here or not; None where lists are not kept.
+
+        With `artifact_type`, others may be left out.
+        """
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest; never raises, asks each once."""
+
 
 class Upload(Protocol):
     """A blob on its way into a target."""
@@ -98,10 +109,11 @@ class Target(Source, Protocol):
         ask whether it is.
         """
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, under a tag or its digest.
 
-        A `RegistryError` has the codes and the digests that the registry names.
+        Return whether the target lists it for its subject, if it has one. A `RegistryError` has the
+        codes and the digests that the registry names.
         """
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from regimport.engine.ends import Source
 from regimport.engine.labels import labeller
@@ -17,7 +18,9 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.mediatype import is_foreign_layer
 
-__all__ = ["make_plans"]
+__all__ = ["Attach", "make_plans"]
+
+Attach: TypeAlias = Callable[[Graph, list[TargetCopy]], tuple[Graph, list[TargetCopy]]]
 
 
 def make_plans(
@@ -29,14 +32,18 @@ def make_plans(
     *,
     exact: bool = False,
     largest: int | None = None,
+    attach: Attach | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request. `largest` is that of `walk`.
+    of each upload asks in the same request. `largest` is that of `walk`. `attach` adds what belongs
+    to the image, and asks the targets about it.
     """
     graph, found = walk(source, root, workers, reporter, targets, largest=largest)
+    if attach is not None:
+        graph, found = attach(graph, found)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
@@ -89,7 +96,8 @@ def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool
 
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:
     read = {manifest.digest: manifest.descriptor for manifest in graph.manifests}
-    known = {descriptor.digest: descriptor for descriptor in (graph.root, *graph.named)}
+    image = (graph.root, *graph.named, *graph.attached)
+    known = {descriptor.digest: descriptor for descriptor in image}
     label = labeller(graph)
     return tuple(
         Step(label(read.get(digest, descriptor)), Action.PRESENT if digest in held else Action.COPY)

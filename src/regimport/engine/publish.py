@@ -33,15 +33,15 @@ class Publisher:
     content: Mapping[Digest, Manifest]
     read: Callable[[int], None]
 
-    def put(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Put a manifest under a tag or its digest.
+    def put(self, end: Target, manifest: Manifest, reference: str) -> bool:
+        """Put a manifest under a tag or its digest; return what `Target.put_manifest` does.
 
         A target that says that something under it is missing is given a moment, and is sent what
         it lacks; at the last attempt also what it claims to have.
         """
         for number in range(1, _PUTS + 1):
             try:
-                end.put_manifest(manifest, reference)
+                return end.put_manifest(manifest, reference)
             except RegistryError as error:
                 if number == _PUTS or not _LACKING.intersection(error.codes):
                     raise
@@ -49,8 +49,7 @@ class Publisher:
                 delay = retry.policy.random_delay(number + 1)
                 retry.wait(f"manifest {reference}", number, error, delay, attempts=_PUTS)
                 self._mend(end, manifest, frozenset(error.digests), believe=number == 1)
-            else:
-                return
+        raise AssertionError("unreachable")
 
     def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
         """Look until the reference points to the manifest that was put.

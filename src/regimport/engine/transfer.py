@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from regimport.engine.attachments import list_referrers, wants_digest_tag
 from regimport.engine.blob import BlobMover, Outcome
 from regimport.engine.ends import Source
 from regimport.engine.publish import Publisher
@@ -39,19 +40,26 @@ class Transfer:
 
 
 def transfer(
-    source: Source, graph: Graph, targets: Sequence[TargetCopy], retry: RetryContext
+    source: Source,
+    graph: Graph,
+    targets: Sequence[TargetCopy],
+    retry: RetryContext,
+    *,
+    no_clobber: bool = False,
 ) -> Transfer:
     """Carry out the targets' plans, several steps at once, and return the result.
 
     The failure of a target does not stop the others. At each target the root is put last, once for
-    each tag, when everything below it is there.
+    each tag, when everything below it is there, and what belongs to it. What belongs to a manifest
+    follows that; for what belongs to the root, the root is put by its digest first. `no_clobber`
+    moves no digest tag.
     """
     counts = _ReadCount()
     states = [_TargetState(target, target.plan) for target in targets if target.plan is not None]
     mover = BlobMover(source, retry)
     publisher = Publisher(mover, graph.content(), counts.add)
     blobs = _BlobTasks(mover, states, counts)
-    manifests = _ManifestTasks(publisher, graph, states)
+    manifests = _ManifestTasks(publisher, graph, states, no_clobber=no_clobber)
     retry.reporter.tell(_planned(states))
     retry.workers.run([*blobs.tasks(), *manifests.tasks()])
     return Transfer(tuple(state.result() for state in states), counts.total)
@@ -92,6 +100,8 @@ class _TargetState:
     def __init__(self, copy: TargetCopy, plan: Plan) -> None:
         self.copy = copy
         self.plan = plan
+        # What was put, and is listed by the target itself if it refers to something.
+        self.acknowledged: set[Digest] = set()
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
         self._lock = threading.Lock()
@@ -120,7 +130,9 @@ class _TargetState:
 
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
-        status = Status.COPIED if self._error is None else Status.FAILED
+        # A tag that was there stays there, whatever has come to belong to it.
+        done = Status.COPIED if self.copy.pending else self.copy.status
+        status = done if self._error is None else Status.FAILED
         return replace(self.copy, status=status, tally=self._tally, error=self._error)
 
 
@@ -175,38 +187,94 @@ def _arrival(copy: TargetCopy, outcome: Outcome) -> tuple[Action, str]:
 class _ManifestTasks:
     """The tasks that put the manifests, and finally the tags, at each target."""
 
-    def __init__(self, publisher: Publisher, graph: Graph, states: Sequence[_TargetState]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        graph: Graph,
+        states: Sequence[_TargetState],
+        *,
+        no_clobber: bool,
+    ) -> None:
         self._publisher = publisher
         self._content = graph.content()
         self._root = graph.root.digest
         self._states = states
+        self._referrers = () if graph.referrers is None else graph.referrers.found
+        self._no_clobber = no_clobber
 
     def tasks(self) -> Iterator[Task]:
         """Yield a task for every manifest to be put, and one for the tags of each target."""
+        subjects = {referrer.subject for referrer in self._referrers}
         for state in self._states:
             name = state.copy.name
             digests = [step.descriptor.digest for step in _to_copy(state.plan.manifests)]
-            children = [digest for digest in digests if digest != self._root]
-            for digest in children:
-                manifest = self._content[digest]
-                put = partial(self._put, state, manifest, digest)
-                yield Task((name, digest), put, _needs(name, manifest))
+            first = [d for d in digests if d != self._root or self._root in subjects]
             needs: set[Hashable] = {step.descriptor.digest for step in state.plan.blobs}
-            needs |= {(name, digest) for digest in children}
-            yield Task((name, "tags"), partial(self._put_tags, state), frozenset(needs))
+            for digest in first:
+                manifest = self._content[digest]
+                # The root is counted when its tags are set.
+                counted = digest != self._root or not state.copy.pending
+                put = partial(self._put, state, manifest, digest, counted=counted)
+                yield Task((name, digest), put, _needs(name, manifest))
+                needs.add((name, digest))
+            for task in self._listing_tasks(state):
+                yield task
+                needs.add(task.key)
+            if state.copy.pending:
+                yield Task((name, "tags"), partial(self._put_tags, state), frozenset(needs))
+
+    def _listing_tasks(self, state: _TargetState) -> Iterator[Task]:
+        """Yield the tasks that make what belongs to the image findable."""
+        name = state.copy.name
+        by_subject: dict[Digest, list[Digest]] = {}
+        for referrer in self._referrers:
+            digest, subject = referrer.manifest.digest, referrer.subject
+            if referrer.tag is None:
+                by_subject.setdefault(subject, []).append(digest)
+                continue
+            set_tag = partial(self._set_digest_tag, state, self._content[digest], referrer.tag)
+            needs: set[Hashable] = {(name, digest), (name, subject)}
+            yield Task((name, referrer.tag), set_tag, frozenset(needs))
+        for subject, digests in by_subject.items():
+            list_them = partial(self._list, state, subject, digests)
+            keys: set[Hashable] = {(name, digest) for digest in digests}
+            yield Task((name, "referrers", subject), list_them, frozenset(keys))
+
+    def _list(self, state: _TargetState, subject: Digest, digests: Sequence[Digest]) -> None:
+        rest = [self._content[digest] for digest in digests if digest not in state.acknowledged]
+        if rest:
+            reporter = self._publisher.mover.retry.reporter
+            end = state.copy.end
+            self._unless_failed(state, partial(list_referrers, end, subject, rest, reporter))
+
+    def _set_digest_tag(self, state: _TargetState, manifest: Manifest, tag: str) -> None:
+        def wanted() -> None:
+            reporter = self._publisher.mover.retry.reporter
+            clobber = not self._no_clobber
+            if wants_digest_tag(state.copy.end, manifest, tag, reporter, clobber=clobber):
+                self._put(state, manifest, tag, counted=False)
+
+        self._unless_failed(state, wanted)
 
     def _put_tags(self, state: _TargetState) -> None:
         root = self._content[self._root]
         tags = state.copy.tags or (root.digest,)
         for tag in tags:
-            self._put(state, root, tag)
+            if tag not in state.acknowledged:
+                self._put(state, root, tag)
         for tag in tags:
             self._unless_failed(state, partial(self._publisher.confirm, state.copy.end, root, tag))
 
-    def _put(self, state: _TargetState, manifest: Manifest, reference: str) -> None:
-        put = partial(self._publisher.put, state.copy.end, manifest, reference)
+    def _put(
+        self, state: _TargetState, manifest: Manifest, reference: str, *, counted: bool = True
+    ) -> None:
+        def put() -> None:
+            if self._publisher.put(state.copy.end, manifest, reference):
+                state.acknowledged.add(manifest.digest)
+
         if self._unless_failed(state, put):
-            state.add_manifest()
+            if counted:
+                state.add_manifest()
             event = ManifestPut(manifest.descriptor, state.copy.name, reference)
             self._publisher.mover.retry.reporter.tell(event)
 
@@ -223,6 +291,8 @@ class _ManifestTasks:
 
 
 def _needs(name: str, manifest: Manifest) -> frozenset[Hashable]:
-    """Return the keys of the tasks for everything below a manifest."""
+    """Return the keys of the tasks for everything below a manifest, and for its subject."""
     blobs: set[Hashable] = {blob.digest for blob in manifest.blobs()}
-    return frozenset(blobs | {(name, child.digest) for child in manifest.manifests})
+    subject = () if manifest.subject is None else (manifest.subject,)
+    others = (*manifest.manifests, *subject)
+    return frozenset(blobs | {(name, other.digest) for other in others})

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from regimport.errors import ContentMismatch, InvalidManifest, NotFound
+from regimport.errors import ContentMismatch, InvalidManifest, NotFound, RegimportError
 from regimport.layout.files import CHUNK, Files, blob_parts, explained
 from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
+from regimport.models.referrers import artifact_type_of, digest_tags, is_digest_tag
 
 __all__ = ["LayoutReader", "load_manifest"]
+
+# How many manifests of a layout are looked at for what they refer to.
+_MAX_MANIFESTS = 10_000
 
 
 class LayoutReader:
@@ -27,6 +33,10 @@ class LayoutReader:
 
     def __init__(self, path: str | Path) -> None:
         self._files = Files(path)
+        # What refers to what, according to the index.json that was read last.
+        self._referrers: dict[Digest, list[Descriptor]] = {}
+        self._indexed: bytes | None = b""
+        self._reading = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -85,6 +95,28 @@ class LayoutReader:
         """Yield the names of the layout, in lexical order, as a single page."""
         yield sorted({entry.name for entry in self._index().entries if entry.name})
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """Return the manifests of the layout that name `subject` as their subject."""
+        del artifact_type
+        self._check()
+        content = self._files.read("index.json", limit=MAX_INDEX_BYTES)
+        with self._reading:
+            if content != self._indexed:
+                self._referrers = referrers_in(self._files, Index.parse(content))
+                self._indexed = content
+            return tuple(self._referrers.get(subject, ()))
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what belongs to a manifest; never raises."""
+        try:
+            found = [entry.artifact_type or "a referrer" for entry in self.referrers(subject)]
+            tags = digest_tags(*self.tag_pages()).get(subject, [])
+        except RegimportError:
+            return []
+        return [*dict.fromkeys(found), *(f"the tag {tag}" for tag in tags)]
+
     def _check(self) -> None:
         self._files.check()
 
@@ -104,7 +136,10 @@ class LayoutReader:
     def _entry(self, index: Index, reference: str) -> Entry | None:
         if reference:
             return index.named(reference)
-        only = index.entries[0] if len({entry.digest for entry in index.entries}) == 1 else None
+        # What belongs to an image is listed beside it, without a name or under a digest tag.
+        named = [entry for entry in index.entries if entry.name and not is_digest_tag(entry.name)]
+        entries = named or index.entries
+        only = entries[0] if len({entry.digest for entry in entries}) == 1 else None
         return index.named("latest") or only
 
     def _chunks(self, file: int) -> Iterator[bytes]:
@@ -114,6 +149,33 @@ class LayoutReader:
             if not chunk:
                 return
             yield chunk
+
+
+def referrers_in(files: Files, index: Index) -> dict[Digest, list[Descriptor]]:
+    """Return the manifests that `index` reaches and that name a subject, by subject.
+
+    Tools list them in index.json without a name, or in an index under a fallback tag. What cannot
+    be read is left out: it belongs to other images, perhaps.
+    """
+    found: dict[Digest, list[Descriptor]] = {}
+    seen: set[Digest] = set()
+    waiting = [entry.descriptor for entry in index.entries]
+    while waiting and len(seen) < _MAX_MANIFESTS:
+        entry = waiting.pop()
+        if entry.digest in seen:
+            continue
+        seen.add(entry.digest)
+        try:
+            manifest = load_manifest(files, entry.digest, entry.media_type)
+        except (ContentMismatch, InvalidManifest):
+            continue
+        if manifest is None:
+            continue
+        waiting.extend(manifest.manifests)
+        if manifest.subject is not None:
+            described = replace(manifest.descriptor, artifact_type=artifact_type_of(manifest))
+            found.setdefault(manifest.subject.digest, []).append(described)
+    return found
 
 
 def load_manifest(files: Files, digest: Digest, media_type: str | None = None) -> Manifest | None:

@@ -44,8 +44,10 @@ class Layout(LayoutReader):
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.
+
+        Return True: a layout lists what it has.
 
         A name moves from the manifest that it pointed to. A manifest is not listed untagged if an
         index of the layout names it; storing an index removes its children's untagged entries.
@@ -57,6 +59,7 @@ class Layout(LayoutReader):
             new = self._listed(old, manifest, None if reference == manifest.digest else reference)
             if new != old:
                 self._files.write(new.render(), "index.json")
+        return True
 
     def _check(self) -> None:
         if self._files.names():

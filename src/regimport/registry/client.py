@@ -141,6 +141,12 @@ class AuthenticatedClient:
             return None
         raise broken
 
+    def open_as_is(self, request: Request) -> httpx.Response:
+        """Make one attempt with the authorization at hand, whatever is answered to it."""
+        return self._follow(
+            request, self.url_of(request), self._authorizer.header(request.scopes), anew=False
+        )
+
     def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""
         return self._carry(request, url, None, own=True)

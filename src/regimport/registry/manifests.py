@@ -126,11 +126,12 @@ def _read(client: RepositoryClient, reference: str) -> Answer:
     return answer
 
 
-def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -> None:
+def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
     """Store a manifest under a tag or its digest, or raise `TagExists` for an immutable tag.
 
-    If the registry keeps failing, it is asked whether it has stored the manifest: a proxy may
-    have lost the answer.
+    Return whether the registry lists it for its subject, if it has one, which `OCI-Subject` says
+    (OCI distribution specification, "Pushing Manifests with Subject"). If the registry keeps
+    failing, it is asked whether it has stored the manifest: a proxy may have lost the answer.
     """
     headers = {"Content-Type": manifest.media_type}
     try:
@@ -139,10 +140,11 @@ def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -
         )
     except Unreachable:
         if _is_stored(client, manifest, reference):
-            return
+            return manifest.subject is None
         raise
     if answer.ok:
-        return
+        named = answer.headers.get("oci-subject")
+        return manifest.subject is None or named == manifest.subject.digest
     error = error_of(answer)
     if (
         answer.status in {400, 405, 409, 412}
@@ -150,7 +152,7 @@ def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -
         and _says_immutable(answer)
     ):
         if _is_stored(client, manifest, reference):
-            return
+            return manifest.subject is None
         raise TagExists(
             f"the tag {reference} exists and is immutable: {error.message}",
             method="PUT",

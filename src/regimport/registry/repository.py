@@ -9,7 +9,7 @@ from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.registry import blobs, manifests, tags, uploads
+from regimport.registry import blobs, manifests, referrers, tags, uploads
 from regimport.registry.chunks import Chunking
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
@@ -65,10 +65,10 @@ class Repository:
         with self._client.located():
             return manifests.get_manifest(self._client, reference)
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
-        """Store a manifest, byte for byte, under a tag or its digest."""
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
+        """Store a manifest, byte for byte; return whether the registry lists it for its subject."""
         with self._client.located():
-            manifests.put_manifest(self._client, manifest, reference)
+            return manifests.put_manifest(self._client, manifest, reference)
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a tag or a digest points to this manifest; True if unclear."""
@@ -114,3 +114,14 @@ class Repository:
         """Yield the tags, page by page."""
         with self._client.located():
             yield from tags.tag_pages(self._client)
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; None if the registry has no API for that."""
+        with self._client.located():
+            return referrers.list_referrers(self._client, subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest; never raises."""
+        return referrers.peek(self._client, subject)

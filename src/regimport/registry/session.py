@@ -134,6 +134,21 @@ class Session:
                 continue
             return
 
+    def peek(self, request: Request) -> Answer | None:
+        """Make a small request once, of which nothing depends; None if it fails.
+
+        It slows no other request down, and is not made while the registry wants to be left alone.
+        """
+        if self._gate.held or self._gate.stopped:
+            return None
+        try:
+            with closing(
+                self._client.open_as_is(replace(request, timeout=_DISMISS_SECONDS))
+            ) as response:
+                return read_answer(request.method, url_of(response), response, request.limit)
+        except (RegimportError, httpx.TransportError, Transient):
+            return None
+
     def ask(self, request: Request) -> Answer:
         """Make a small request, again if need be, and return the answer, whatever its status."""
 

@@ -53,6 +53,13 @@ class ReadingManifestsLine(Line):
     count: int
 
 
+class ReferrersFoundLine(Line):
+    """Signatures, SBOMs and attestations were found, which come along."""
+
+    event: Literal["ReferrersFound"] = "ReferrersFound"
+    count: int
+
+
 class PlannedLine(Line):
     """The plan is made."""
 
@@ -161,6 +168,7 @@ class FinishedLine(Line):
 AnyLine: TypeAlias = Annotated[
     ResolvedLine
     | ReadingManifestsLine
+    | ReferrersFoundLine
     | PlannedLine
     | CheckingLine
     | BlobStartedLine
@@ -179,6 +187,7 @@ AnyLine: TypeAlias = Annotated[
 _LINES: Mapping[type[events.Event], type[Line]] = {
     events.Resolved: ResolvedLine,
     events.ReadingManifests: ReadingManifestsLine,
+    events.ReferrersFound: ReferrersFoundLine,
     events.Planned: PlannedLine,
     events.Checking: CheckingLine,
     events.BlobStarted: BlobStartedLine,
