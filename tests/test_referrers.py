@@ -10,7 +10,6 @@ import pytest
 
 import regimport
 from regimport import CopyOptions, RetryPolicy
-from regimport.engine.report import Report
 from regimport.events import Event, Warned
 from regimport.layout.reader import LayoutReader
 from regimport.models.descriptor import Descriptor
@@ -18,7 +17,7 @@ from regimport.models.digest import Digest
 from regimport.server.run import serving
 from support.client import Client
 from support.images import OCI_INDEX, Image
-from support.publishers import PUBLISHERS, Published, cosign_tags, fallback, oras
+from support.publishers import PUBLISHERS, Published, cosign_tags, fallback, oras, windows
 from support.registries import DockerRegistry
 
 _ALL = CopyOptions(referrers=("all",), retry=RetryPolicy(first_delay=0, longest_delay=0))
@@ -66,6 +65,9 @@ class Ends:
             published.push(client, repository, "v1", listed=kind == "docker-registry")
         return self.reference(kind, repository)
 
+    def client(self, kind: str) -> Client:
+        return Client(self._addresses[kind])
+
     def check(self, kind: str, repository: str, published: Published) -> None:
         """Check that all of it is there byte for byte, and can be found."""
         for image in published.everything():
@@ -110,8 +112,8 @@ def ends(source: DockerRegistry, served: str, tmp_path: Path) -> Ends:
     return Ends(source, served, tmp_path)
 
 
-_KINDS = ("docker-registry", "serve", "layout")
-_WAYS = [(one, other) for one in _KINDS for other in _KINDS]
+# Each kind of end is a source and a target; those without the API for referrers first.
+_WAYS = [("docker-registry", "serve"), ("serve", "docker-registry"), ("layout", "layout")]
 
 
 @pytest.mark.docker_registry
@@ -129,3 +131,112 @@ def test_all_that_belongs_to_an_image_arrives_and_is_found(
     assert report.referrers is not None
     assert report.referrers.complete
     assert len(report.referrers.found) == len(published.extras)
+
+
+@pytest.mark.docker_registry
+def test_a_list_without_the_api_keeps_what_others_put_there(ends: Ends, repository: str) -> None:
+    """Referrers that the target has already, and a list that names something else, too."""
+    published, other = oras(), cosign_tags().extras[0].content
+    place = ends.publish("serve", f"{repository}-a", published)
+    goal = ends.reference("docker-registry", f"{repository}-b")
+    regimport.copy(place, goal, options=_ALL)
+    client, subject = ends.client("docker-registry"), published.image.root
+    client.push(f"{repository}-b", other)
+    entry = {"mediaType": other.media_type, "digest": other.root, "size": len(other.raw)}
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry], "x": 1}
+    tag, raw = fallback(subject), json.dumps(index).encode()
+    client.put_manifest(f"{repository}-b", tag, OCI_INDEX, raw)
+    regimport.copy(place, goal, options=_ALL)
+    kept = json.loads(client.read_manifest(f"{repository}-b", tag))
+    assert kept["x"] == 1
+    assert kept["manifests"][0] == entry
+    (added,) = kept["manifests"][1:]
+    assert added["artifactType"] == "application/vnd.cyclonedx+json"
+    assert added["annotations"]["text"] == "sbom"
+
+
+@pytest.mark.docker_registry
+def test_what_has_come_to_belong_to_an_image_follows_without_touching_its_tag(
+    ends: Ends, source: DockerRegistry, repository: str
+) -> None:
+    published = oras()
+    place = ends.publish("serve", f"{repository}-a", Published(published.image))
+    goal = ends.reference("docker-registry", f"{repository}-b")
+    regimport.copy(place, goal, options=_ALL)
+    published.push(ends.client("serve"), f"{repository}-a", "v1")
+    source.clear()
+    report = regimport.copy(place, goal, options=_ALL)
+    ends.check("docker-registry", f"{repository}-b", published)
+    assert str(report.targets[0].status) == "present"
+    assert report.targets[0].tally.manifests_copied == 2
+    puts = [asked.path for asked in source.requests() if asked.method == "PUT"]
+    assert not any(path.endswith("/v1") for path in puts)
+
+
+@pytest.mark.docker_registry
+def test_the_types_that_are_named_come_along_and_no_others(ends: Ends, repository: str) -> None:
+    published = cosign_tags()
+    place = ends.publish("docker-registry", f"{repository}-a", published)
+    only = CopyOptions(referrers=("text/spdx+json",))
+    report = regimport.copy(place, ends.reference("serve", f"{repository}-b"), options=only)
+    assert report.referrers is not None
+    assert [found.tag for found in report.referrers.found] == [
+        f"{fallback(published.image.root)}.sbom"
+    ]
+    tags = regimport.tags(ends.reference("serve", f"{repository}-b").rpartition(":")[0])
+    assert set(tags) == {"v1", f"{fallback(published.image.root)}.sbom"}
+
+
+def test_a_dry_run_plans_what_belongs_to_the_image_and_writes_nothing(
+    served: str, tmp_path: Path, repository: str
+) -> None:
+    published = oras()
+    published.push(Client(served), repository, "v1")
+    options = CopyOptions(referrers=("all",), dry_run=True)
+    goal = f"oci:{tmp_path / 'layout'}"
+    report = regimport.copy(f"{served}/{repository}:v1", goal, options=options)
+    assert report.targets[0].plan is not None
+    planned = [str(step.descriptor.digest) for step in report.targets[0].plan.manifests]
+    assert set(planned) == {image.root for image in published.everything()}
+    assert not (tmp_path / "layout").exists()
+
+
+@pytest.mark.parametrize("given", ["spdx", "all,text/x", "", "a/b/c", "none,all"])
+def test_what_cannot_be_an_artifact_type_is_refused(given: str) -> None:
+    with pytest.raises(regimport.InvalidOptions, match="referrers"):
+        CopyOptions(referrers=tuple(given.split(",")))
+
+
+@pytest.mark.parametrize("publisher", ["cosign with tags", "cosign with referrers", "ORAS"])
+@pytest.mark.docker_registry
+@pytest.mark.parametrize("origin", ["docker-registry", "serve", "layout"])
+def test_without_it_one_line_says_what_is_left_behind(
+    ends: Ends, repository: str, publisher: str, origin: str
+) -> None:
+    published = PUBLISHERS[publisher]()
+    place = ends.publish(origin, f"{repository}-a", published)
+    told = Told()
+    regimport.copy(place, ends.reference("serve", f"{repository}-b"), reporter=told)
+    (line,) = told.warnings
+    assert published.image.root in line
+    assert "`referrers`" in line
+    # What is there already is asked no more about.
+    told = Told()
+    regimport.copy(place, ends.reference("serve", f"{repository}-b"), reporter=told)
+    assert told.warnings == []
+
+
+def test_layers_of_windows_come_along_where_the_source_serves_them(
+    served: str, repository: str
+) -> None:
+    """Also within one registry, where they could be mounted."""
+    client = Client(served)
+    for number, is_served in enumerate((True, False)):
+        name, published = f"{repository}-{number}", windows(served=is_served)
+        published.push(client, name, "v1")
+        report = regimport.copy(f"{served}/{name}:v1", f"{served}/{name}-copy")
+        assert report.tally.blobs_skipped == (not is_served)
+        (base,) = {str(blob) for blob in windows(served=True).image.blobs} - {
+            str(blob) for blob in windows().image.blobs
+        }
+        assert client.has_blob(f"{name}-copy", base) == is_served

@@ -48,7 +48,14 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry, no_clobber=options.no_clobber)
+            result = transfer(
+                source,
+                graph,
+                pending,
+                run.retry,
+                no_clobber=options.no_clobber,
+                external=run.external(origin) if options.foreign_layers == "copy" else None,
+            )
             pending, bytes_read = list(result.targets), result.bytes_read
         else:
             pending = [_with_work(copy) for copy in pending]
@@ -132,6 +139,7 @@ def _planned(
         exact=options.dry_run,
         largest=largest,
         attach=attach,
+        foreign=options.foreign_layers,
     )
     check_limits(graph, options.limits)
     run.choose_jobs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from regimport.errors import InvalidOptions
 from regimport.models.platform import Platform
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_LAYER_SIZE",
     "MAX_MANIFESTS",
     "CopyOptions",
+    "ForeignLayers",
     "Limits",
     "RetryPolicy",
     "Timeouts",
@@ -25,6 +26,7 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
+ForeignLayers: TypeAlias = Literal["auto", "skip", "copy"]
 # In the place of the artifact types of referrers: every one of them.
 ALL_REFERRERS = "all"
 # A media type (RFC 6838, section 4.2).
@@ -119,7 +121,9 @@ class CopyOptions:
     the platform to copy or verify, or those to inspect; empty means all; texts such as
     `linux/arm64` are read with `Platform.parse`. `referrers` are the signatures, SBOMs and
     attestations that come along with an image: "all", "none", or those of some artifact types; None
-    copies none, and tells a reporter once what is left behind.
+    copies none, and tells a reporter once what is left behind. `foreign_layers` is which layers
+    that must not be distributed are copied: "auto" those that the source serves, "skip" none,
+    "copy" all, if need be from the URLs that the image has for them.
 
     Raise `InvalidOptions` for a value of another type, or out of range.
     """
@@ -140,6 +144,7 @@ class CopyOptions:
     deadline: float | None = None
     platforms: tuple[Platform, ...] = ()
     referrers: tuple[str, ...] | None = None
+    foreign_layers: ForeignLayers = "auto"
 
     def __post_init__(self) -> None:
         for name in ("limit_rate", "deadline"):
@@ -154,6 +159,10 @@ class CopyOptions:
             raise InvalidOptions(
                 f"plain_http must be a set of registries, not the string {self.plain_http!r}",
                 hint=f"write plain_http=frozenset({{{self.plain_http!r}}})",
+            )
+        if self.foreign_layers not in get_args(ForeignLayers):
+            raise InvalidOptions(
+                f"foreign_layers must be auto, skip or copy, not {self.foreign_layers!r}"
             )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
         object.__setattr__(self, "referrers", _referrers(self.referrers))

@@ -19,7 +19,7 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import BlobSource, Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -140,6 +140,15 @@ class Run:
 
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
+
+    def external(self, origin: Reference | LayoutReference) -> BlobSource:
+        """Return what reads the layers of an image from elsewhere."""
+        # Imported where such layers are wanted.
+        from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
+
+        registry = origin.registry if isinstance(origin, Reference) else None
+        sessions = self.sessions
+        return ExternalBlobs(lambda host: sessions.session(Side.SOURCE, registry or host), registry)
 
     def targets(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
@@ -24,6 +25,16 @@ TargetArguments: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+
+
+class ForeignLayersKind(StrEnum):
+    """Which foreign layers are copied."""
+
+    AUTO = "auto"
+    SKIP = "skip"
+    COPY = "copy"
+
+
 NoClobber: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -47,6 +58,14 @@ Referrers: TypeAlias = Annotated[
         help="Copy what belongs to the image, too: all signatures, SBOMs, attestations, or those "
         "of some artifact types. Default: none, and a line tells what is left behind.",
         show_default=False,
+    ),
+]
+ForeignLayers: TypeAlias = Annotated[
+    ForeignLayersKind,
+    typer.Option(
+        "--foreign-layers",
+        help="Layers that must not be distributed, such as those of Windows: auto copies what "
+        "SOURCE serves, copy fetches the others from their URLs, too.",
     ),
 ]
 CreateRepository: TypeAlias = Annotated[
@@ -87,6 +106,7 @@ def copy(
     *,
     platform: params.Platforms = None,
     referrers: Referrers = None,
+    foreign_layers: ForeignLayers = ForeignLayersKind.AUTO,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
@@ -137,6 +157,7 @@ def copy(
         verify=verify,
         platforms=settings.parse_platforms(platform),
         referrers=settings.parse_referrers(referrers, quiet=verbosity.quiet),
+        foreign_layers=foreign_layers.value,
         create_repository=create_repository,
     )
     options = time.apply(options)

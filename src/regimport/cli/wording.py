@@ -10,6 +10,7 @@ __all__ = ["with_options"]
 _OPTIONS = {
     "create_repository": "--create-repository",
     "deadline": "--deadline",
+    "foreign_layers": "--foreign-layers copy",
     "jobs": "--jobs",
     "max_layer_size": "--max-layer-size",
     "max_manifests": "--max-manifests",

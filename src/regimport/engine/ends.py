@@ -13,19 +13,32 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
-__all__ = ["Source", "Target", "Upload"]
+__all__ = ["BlobSource", "Source", "Target", "Upload"]
 
 
-class Source(Protocol):
-    """Where an image is read from.
+class BlobSource(Protocol):
+    """Where blobs are read from."""
+
+    @property
+    def name(self) -> str:
+        """The place, as messages name it."""
+
+    def read_blob(
+        self, blob: Descriptor, start: int = 0
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob; the iterator yields its bytes from `start` on in order, unchecked.
+
+        A piece that is not `bytes` is valid until the next is asked for: its buffer is used again.
+        A connection that breaks on the way raises `BrokenTransfer`.
+        """
+
+
+class Source(BlobSource, Protocol):
+    """Where an image is read from; its name is `registry/repository` or `oci:path`.
 
     Every method raises a `RegimportError`; "not there" is a value where the engine asks whether
     something is there, and `NotFound` where it asks for the thing.
     """
-
-    @property
-    def name(self) -> str:
-        """The repository, as messages name it: `registry/repository` or `oci:path`."""
 
     def head_manifest(self, reference: str) -> Descriptor | None:
         """Ask what a tag or a digest points to; None if nothing."""
@@ -38,15 +51,6 @@ class Source(Protocol):
 
     def blob_size(self, digest: Digest) -> int | None:
         """Ask how many bytes a blob has; None if the source does not say."""
-
-    def read_blob(
-        self, blob: Descriptor, start: int = 0
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a blob; the iterator yields its bytes from `start` on in order, unchecked.
-
-        A piece that is not `bytes` is valid until the next is asked for: its buffer is used again.
-        A connection that breaks on the way raises `BrokenTransfer`.
-        """
 
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags of the repository, page by page."""

@@ -17,6 +17,7 @@ from regimport.events import Reporter
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.mediatype import is_foreign_layer
+from regimport.options import ForeignLayers
 
 __all__ = ["Attach", "make_plans"]
 
@@ -33,13 +34,14 @@ def make_plans(
     exact: bool = False,
     largest: int | None = None,
     attach: Attach | None = None,
+    foreign: ForeignLayers = "auto",
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
     of each upload asks in the same request. `largest` is that of `walk`. `attach` adds what belongs
-    to the image, and asks the targets about it.
+    to the image, and asks the targets about it. `foreign` is `CopyOptions.foreign_layers`.
     """
     graph, found = walk(source, root, workers, reporter, targets, largest=largest)
     if attach is not None:
@@ -48,7 +50,10 @@ def make_plans(
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
         target, blob = question
-        return target.name, Step(blob, _action(source, target, blob, exact=exact))
+        if is_foreign_layer(blob.media_type):
+            return target.name, _foreign_step(source, target, blob, foreign)
+        # Its URLs are of no use: the source has it.
+        return target.name, Step(replace(blob, urls=()), _action(target, blob, exact=exact))
 
     decided = workers.map(decide, questions)
     return graph, [
@@ -80,18 +85,29 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
     return list(map(labeller(graph), found.values()))
 
 
-def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
+def _action(target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
     if target.mount_from is not None:
         return Action.MOUNT
-    foreign = is_foreign_layer(blob.media_type)
-    new = target.has_no_tags and not target.existing and not exact
-    if new and not foreign:
+    if target.has_no_tags and not target.existing and not exact:
         return Action.COPY
+    return Action.PRESENT if target.end.has_blob(blob) else Action.COPY
+
+
+def _foreign_step(
+    source: Source, target: TargetCopy, blob: Descriptor, wanted: ForeignLayers
+) -> Step:
+    """Return what is to be done with a foreign layer, which the source need not have.
+
+    The step of one that is to be read from its URLs is the only one whose blob has any.
+    """
+    plain = replace(blob, urls=())
     if target.end.has_blob(blob):
-        return Action.PRESENT
-    if foreign and not source.has_blob(blob):
-        return Action.SKIP
-    return Action.COPY
+        return Step(plain, Action.PRESENT)
+    if wanted == "skip":
+        return Step(plain, Action.SKIP)
+    if source.has_blob(blob):
+        return Step(plain, Action.COPY if target.mount_from is None else Action.MOUNT)
+    return Step(blob, Action.COPY) if wanted == "copy" else Step(plain, Action.SKIP)
 
 
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:

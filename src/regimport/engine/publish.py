@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
@@ -44,6 +45,7 @@ class Publisher:
                 return end.put_manifest(manifest, reference)
             except RegistryError as error:
                 if number == _PUTS or not _LACKING.intersection(error.codes):
+                    _explain(error, manifest)
                     raise
                 retry = self.mover.retry
                 delay = retry.policy.random_delay(number + 1)
@@ -111,3 +113,13 @@ class Publisher:
         for outcome in moved.outcomes:
             if isinstance(outcome.error, RegimportError):
                 raise outcome.error
+
+
+def _explain(error: RegistryError, manifest: Manifest) -> None:
+    """Say what the layers have to do with it, where a target refuses those of Windows' bases."""
+    foreign = any(is_foreign_layer(layer.media_type) for layer in manifest.layers)
+    if foreign and error.status == HTTPStatus.BAD_REQUEST:
+        error.hint = (
+            "the image has foreign layers, which are named by URL: allow these URLs in the "
+            "target's configuration, or bring the layers along with `foreign_layers`"
+        )

@@ -9,7 +9,7 @@ from functools import partial
 
 from regimport.engine.attachments import list_referrers, wants_digest_tag
 from regimport.engine.blob import BlobMover, Outcome
-from regimport.engine.ends import Source
+from regimport.engine.ends import BlobSource, Source
 from regimport.engine.publish import Publisher
 from regimport.engine.retrying import RetryContext
 from regimport.engine.steps import Action, Plan, Step
@@ -46,17 +46,18 @@ def transfer(
     retry: RetryContext,
     *,
     no_clobber: bool = False,
+    external: BlobSource | None = None,
 ) -> Transfer:
     """Carry out the targets' plans, several steps at once, and return the result.
 
     The failure of a target does not stop the others. At each target the root is put last, once for
     each tag, when everything below it is there, and what belongs to it. What belongs to a manifest
     follows that; for what belongs to the root, the root is put by its digest first. `no_clobber`
-    moves no digest tag.
+    moves no digest tag. `external` is what reads the blobs that have URLs in their step.
     """
     counts = _ReadCount()
     states = [_TargetState(target, target.plan) for target in targets if target.plan is not None]
-    mover = BlobMover(source, retry)
+    mover = BlobMover(source, retry, external)
     publisher = Publisher(mover, graph.content(), counts.add)
     blobs = _BlobTasks(mover, states, counts)
     manifests = _ManifestTasks(publisher, graph, states, no_clobber=no_clobber)

@@ -97,6 +97,8 @@ class AuthenticatedClient:
         no credential that would do, `BrokenTransfer` where a body would have to be sent again.
         """
         url = self.url_of(request)
+        if request.anonymous:
+            return self._follow(request, url, None)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
         guessing = own and url.startswith("http:") and self._endpoint.guessed

@@ -37,7 +37,7 @@ class Request:
 
     `content` streams a body, whose Content-Length stands in `headers`; such a request is never
     repeated by itself. `limit` bounds the answer's body, in bytes; `timeout`, where it is given,
-    every wait, in seconds.
+    every wait, in seconds. One that is `anonymous` never says who the user is.
     """
 
     method: str
@@ -48,6 +48,7 @@ class Request:
     content: Iterable[bytes] | None = None
     limit: int = SMALL
     timeout: float | None = None
+    anonymous: bool = False
 
 
 def to_httpx(

@@ -106,8 +106,12 @@ class Session:
 
     def place_of(self, url: str) -> str | None:
         """Return what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
-        base = self._client.url_of(Request("GET", ""))
+        base = self.url_of("")
         return url.removeprefix(base) if url.startswith(base) else None
+
+    def url_of(self, path: str) -> str:
+        """Return the absolute URL of a path below `/v2/`."""
+        return self._client.url_of(Request("GET", path))
 
     def close(self) -> None:
         """Close the connections, unless they belong to somebody else."""
