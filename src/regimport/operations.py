@@ -8,14 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from regimport.engine.ends import Source
+from regimport.engine.ends import BlobSource, Source
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.steps import Action
 from regimport.engine.target import Status, TargetCopy
 from regimport.errors import ContentMismatch, Side
-from regimport.events import Resolved
+from regimport.events import Resolved, Warned
 from regimport.models.descriptor import Descriptor
+from regimport.models.digest import Digest
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.run import Run
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["run_copy", "run_verification"]
 
 _Place: TypeAlias = Reference | LayoutReference
+# How many of the things that are left behind are named.
+_NAMED = 4
 
 
 def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
@@ -40,7 +43,7 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
     run.reporter.tell(Resolved(str(origin), root))
     settled, pending = _divided(copies, referrers=bool(options.referrers))
     if any(copy.pending for copy in pending) and options.referrers is None:
-        run.look_for_referrers(source, root.digest)
+        _look_for_referrers(run, source, root.digest)
     found: Referrers | None = None
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
@@ -54,7 +57,7 @@ def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOp
                 pending,
                 run.retry,
                 no_clobber=options.no_clobber,
-                external=run.external(origin) if options.foreign_layers == "copy" else None,
+                external=_external(run, origin) if options.foreign_layers == "copy" else None,
             )
             pending, bytes_read = list(result.targets), result.bytes_read
         else:
@@ -95,6 +98,32 @@ def _divided(
         pending += more
         settled = [copy for copy in settled if copy not in more]
     return settled, pending
+
+
+def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
+    """Tell, once, of what belongs to an image and is not copied; in the background.
+
+    Nothing waits for it, and nothing comes of what cannot be found out.
+    """
+
+    def look() -> None:
+        found = source.peek_referrers(root)
+        if found:
+            things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+            message = f"{source.name}@{root} has more that belongs to it, which is not copied"
+            run.reporter.tell(Warned(f"{message}: {things}; with `referrers` it comes along"))
+
+    run.workers.start([look])
+
+
+def _external(run: Run, origin: _Place) -> BlobSource:
+    """Return what reads the layers of an image from elsewhere."""
+    # Imported where such layers are wanted.
+    from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
+
+    registry = origin.registry if isinstance(origin, Reference) else None
+    sessions = run.sessions
+    return ExternalBlobs(lambda host: sessions.session(Side.SOURCE, registry or host), registry)
 
 
 def _with_work(copy: TargetCopy) -> TargetCopy:

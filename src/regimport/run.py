@@ -19,7 +19,7 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import BlobSource, Source, Target
+from regimport.engine.ends import Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
@@ -29,7 +29,6 @@ from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
-from regimport.models.digest import Digest
 from regimport.models.reference import LayoutReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Run", "running", "selector"]
 
 _OURS = "REGIMPORT_"
-# How many of the things that are left behind are named.
-_NAMED = 4
 
 
 class Run:
@@ -95,21 +92,6 @@ class Run:
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def look_for_referrers(self, source: Source, root: Digest) -> None:
-        """Tell, once, of what belongs to an image and is not copied; in the background.
-
-        Nothing waits for it, and nothing comes of what cannot be found out.
-        """
-
-        def look() -> None:
-            found = source.peek_referrers(root)
-            if found:
-                things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
-                message = f"{source.name}@{root} has more that belongs to it, which is not copied: "
-                self._warn(f"{message}{things}; with `referrers` it comes along")
-
-        self.workers.start([look])
-
     def selector(self, end: Source, place: Reference | LayoutReference) -> str:
         """Return the tag or digest to request: the reference's, or that of one platform."""
         if not self._options.platforms:
@@ -140,15 +122,6 @@ class Run:
 
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
-
-    def external(self, origin: Reference | LayoutReference) -> BlobSource:
-        """Return what reads the layers of an image from elsewhere."""
-        # Imported where such layers are wanted.
-        from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
-
-        registry = origin.registry if isinstance(origin, Reference) else None
-        sessions = self.sessions
-        return ExternalBlobs(lambda host: sessions.session(Side.SOURCE, registry or host), registry)
 
     def targets(
         self,

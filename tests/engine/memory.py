@@ -103,6 +103,7 @@ class Memory:
         return []
 
     def tag_pages(self) -> Iterator[list[str]]:
+        self.count("TAGS")
         yield list(self.by_tag)
 
 
