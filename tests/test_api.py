@@ -19,6 +19,8 @@ from regimport import (
     RegimportError,
     Status,
     api,
+    deletion,
+    listings,
     run,
 )
 from regimport.engine.concurrency import MIN_JOBS
@@ -102,7 +104,10 @@ def _functions(address: str) -> dict[str, _Public]:
         "inspect": lambda **given: api.inspect(image, **given),
         "manifest": lambda **given: api.manifest(image, **given),
         "digest": lambda **given: api.digest(image, **given),
-        "tags": lambda **given: list(api.tags(f"{address}/app", **given)),
+        "tags": lambda **given: list(listings.tags(f"{address}/app", **given)),
+        "find_use": lambda **given: deletion.find_use(image, **given),
+        "delete": lambda **given: deletion.delete(image, **given),
+        "repositories": lambda **given: list(listings.repositories(address, **given)),
     }
 
 
@@ -132,7 +137,7 @@ def test_the_tags_that_came_before_the_deadline_are_yielded() -> None:
         return Say(200, link, b'{"tags": ["a", "b"]}')
 
     with Scripted(answer) as registry:
-        tags = api.tags(f"{registry.address}/app", options=CopyOptions(deadline=1))
+        tags = listings.tags(f"{registry.address}/app", options=CopyOptions(deadline=1))
         try:
             assert [next(tags), next(tags)] == ["a", "b"]
             with pytest.raises(DeadlineExceeded):

@@ -17,6 +17,7 @@ import regimport
 from regimport import (
     AccessDenied,
     Action,
+    ArchiveReference,
     BlobFinished,
     BlobStarted,
     BrokenTransfer,
@@ -26,6 +27,7 @@ from regimport import (
     CopyOptions,
     Credential,
     DeadlineExceeded,
+    Deletion,
     Descriptor,
     Difference,
     Digest,
@@ -41,6 +43,7 @@ from regimport import (
     Limits,
     Manifest,
     ManifestPut,
+    ManifestUse,
     Network,
     Node,
     NotFound,
@@ -79,7 +82,17 @@ from regimport.models.mapping import FrozenMapping
 from support.images import many_platforms
 
 # What is no value: functions, what a caller implements, and the union of all events.
-_FUNCTIONS = {"copy", "digest", "inspect", "manifest", "tags", "verify"}
+_FUNCTIONS = {
+    "copy",
+    "delete",
+    "digest",
+    "find_use",
+    "inspect",
+    "manifest",
+    "repositories",
+    "tags",
+    "verify",
+}
 _NO_VALUES = _FUNCTIONS | {"Event", "Reporter", "__version__"}
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
@@ -129,6 +142,7 @@ _TARGET = TargetReport(
 _VALUES = [
     AccessDenied("no", method="GET", url="https://r.example", status=401, codes=["DENIED"]),
     Action.MOUNT,
+    ArchiveReference("oci-archive", "x.tar", "tag", _DIGEST),
     BlobFinished(_BLOB, "copied", "r.example/x", Side.TARGET),
     BlobStarted(_BLOB, 3),
     _broken(),
@@ -188,6 +202,8 @@ _VALUES = [
     Tls(ca_file="ca.pem"),
     Unreachable("away", attempts=4, status=503),
     UsageError("usage"),
+    ManifestUse("r.example/x", "1", _DIGEST, ("1", "latest"), ("index",)),
+    Deletion("r.example/x", _DIGEST, ("1",), manifest=True),
     Verification("r.example/x@d", "t.example/x@d", _BLOB, (_READ,), 1.5),
     Warned("careful"),
 ]

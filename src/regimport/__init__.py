@@ -17,13 +17,16 @@ from __future__ import annotations
 import sys
 
 from regimport._version import __version__
+from regimport.installation import unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
-    from regimport.api import copy, digest, inspect, manifest, tags, verify
+    from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.deletion import delete, find_use
+    from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -65,18 +68,22 @@ if TYPE_CHECKING:
         Retrying,
         Warned,
     )
+    from regimport.listings import repositories, tags
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
     from regimport.models.manifest import Manifest
+    from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
-    from regimport.models.reference import LayoutReference, Reference
+    from regimport.models.reference import Reference
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
 _HOMES = {
-    "api": ("copy", "digest", "inspect", "manifest", "tags", "verify"),
+    "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "deletion": ("delete", "find_use"),
+    "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -119,12 +126,14 @@ _HOMES = {
         "Retrying",
         "Warned",
     ),
+    "listings": ("repositories", "tags"),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
-    "models.reference": ("LayoutReference", "Reference"),
+    "models.on_disk": ("ArchiveReference", "LayoutReference"),
+    "models.reference": ("Reference",),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -134,6 +143,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "AccessDenied",
     "Action",
+    "ArchiveReference",
     "BlobFinished",
     "BlobStarted",
     "BrokenTransfer",
@@ -143,6 +153,7 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "DeadlineExceeded",
+    "Deletion",
     "Descriptor",
     "Difference",
     "Digest",
@@ -159,6 +170,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "ManifestPut",
+    "ManifestUse",
     "Network",
     "Node",
     "NotFound",
@@ -195,9 +207,12 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "delete",
     "digest",
+    "find_use",
     "inspect",
     "manifest",
+    "repositories",
     "tags",
     "verify",
 ]
@@ -208,6 +223,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - the command line starts without it
 
+    if (message := unsupported_system()) is not None:
+        raise ImportError(message)
     value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

@@ -15,7 +15,6 @@ from regimport.models.credential import Credential
 from regimport.models.mediatype import ACCEPT_MANIFESTS
 from regimport.models.ratelimit import RateLimit
 from regimport.models.reference import (
-    LayoutReference,
     Reference,
     parse_end,
     registry_of,
@@ -45,8 +44,8 @@ def explain(
     No registry is asked. Raise `InvalidReference` for a reference that is not valid.
     """
     place = parse_end(reference)
-    if isinstance(place, LayoutReference):
-        raise InvalidReference(f"{reference!r} is a folder, which needs no credentials")
+    if not isinstance(place, Reference):
+        raise InvalidReference(f"{reference!r} is on disk, and needs no credentials")
     keychain = Keychain(
         {}, lambda message: reporter.tell(Warned(message)), authfile=options.authfile
     )
@@ -98,8 +97,8 @@ def rate_limit(
     host = registry_of(registry) if "/" not in registry else ""
     named = _PREVIEW.get(host) if host else registry
     place = with_default_tag(parse_end(named)) if named else None
-    if isinstance(place, LayoutReference):
-        raise InvalidReference(f"{registry!r} is a folder, which has no limit")
+    if not isinstance(place, Reference | None):
+        raise InvalidReference(f"{registry!r} is on disk, and has no limit")
     with running(options, reporter, source=credential) as run:
         if place is None:
             session = run.sessions.session(Side.SOURCE, host)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from regimport.engine.report import Report
 from regimport.engine.resolve import resolve
-from regimport.errors import InvalidOptions, InvalidReference
+from regimport.errors import InvalidOptions
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from regimport.engine.differences import Verification
     from regimport.engine.examine import Inspection
 
-__all__ = ["copy", "digest", "inspect", "manifest", "tags", "verify"]
+__all__ = ["copy", "digest", "inspect", "manifest", "verify"]
 
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
@@ -220,29 +220,3 @@ def digest(
         end = run.source(place)
         root, _ = resolve(end, run.selector(end, place), run.workers)
     return root.digest
-
-
-def tags(
-    repository: str,
-    *,
-    options: CopyOptions = _DEFAULTS,
-    credential: Credential | None = None,
-    reporter: Reporter = _SILENT,
-    transport: httpx.BaseTransport | None = None,
-    stop: threading.Event | None = None,
-) -> Iterator[str]:
-    """Yield the tags of a repository, page by page, in the registry's order.
-
-    Raise `InvalidReference`, also for a reference with a tag or a digest, and what `copy` raises
-    for its source. `transport` and `stop` are those of `copy`.
-    """
-    place = parse_end(repository)
-    if place.tag is not None or place.digest is not None:
-        raise InvalidReference(
-            f"{repository!r} names an image, but a repository is expected", hint=f"try {place.name}"
-        )
-    with running(
-        options, reporter, [place], source=credential, transport=transport, stop=stop
-    ) as run:
-        for page in run.workers.iterate(run.source(place).tag_pages()):
-            yield from page

@@ -100,9 +100,9 @@ class RegimportError(Exception):
         """
         if self.registry is None:
             registry, _, repository = name.partition("/")
-            layout = name.startswith("oci:")
+            on_disk = name.startswith(("oci:", "oci-archive:", "docker-archive:"))
             self.side = side
-            self.registry, self.repository = (name, None) if layout else (registry, repository)
+            self.registry, self.repository = (name, None) if on_disk else (registry, repository)
         return self
 
     def because(self, reason: str | None) -> Self:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from regimport.engine.ends import BlobSource, Source
 from regimport.engine.report import Report, target_reports
@@ -17,7 +17,7 @@ from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.run import Run
 
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["run_copy", "run_verification"]
 
-_Place: TypeAlias = Reference | LayoutReference
 # How many of the things that are left behind are named.
 _NAMED = 4
 
 
-def run_copy(run: Run, origin: _Place, wanted: Sequence[_Place], options: CopyOptions) -> Report:
+def run_copy(
+    run: Run, origin: AnyReference, wanted: Sequence[AnyReference], options: CopyOptions
+) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
     source, workers = run.source(origin), run.workers
@@ -116,7 +117,7 @@ def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
     run.workers.start([look])
 
 
-def _external(run: Run, origin: _Place) -> BlobSource:
+def _external(run: Run, origin: AnyReference) -> BlobSource:
     """Return what reads the layers of an image from elsewhere."""
     # Imported where such layers are wanted.
     from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
@@ -176,7 +177,7 @@ def _planned(
 
 
 def _verified(
-    run: Run, wanted: Sequence[_Place], copies: Sequence[TargetCopy], root: Descriptor
+    run: Run, wanted: Sequence[AnyReference], copies: Sequence[TargetCopy], root: Descriptor
 ) -> list[TargetCopy]:
     """Return the copies with what was found when they were read back."""
     from regimport.engine.verify import verify_targets  # noqa: PLC0415 - most copies do without
@@ -186,7 +187,7 @@ def _verified(
 
 
 def run_verification(
-    run: Run, origin: _Place, wanted: _Place, *, target_only: bool
+    run: Run, origin: AnyReference, wanted: AnyReference, *, target_only: bool
 ) -> tuple[Descriptor, list[ReadBack]]:
     """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none

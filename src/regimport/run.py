@@ -19,17 +19,18 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import Deletable, Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
+from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
@@ -40,6 +41,7 @@ from regimport.stopping import stopped_by
 if TYPE_CHECKING:
     import httpx
 
+    from regimport.disk import Disk
     from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
@@ -71,6 +73,12 @@ class Run:
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.Lock()
         self._saved: UploadFiles | None = None
+        self._on_disk: Disk | None = None
+
+    def close(self) -> None:
+        """Close the files that were opened."""
+        if self._on_disk is not None:
+            self._on_disk.close()
 
     @property
     def retry(self) -> RetryContext:
@@ -92,7 +100,7 @@ class Run:
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def selector(self, end: Source, place: Reference | LayoutReference) -> str:
+    def selector(self, end: Source, place: AnyReference) -> str:
         """Return the tag or digest to request: the reference's, or that of one platform."""
         if not self._options.platforms:
             return selector(place)
@@ -101,17 +109,14 @@ class Run:
 
         return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
 
-    def quota(self, place: Reference | LayoutReference) -> Quota:
+    def quota(self, place: AnyReference) -> Quota:
         """Return the pulls used at the source's registry, and those that remain."""
         return self.sessions.quota(place.registry if isinstance(place, Reference) else "")
 
-    def source(self, place: Reference | LayoutReference, side: Side = Side.SOURCE) -> Source:
+    def source(self, place: AnyReference, side: Side = Side.SOURCE) -> Source:
         """Open an end for reading: the source, or the target that is to be verified."""
-        if isinstance(place, LayoutReference):
-            # Imported where a layout is named: most copies have none.
-            from regimport.layout.reader import LayoutReader  # noqa: PLC0415
-
-            return self._limited(LayoutReader(place.path))
+        if not isinstance(place, Reference):
+            return self._limited(self._disk().source(place))
         session = self.sessions.session(side, place.registry)
         repository = Repository(session, place.repository, only_read=True)
         mirrors = self._options.network.of(place.registry).mirrors
@@ -125,8 +130,8 @@ class Run:
 
     def targets(
         self,
-        places: Sequence[Reference | LayoutReference],
-        source: Reference | LayoutReference,
+        places: Sequence[AnyReference],
+        source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
         for place in places:
@@ -137,13 +142,25 @@ class Run:
             for place in places
         ]
 
-    def _target(self, place: Reference | LayoutReference) -> Target:
-        if isinstance(place, LayoutReference):
-            from regimport.layout.writer import Layout  # noqa: PLC0415
+    def deletable(self, place: Reference) -> Deletable:
+        """Open a repository that something is to be deleted from."""
+        session = self.sessions.session(Side.TARGET, place.registry)
+        return Repository(session, place.repository, only_read=True)
 
-            return Layout(place.path)
+    def _target(self, place: AnyReference) -> Target:
+        if not isinstance(place, Reference):
+            return self._disk().target(place)
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved_uploads)
+
+    def _disk(self) -> Disk:
+        """Return what opens layouts and archives."""
+        if self._on_disk is None:
+            # Imported where one is named: most copies have none.
+            from regimport.disk import Disk  # noqa: PLC0415
+
+            self._on_disk = Disk(self.workers.stop)
+        return self._on_disk
 
     def _mirror(self, url: str, repository: str) -> Repository:
         """Open a repository at a mirror; the path of its URL stands before the name."""
@@ -180,7 +197,7 @@ class Run:
         except ImportError as error:
             raise InvalidOptions(
                 f"to create a repository at {registry}, the library of AWS is needed",
-                hint="pip install 'regimport[aws]'",
+                hint=install_command("aws"),
             ) from error
         return partial(create_repository, registry, place.repository)
 
@@ -189,7 +206,7 @@ class Run:
 def running(
     options: CopyOptions,
     reporter: Reporter,
-    places: Sequence[Reference | LayoutReference] = (),
+    places: Sequence[AnyReference] = (),
     *,
     source: Credential | None = None,
     target: Credential | None = None,
@@ -232,13 +249,14 @@ def running(
         ) as sessions,
     ):
         watching = _watching_quota(reporter, options, places, sessions)
-        yield Run(options, workers, sessions, watching, max_jobs)
+        with closing(Run(options, workers, sessions, watching, max_jobs)) as run:
+            yield run
 
 
 def _watching_quota(
     reporter: Reporter,
     options: CopyOptions,
-    places: Sequence[Reference | LayoutReference],
+    places: Sequence[AnyReference],
     sessions: Sessions,
 ) -> Reporter:
     """Return a reporter that warns of the source's pull quota, unless mirrors may serve instead."""
@@ -263,7 +281,7 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
         raise
 
 
-def selector(place: Reference | LayoutReference) -> str:
+def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
 
@@ -279,7 +297,7 @@ def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
     )
 
 
-def _registries(options: CopyOptions, places: Sequence[Reference | LayoutReference]) -> list[str]:
+def _registries(options: CopyOptions, places: Sequence[AnyReference]) -> list[str]:
     """Return the registry of each end of a copy, a repository being one end.
 
     The mirrors of the source are ends too.

@@ -23,6 +23,7 @@ COMMANDS = (
     "verify",
     "inspect",
     "tags",
+    "repositories",
     "digest",
     "serve",
     "schema",
@@ -54,6 +55,10 @@ def test_tags_lists_every_tag(program: Program, source: DockerRegistry, reposito
     assert sorted(program("tags", f"{source.address}/{repository}").out.split()) == tags
     listed = json.loads(program("tags", "-o", "json", f"{source.address}/{repository}").out)
     assert sorted(listed["tags"]) == tags
+    some = ("--match", "v0*", "--exclude", "*[1-9]", "--newest", "2")
+    assert program("tags", f"{source.address}/{repository}", *some).out == "v080\nv090\n"
+    listed = json.loads(program("repositories", "-o", "json", source.address).out)
+    assert repository in listed["repositories"]
     assert program("tags", f"{source.address}/{repository}:v001").code == 2
     assert program("tags", f"{source.address}/{repository}/not").code == 5
 

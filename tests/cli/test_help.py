@@ -146,7 +146,7 @@ def test_a_topic_that_is_not_there_is_answered_with_where_to_look(
         ("pull", "regimport copy SOURCE oci:DIRECTORY"),
         ("push", "regimport copy oci:DIRECTORY TARGET"),
         ("validate", "regimport verify SOURCE TARGET"),
-        ("delete", "deletes nothing"),
+        ("rm", "regimport delete REFERENCE..."),
         ("coppy", "Did you mean 'copy'"),
     ],
 )

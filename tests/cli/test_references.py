@@ -17,8 +17,8 @@ from support.program import Program
     [
         ("127.0.0.1:5000", "127.0.0.1:5000/REPOSITORY:TAG"),
         ("registry.example:5000", "registry.example:5000/REPOSITORY:TAG"),
-        ("oci-archive:x.tar", "write oci:DIRECTORY"),
-        ("docker-daemon:alpine", "push the image to a registry first"),
+        ("ocifile:x.tar", "write oci-archive:FILE"),
+        ("docker-daemon:alpine", "regimport copy docker-archive:- TARGET"),
         ("https://registry.example/app", "leave out https://"),
         ("r.example/app:", "add a tag, or leave out the colon"),
     ],

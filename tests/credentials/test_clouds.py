@@ -13,6 +13,7 @@ from regimport.credentials.clouds import Clouds
 from regimport.credentials.keychain import Keychain
 from regimport.credentials.places import Looked, Outcome
 from regimport.errors import Side
+from regimport.installation import install_command
 from regimport.models.credential import Credential
 
 _HOSTS = {
@@ -137,7 +138,7 @@ def test_an_extra_that_is_not_installed_is_named(
     assert keychain.find(Side.SOURCE, _HOSTS[extra], "a") is None
     told = keychain.explain(Side.SOURCE, _HOSTS[extra], "a").looked[-1]
     assert told.outcome == Outcome.MISSING
-    assert f"pip install 'regimport[{extra}]'" in told.detail
+    assert install_command(extra) in told.detail
     assert keychain.remark(Side.SOURCE, _HOSTS[extra], "a") == told.detail
 
 

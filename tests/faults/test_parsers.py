@@ -35,8 +35,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.reference import parse_end
 from regimport.redact import safe_headers, safe_text, safe_url
-from regimport.registry import blobs
-from regimport.registry import tags as tag_lists
+from regimport.registry import blobs, listing
 from regimport.registry.upload_session import kept_bytes
 from regimport.server.ranges import Unsatisfiable, chunk_range, wanted_range
 from regimport.transport.answers import Answer, error_of, retry_after
@@ -208,7 +207,7 @@ def token(body: bytes) -> None:
 
 
 def tags(body: bytes) -> None:
-    assert all(isinstance(entry, str) for entry in tag_lists._entries(body, HERE))
+    assert all(isinstance(entry, str) for entry in listing._entries(body, HERE, "tags"))
 
 
 def manifest(body: bytes) -> None:

@@ -137,10 +137,10 @@ def test_without_a_tag_latest_is_meant_if_there_is_one(layout: Layout) -> None:
 def test_without_a_tag_one_of_several_is_not_guessed(layout: Layout) -> None:
     store(layout, make_image("a"), "a")
     store(layout, make_image("b"), "b")
-    assert layout.head_manifest("") is None
-    with pytest.raises(NotFound) as caught:
-        layout.get_manifest("")
-    assert caught.value.hint == "names in the layout: a, b"
+    for ask in (layout.head_manifest, layout.get_manifest):
+        with pytest.raises(NotFound, match="several images") as caught:
+            ask("")
+        assert caught.value.hint == "choose one by name or digest; names in it: a, b"
 
 
 def test_latest_never_means_an_entry_without_a_name(layout: Layout) -> None:

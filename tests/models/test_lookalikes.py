@@ -2,7 +2,8 @@ import pytest
 
 from regimport.errors import InvalidReference
 from regimport.models.lookalikes import check_is_reference
-from regimport.models.reference import LayoutReference, Reference, parse_end, target_of
+from regimport.models.on_disk import LayoutReference
+from regimport.models.reference import Reference, parse_end, target_of
 
 _DIGEST = "sha256:" + "a" * 64
 
@@ -27,17 +28,16 @@ _DIGEST = "sha256:" + "a" * 64
         ("HTTP://r.example:5000/app", "leave out http://; for a registry"),
         ("ftp://r.example/app", "leave out ftp://"),
         ("docker-image://alpine", "leave out docker-image://"),
-        ("oci-archive:x.tar", "unpack the archive, and write oci:DIRECTORY"),
-        ("oci-archive:/tmp/x.tar:1", "unpack the archive"),
-        ("docker-archive:x.tar", "push the image to a registry first"),
-        ("docker-daemon:alpine", "push the image to a registry first"),
-        ("docker-daemon:alpine:3", "push the image to a registry first"),
-        ("containers-storage:r.example/app", "push the image to a registry first"),
+        ("ocifile:x.tar", "write oci-archive:FILE"),
+        ("tarball:x.tar", "docker-archive:FILE for a tar of `docker save`"),
+        ("docker-daemon:alpine", "`docker save IMAGE | regimport copy docker-archive:- TARGET`"),
+        ("docker-daemon:alpine:3", "docker-archive:-"),
+        ("containers-storage:r.example/app", "oci-archive:-"),
         ("dir:/tmp/image", "write oci:DIRECTORY"),
         ("dir:image", "write oci:DIRECTORY"),
         ("oci-layout://image", "write oci:DIRECTORY"),
-        ("ostree:app@/ostree/repo", "from and to registries, and oci:DIRECTORY"),
-        ("sif:app", "from and to registries, and oci:DIRECTORY"),
+        ("ostree:app@/ostree/repo", "from and to registries, oci:DIRECTORY"),
+        ("sif:app", "from and to registries, oci:DIRECTORY"),
     ],
 )
 def test_what_only_looks_like_an_image_of_docker_hub_is_refused_with_what_was_meant(

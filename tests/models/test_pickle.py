@@ -8,9 +8,10 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
+from regimport.models.on_disk import LayoutReference
 from regimport.models.platform import Platform
 from regimport.models.ratelimit import RateLimit
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import Reference
 from regimport.network import Network, Pin, RegistrySettings, Tls
 from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from regimport.errors import InvalidReference
 from regimport.models.digest import Digest
+from regimport.models.on_disk import ArchiveReference, LayoutReference
 from regimport.models.reference import (
-    LayoutReference,
+    AnyReference,
     Reference,
     is_loopback,
     parse_end,
@@ -55,7 +56,13 @@ def test_every_vector_is_tried() -> None:
 
 @given(st.text() | st.text(alphabet="aA0./:@-_[]% \nsha256é"))
 def test_no_text_raises_anything_but_invalid_reference(text: str) -> None:
-    for given_text in (text, f"docker://{text}", f"oci:{text}", f"ocidir://{text}", f"[{text}]/a"):
+    for given_text in (
+        text,
+        f"docker://{text}",
+        f"oci:{text}",
+        f"oci-archive:{text}",
+        f"[{text}]/a",
+    ):
         try:
             parsed = parse_end(given_text)
         except InvalidReference:
@@ -113,9 +120,14 @@ def test_a_missing_tag_becomes_latest_only_where_there_is_no_digest() -> None:
         ("ocidir://dir:1", LayoutReference("dir", "1")),
         ("oci:./Dir with space", LayoutReference("./Dir with space")),
         ("ocidir:////abs/dir", LayoutReference("/abs/dir")),
+        ("oci-archive:x.tar", ArchiveReference("oci-archive", "x.tar")),
+        ("oci-archive:/abs/x.tar:1", ArchiveReference("oci-archive", "/abs/x.tar", "1")),
+        (f"oci-archive:-@{_DIGEST}", ArchiveReference("oci-archive", "-", None, _DIGEST)),
+        ("docker-archive:-", ArchiveReference("docker-archive", "-")),
+        ("docker-archive:x.tar:a/b:1", ArchiveReference("docker-archive", "x.tar", "a/b:1")),
     ],
 )
-def test_an_end_is_a_registry_or_a_layout(text: str, parsed: Reference | LayoutReference) -> None:
+def test_an_end_is_a_registry_or_on_disk(text: str, parsed: AnyReference) -> None:
     assert parse_end(text) == parsed
 
 
@@ -155,6 +167,11 @@ def test_a_broken_end_is_refused(text: str) -> None:
         ("oci:dir", "s.example/a:1", "oci:dir:1"),
         ("oci:dir/", "s.example/a:1", "oci:dir/:1"),
         ("oci:dir:2", "s.example/a:1", "oci:dir:2"),
+        ("oci-archive:x.tar", "s.example/a:1", "oci-archive:x.tar:1"),
+        ("oci-archive:-", "docker-archive:-:a:1", "oci-archive:-:a:1"),
+        ("t.example/b", "docker-archive:x.tar:s.example:5000/a:1", "t.example/b:1"),
+        ("t.example/b", "docker-archive:x.tar:s.example:5000/a", "t.example/b"),
+        ("t.example/mirror/", "docker-archive:x.tar:alpine:1", "t.example/mirror/library/alpine:1"),
     ],
 )
 def test_a_target_takes_from_the_source_what_it_leaves_out(

@@ -124,7 +124,7 @@ def test_ecr_s_repository_cannot_be_made_without_the_extra_and_nothing_is_asked(
     monkeypatch.setitem(sys.modules, "regimport.clouds.aws", None)
     with pytest.raises(InvalidOptions) as caught:
         world.copy("here.example/team/app", f"{_HOST}/team/new", create_repository=True)
-    assert "regimport[aws]" in str(caught.value.hint)
+    assert "boto3>=1.28" in str(caught.value.hint)
     assert world.heard(_HOST) == []
 
 
@@ -132,7 +132,7 @@ def test_ecr_without_the_extra_says_which_one_would_help(
     world: World, here: Miniature, registry: Miniature, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "regimport.clouds.aws", None)
-    with pytest.raises(AccessDenied, match=r"pip install 'regimport\[aws\]'"):
+    with pytest.raises(AccessDenied, match=r"pip install 'boto3>=1\.28'"):
         world.copy(f"{_HOST}/team/app", "here.example/copy")
 
 

@@ -84,7 +84,7 @@ def test_google_without_the_extra_says_which_one_would_help(
 ) -> None:
     monkeypatch.setitem(sys.modules, "regimport.clouds.google", None)
     world.registry(_HOST, "project/team/app", door=door)
-    with pytest.raises(AccessDenied, match=r"pip install 'regimport\[google\]'"):
+    with pytest.raises(AccessDenied, match=r"pip install 'google-auth\[requests\]>=2\.20'"):
         world.copy(f"{_HOST}/project/team/app", "here.example/copy")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from regimport import api
+from regimport import api, listings
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import NotFound, RegimportError, Unreachable
 from regimport.events import Event, Silent, Warned
@@ -303,7 +303,7 @@ def test_tags_are_those_of_the_registry(three: Three) -> None:
     three.mirror.own = lambda _: Say(500)
     settings = RegistrySettings(endpoint=three.registry.url, mirrors=(three.mirror.url,))
     options = CopyOptions(network=Network(registries={"registry.example": settings}))
-    assert list(api.tags("registry.example/team/app", options=options)) == ["latest"]
+    assert list(listings.tags("registry.example/team/app", options=options)) == ["latest"]
     assert three.mirror.lines == []
 
 

@@ -9,6 +9,7 @@ import sys
 from regimport._version import __version__
 from regimport.cli import signals
 from regimport.cli.streams import prepare_streams
+from regimport.installation import unsupported_system
 
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
+    if (message := unsupported_system()) is not None:
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
     # First, or the pipe of the signals would take the number of a stream that is closed.
     prepare_streams()
     signals.watch_signals()

@@ -23,6 +23,8 @@ _DAILY = (
     "login.logout",
 )
 _OTHERS = (
+    "repositories.repositories",
+    "delete.delete",
     "help.help_",
     "ratelimit.ratelimit",
     "serve.serve",

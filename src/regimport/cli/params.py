@@ -46,7 +46,8 @@ SourceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, or oci:DIRECTORY[:TAG].",
+        help="The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], "
+        "oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].",
         show_default=False,
     ),
 ]
@@ -54,7 +55,8 @@ ReferenceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="REFERENCE",
-        help="REGISTRY/REPOSITORY:TAG or …@DIGEST, or oci:DIRECTORY[:TAG].",
+        help="REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG] or "
+        "docker-archive:FILE[:NAME].",
         show_default=False,
     ),
 ]

@@ -20,7 +20,9 @@ class DocumentName(StrEnum):
     INSPECTION = "inspection"
     VERIFICATION = "verification"
     TAGS = "tags"
+    REPOSITORIES = "repositories"
     DIGEST = "digest"
+    DELETION = "deletion"
     RATELIMIT = "ratelimit"
     EXPLANATION = "explanation"
     ERROR = "error"
@@ -31,9 +33,10 @@ class DocumentName(StrEnum):
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), tags, digest, "
-        "ratelimit, explanation (of auth explain), error (of any other command that fails), "
-        "events (the lines of --progress json), or config (the configuration file)."
+        help="That of the command of this name; report is that of copy, inspection of inspect, "
+        "verification of verify, deletion of delete, explanation of auth explain, error of any "
+        "other command that fails, events the lines of --progress json, config the configuration "
+        "file."
     ),
 ]
 
@@ -60,12 +63,14 @@ def schema(document: DocumentArgument) -> None:
 
 
 def _models() -> dict[str, type[BaseModel]]:
+    from regimport.cli.documents.deletion import DeletionDocument
     from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
     from regimport.cli.documents.failure import FailureDocument
     from regimport.cli.documents.inspection import InspectionDocument
     from regimport.cli.documents.ratelimit import RateLimitAnswer
     from regimport.cli.documents.report import ReportDocument
+    from regimport.cli.documents.repositories import RepositoriesDocument
     from regimport.cli.documents.tags import TagsDocument
     from regimport.cli.documents.verification import VerificationDocument
     from regimport.configuration.document import ConfigDocument
@@ -75,7 +80,9 @@ def _models() -> dict[str, type[BaseModel]]:
         DocumentName.INSPECTION: InspectionDocument,
         DocumentName.VERIFICATION: VerificationDocument,
         DocumentName.TAGS: TagsDocument,
+        DocumentName.REPOSITORIES: RepositoriesDocument,
         DocumentName.DIGEST: DigestDocument,
+        DocumentName.DELETION: DeletionDocument,
         DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,
         DocumentName.ERROR: FailureDocument,

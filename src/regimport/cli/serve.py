@@ -15,6 +15,7 @@ from regimport.cli import params
 from regimport.cli.printer import Printer
 from regimport.errors import Interrupted, UsageError
 from regimport.hosts import is_loopback_host
+from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 
 __all__ = ["serve"]
@@ -51,7 +52,7 @@ def serve(
     except ImportError as error:
         raise UsageError(
             f"`regimport serve` needs the package {error.name}, which is not installed",
-            hint="pip install 'regimport[serve]'",
+            hint=install_command("serve"),
         ) from error
 
     printer = Printer(verbose=verbose)

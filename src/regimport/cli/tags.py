@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 import typer
@@ -13,10 +14,56 @@ from regimport.cli.printer import Printer
 
 __all__ = ["tags"]
 
+
+class Order(StrEnum):
+    """How tags are sorted."""
+
+    NAME = "name"
+    VERSION = "version"
+
+
 RepositoryArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="REPOSITORY", help="[REGISTRY/]REPOSITORY, or oci:DIRECTORY.", show_default=False
+        metavar="REPOSITORY",
+        help="[REGISTRY/]REPOSITORY, oci:DIRECTORY, oci-archive:FILE or docker-archive:FILE.",
+        show_default=False,
+    ),
+]
+Match: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--match",
+        metavar="GLOB",
+        help="Only tags that match this pattern, such as 'v1.*'; repeatable.",
+        show_default=False,
+    ),
+]
+Exclude: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="No tags that match this pattern, such as '*-rc*'; repeatable.",
+        show_default=False,
+    ),
+]
+Sort: TypeAlias = Annotated[
+    Order | None,
+    typer.Option(
+        "--sort",
+        help="By name, or by version, the lowest first. Default: the registry's order.",
+        show_default=False,
+    ),
+]
+Newest: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--newest",
+        metavar="N",
+        min=1,
+        help="Only the N highest versions, sorted by version; no tags that are not versions.",
+        show_default=False,
     ),
 ]
 
@@ -24,17 +71,23 @@ RepositoryArgument: TypeAlias = Annotated[
 def tags(
     repository: RepositoryArgument,
     *,
+    match: Match = None,
+    exclude: Exclude = None,
+    sort: Sort = None,
+    newest: Newest = None,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
-    """List all tags of a repository.
+    """List the tags of a repository: all of them, or those that match.
 
     Example: regimport tags docker.io/library/hello-world
+
+    Example: regimport tags docker.io/library/python --match '3.*-slim' --newest 3
     """
-    from regimport import api
+    from regimport import listings
     from regimport.cli.progress import reporter_for
 
     printer = Printer(*verbosity, params.ProgressKind.NONE)
@@ -47,7 +100,16 @@ def tags(
     )
     credential = credentials.read()
     with reporter_for(printer) as reporter:
-        found = api.tags(repository, options=options, credential=credential, reporter=reporter)
+        found = listings.tags(
+            repository,
+            match=match or (),
+            exclude=exclude or (),
+            sort=None if sort is None else sort.value,
+            newest=newest,
+            options=options,
+            credential=credential,
+            reporter=reporter,
+        )
     if output is params.OutputKind.JSON:
         from regimport.cli.documents.tags import TagsDocument
 

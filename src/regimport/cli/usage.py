@@ -10,27 +10,32 @@ from typer.core import TyperCommand, TyperGroup
 __all__ = ["Command", "Group", "answer_to"]
 
 _COPY = "`regimport copy SOURCE TARGET` copies an image"
+_SAVE = (
+    "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk, and "
+    "`regimport copy SOURCE oci-archive:FILE` to an archive"
+)
+_REPOSITORIES = "`regimport repositories REGISTRY` lists what a registry has"
 _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 # The words of az acr, crane, docker, oras, regctl and skopeo.
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
-    "catalog": f"{_TAGS}; a registry's repositories are not listed",
-    "delete": "regimport deletes nothing",
-    "export": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
+    "catalog": _REPOSITORIES,
+    "export": _SAVE,
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
     "import": _COPY,
     "list": _TAGS,
     "list-tags": _TAGS,
-    "load": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
+    "load": "`regimport copy docker-archive:FILE TARGET` copies an image of `docker save`",
     "manifest": "`regimport inspect --raw REFERENCE` prints a manifest, `regimport inspect "
     "REFERENCE` shows what is in it",
     "mirror": _COPY,
-    "pull": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
-    "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk",
-    "repo": _TAGS,
-    "repository": _TAGS,
-    "rm": "regimport deletes nothing",
-    "save": "`regimport copy SOURCE oci:DIRECTORY` copies an image to a layout on disk",
+    "pull": _SAVE,
+    "push": "`regimport copy oci:DIRECTORY TARGET` copies an image from a layout on disk, and "
+    "`regimport copy oci-archive:FILE TARGET` from an archive",
+    "repo": f"{_TAGS}; {_REPOSITORIES}",
+    "repository": f"{_TAGS}; {_REPOSITORIES}",
+    "rm": "`regimport delete REFERENCE...` deletes tags, and manifests by digest",
+    "save": _SAVE,
     "sync": _COPY,
     "tag": "`regimport copy REPOSITORY:OLD REPOSITORY:NEW` tags an image",
     "validate": "`regimport verify SOURCE TARGET` reads an image back and hashes it",

@@ -18,6 +18,7 @@ _OPTIONS = {
     "plain_http": "--plain-http HOST",
     "platforms": "--platform",
     "referrers": "--referrers all",
+    "with_tags": "--with-tags",
 }
 _PARAMETER = re.compile(r"`([a-z_]+)`")
 

@@ -11,6 +11,7 @@ from typing import cast
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host, is_azure, is_google
 from regimport.clouds.login import CloudLogin, NoLogin, TemporaryCredential
 from regimport.credentials.places import Looked, Outcome
+from regimport.installation import install_command
 from regimport.network import host_name
 from regimport.values import dataclass
 
@@ -59,8 +60,7 @@ class Clouds:
             found = self._credential(cloud, host, fresh=fresh)
         except ImportError:
             detail = (
-                f"to use a login at {cloud.name} for {registry}: "
-                f"pip install 'regimport[{cloud.extra}]'"
+                f"to use a login at {cloud.name} for {registry}: {install_command(cloud.extra)}"
             )
             yield Looked(self.name, Outcome.MISSING, detail)
             return

@@ -13,7 +13,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
-__all__ = ["BlobSource", "Source", "Target", "Upload"]
+__all__ = ["BlobSource", "Deletable", "Source", "Target", "Upload"]
 
 
 class BlobSource(Protocol):
@@ -65,6 +65,16 @@ class Source(BlobSource, Protocol):
 
     def peek_referrers(self, subject: Digest) -> list[str]:
         """Return in words what is known to belong to a manifest; never raises, asks each once."""
+
+
+class Deletable(Source, Protocol):
+    """A repository that can be asked to delete what it holds."""
+
+    def find_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a tag or a digest points to; None only where it is certainly absent."""
+
+    def delete_manifest(self, reference: str) -> None:
+        """Delete a tag, or a manifest by digest with all its tags."""
 
 
 class Upload(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
@@ -20,6 +19,8 @@ __all__ = ["Publisher"]
 # How a registry says that something under a manifest is not there (OCI distribution
 # specification, "Error codes"; the last one is said of an index's manifests).
 _LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+# The status of a manifest that a registry does not take (HTTP 400).
+_REFUSED = 400
 _PUTS = 3
 # How long to wait, in seconds, before each further look at a tag that does not show what was put:
 # replicas, and caches that keep an earlier answer, take a while.
@@ -118,7 +119,7 @@ class Publisher:
 def _explain(error: RegistryError, manifest: Manifest) -> None:
     """Say what the layers have to do with it, where a target refuses those of Windows' bases."""
     foreign = any(is_foreign_layer(layer.media_type) for layer in manifest.layers)
-    if foreign and error.status == HTTPStatus.BAD_REQUEST:
+    if foreign and error.status == _REFUSED:
         error.hint = (
             "the image has foreign layers, which are named by URL: allow these URLs in the "
             "target's configuration, or bring the layers along with `foreign_layers`"

@@ -14,7 +14,7 @@ from regimport.engine.target import Status, TargetCopy
 from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.ratelimit import RateLimit
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference
 from regimport.models.referrers import Referrers
 from regimport.values import dataclass, field
 
@@ -117,7 +117,7 @@ class Report:
 
 
 def target_reports(
-    references: Sequence[Reference | LayoutReference],
+    references: Sequence[AnyReference],
     targets: Sequence[TargetCopy],
     root: Descriptor,
 ) -> tuple[TargetReport, ...]:
@@ -126,9 +126,7 @@ def target_reports(
     return tuple(_report(reference, copies[reference], root) for reference in references)
 
 
-def _report(
-    reference: Reference | LayoutReference, copy: TargetCopy, root: Descriptor
-) -> TargetReport:
+def _report(reference: AnyReference, copy: TargetCopy, root: Descriptor) -> TargetReport:
     # A dry run ends with what would be done.
     planned = copy.plan if copy.pending else None
     report = TargetReport(

@@ -41,7 +41,7 @@ def resolve(
     ]
     root, *answers = workers.map(lambda call: call(), calls)
     if not isinstance(root, Descriptor):
-        separator = "@" if ":" in reference else ":"
+        separator = ":" if pinned is None else "@"
         raise NotFound(
             f"the source has no {source.name}{separator}{reference}",
             hint="check the spelling; `regimport tags REPOSITORY` lists what there is",

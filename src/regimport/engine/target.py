@@ -11,7 +11,7 @@ from regimport.engine.steps import Plan
 from regimport.engine.tally import Tally
 from regimport.errors import RegimportError
 from regimport.models.digest import Digest
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference, Reference
 from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class TargetCopy:
     """
 
     end: Target
-    references: tuple[Reference | LayoutReference, ...]
+    references: tuple[AnyReference, ...]
     mount_from: str | None = None
     status: Status = Status.PLANNED
     error: RegimportError | None = None
@@ -77,9 +77,7 @@ class TargetCopy:
         return replace(self, status=Status.FAILED, error=error)
 
 
-def mountable_repository(
-    target: Reference | LayoutReference, source: Reference | LayoutReference
-) -> str | None:
+def mountable_repository(target: AnyReference, source: AnyReference) -> str | None:
     """Return the repository that blobs may be mounted from: the source's, in the same registry."""
     if not isinstance(target, Reference) or not isinstance(source, Reference):
         return None

@@ -11,13 +11,16 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
-from regimport.models.mediatype import OCI_INDEX
+from regimport.models.mediatype import OCI_INDEX, is_media_type
+from regimport.models.reference import image_named
 from regimport.values import dataclass, field
 
-__all__ = ["MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
+__all__ = ["IMAGE_NAME", "MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
 
 # OCI image specification, annotations.md: the name under which a layout lists a manifest.
 REF_NAME = "org.opencontainers.image.ref.name"
+# containerd's annotation for the full name of an image (images/annotations.go); Docker has it, too.
+IMAGE_NAME = "io.containerd.image.name"
 # Far more than any layout needs, at some 250 bytes a tag; it keeps a wrong file out of memory.
 MAX_INDEX_BYTES = 64 * 1024 * 1024
 _MEMBERS: Mapping[str, object] = FrozenMapping({"schemaVersion": 2, "mediaType": OCI_INDEX})
@@ -39,7 +42,7 @@ class Entry:
             "digest": target.digest,
             "size": target.size,
         }
-        if manifest.artifact_type:
+        if manifest.artifact_type and is_media_type(manifest.artifact_type):
             document["artifactType"] = manifest.artifact_type
         if annotations:
             document["annotations"] = dict(annotations)
@@ -54,6 +57,12 @@ class Entry:
     def name(self) -> str | None:
         """The name in `oci:DIR:NAME`; None if the manifest is untagged."""
         return self.descriptor.annotations.get(REF_NAME)
+
+    @property
+    def image(self) -> str | None:
+        """The full name of the image, `registry/repository:tag`; None if the entry has none."""
+        full = image_named(self.descriptor.annotations.get(IMAGE_NAME) or self.name or "")
+        return None if full is None or full.tag is None else str(full.tagged(full.tag))
 
     def annotated(self, annotations: Mapping[str, str]) -> Entry:
         """Return an entry for the same manifest with other annotations."""
@@ -91,20 +100,72 @@ class Index:
         return cls(tuple(entries), document)
 
     def render(self) -> bytes:
-        """Return the text of index.json."""
+        """Return the text of index.json, or raise `InvalidManifest` if nobody would read it back.
+
+        It is larger than `MAX_INDEX_BYTES` then.
+        """
         listed = [entry.document for entry in self.entries]
         document = {**self.members, "manifests": listed}
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(content) > MAX_INDEX_BYTES:
+            raise InvalidManifest(
+                f"index.json would be larger than {MAX_INDEX_BYTES} bytes",
+                hint="remove tags that are not needed any more, or use another layout",
+            )
+        return content
 
     def named(self, name: str) -> Entry | None:
-        """Return the entry of a name, None if there is none.
+        """Return the entry of a name, or of an image's full name; None if there is none.
 
         Raise `InvalidManifest` if two manifests have this name.
         """
         found = [entry for entry in self.entries if entry.name == name]
+        if not found and (full := image_named(name)) is not None:
+            found = [entry for entry in self.entries if entry.image == str(full)]
         if len({entry.digest for entry in found}) > 1:
-            raise InvalidManifest(f"index.json lists two manifests under the name {name!r}")
+            names = sorted(entry.image or entry.digest for entry in found)
+            raise InvalidManifest(
+                f"index.json lists two manifests under the name {name!r}",
+                hint=f"choose one by its full name or its digest: {', '.join(names)[:300]}",
+            )
         return found[0] if found else None
+
+    def names(self) -> set[str]:
+        """Return the names by which manifests can be asked for.
+
+        A full name stands for one that several manifests share.
+        """
+        owners: dict[str, set[Digest]] = {}
+        for entry in self.entries:
+            owners.setdefault(entry.name or "", set()).add(entry.digest)
+        names = (
+            entry.name if len(owners[entry.name or ""]) == 1 else entry.image or entry.name
+            for entry in self.entries
+        )
+        return {name for name in names if name}
+
+    def listing(
+        self, manifest: Manifest, annotations: Mapping[str, str], below: set[Digest]
+    ) -> Index:
+        """Return the index with a manifest under the name in `annotations`, or untagged.
+
+        A name moves from the manifest that it pointed to. A manifest is not listed untagged if it
+        is listed already, or is `below` an index that is; an index takes the untagged entries of
+        its children away.
+        """
+        name = annotations.get(REF_NAME)
+        children = {child.digest for child in manifest.manifests}
+        kept = self.without(lambda entry: entry.name is None and entry.digest in children)
+        if name is not None:
+            return kept.without(
+                lambda entry: (
+                    entry.name == name or (entry.name is None and entry.digest == manifest.digest)
+                )
+            ).having(Entry.of(manifest, annotations))
+        listed = {entry.digest for entry in kept.entries}
+        if manifest.digest in listed | below:
+            return kept
+        return kept.having(Entry.of(manifest, annotations))
 
     def having(self, entry: Entry) -> Index:
         """Return the index with one more entry at the end."""

@@ -1,38 +1,65 @@
-"""An OCI image layout on disk as the source of a copy."""
+"""The images of an OCI layout as the source of a copy: in a folder, or in an archive."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from regimport.errors import ContentMismatch, InvalidManifest, NotFound, RegimportError
-from regimport.layout.files import CHUNK, Files, blob_parts, explained
+from regimport.layout.files import Files, blob_parts
 from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.referrers import artifact_type_of, digest_tags, is_digest_tag
 
-__all__ = ["LayoutReader", "load_manifest"]
+__all__ = ["Contents", "ImageReader", "LayoutReader", "load_manifest"]
 
 # How many manifests of a layout are looked at for what they refer to.
 _MAX_MANIFESTS = 10_000
 
 
-class LayoutReader:
-    """An image layout, for reading.
+class Contents(Protocol):
+    """The files of a layout, named by the parts of their paths."""
 
-    A reference is a digest, a name in index.json (`org.opencontainers.image.ref.name`), or empty.
-    An empty reference means the entry named `latest`, or else the only entry. The name `latest`
-    never means an entry without a name.
+    @property
+    def name(self) -> str:
+        """The layout, as messages name it: `oci:path`."""
+
+    def check(self) -> None:
+        """Raise `NotFound` if there is nothing, `UsageError` if it is not a layout."""
+
+    def size(self, *parts: str) -> int | None:
+        """Return a file's size in bytes; None if it does not exist."""
+
+    def read(self, *parts: str, limit: int) -> bytes | None:
+        """Read a whole file, but at most `limit` + 1 bytes; None if it does not exist."""
+
+    def stream(
+        self, *parts: str, start: int = 0
+    ) -> AbstractContextManager[tuple[int, Iterator[bytes]] | None]:
+        """Open a file: its size, and its bytes from `start` on; None if it does not exist."""
+
+
+class ImageReader:
+    """The images of a layout, for reading.
+
+    A reference is a digest, a name in index.json (`org.opencontainers.image.ref.name`, or else the
+    full name of an image that containerd's annotation has), or empty. An empty reference means the
+    entry named `default_name`, or else the only entry. The name `latest` never means an entry
+    without a name.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._files = Files(path)
+    default_name: str | None = None
+    # What may help where a manifest or a blob is missing.
+    hint_of_missing = "the layout is incomplete"
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
         # What refers to what, according to the index.json that was read last.
         self._referrers: dict[Digest, list[Descriptor]] = {}
         self._indexed: bytes | None = b""
@@ -40,8 +67,8 @@ class LayoutReader:
 
     @property
     def name(self) -> str:
-        """`oci:path`."""
-        return f"oci:{self._files.root}"
+        """The layout, as messages name it: `oci:path`."""
+        return self._contents.name
 
     def head_manifest(self, reference: str) -> Descriptor | None:
         """Return what a name or a digest points to; None if it does not exist."""
@@ -52,48 +79,48 @@ class LayoutReader:
         """Return a manifest, checked against its digest, or raise `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
-            names = ", ".join(*self.tag_pages()) or "none"
+            by_digest = _is_digest(reference)
             raise NotFound(
                 f"{self.name} has no manifest {reference!r}",
-                hint=f"names in the layout: {names[:300]}",
+                hint=self.hint_of_missing if by_digest else self._names(),
             ).located(None, self.name)
         return manifest
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Return whether a blob exists and has the size of its descriptor."""
         self._check()
-        return self._files.size(*blob_parts(blob.digest)) == blob.size
+        return self._contents.size(*blob_parts(blob.digest)) == blob.size
 
     def blob_size(self, digest: Digest) -> int | None:
         """Return how many bytes a blob has; None if it does not exist."""
         self._check()
-        return self._files.size(*blob_parts(digest))
+        return self._contents.size(*blob_parts(digest))
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a blob; the iterator yields its bytes from `start` on, unchecked."""
         self._check()
-        file = self._files.open(*blob_parts(blob.digest))
-        if file is None:
-            raise NotFound(
-                f"{self.name} has no blob {blob.digest}", hint="the layout is incomplete"
-            ).located(None, self.name)
-        try:
-            size = os.fstat(file).st_size
+        with self._contents.stream(*blob_parts(blob.digest), start=start) as found:
+            if found is None:
+                message = f"{self.name} has no blob {blob.digest}"
+                raise NotFound(message, hint=self.hint_of_missing).located(None, self.name)
+            size, pieces = found
             if blob.has_size and size != blob.size:
                 raise ContentMismatch(
                     f"blob {blob.digest} has {size} bytes, but its descriptor says {blob.size}",
                     expected=f"{blob.size} bytes",
                     got=f"{size} bytes",
                 ).located(None, self.name)
-            os.lseek(file, start, os.SEEK_SET)
-            yield self._chunks(file)
-        finally:
-            os.close(file)
+            yield pieces
 
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the names of the layout, in lexical order, as a single page."""
-        yield sorted({entry.name for entry in self._index().entries if entry.name})
+        yield sorted(self.index().names())
+
+    def index(self) -> Index:
+        """Read index.json, or raise `InvalidManifest`."""
+        self._check()
+        return Index.parse(self._contents.read("index.json", limit=MAX_INDEX_BYTES))
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -101,10 +128,10 @@ class LayoutReader:
         """Return the manifests of the layout that name `subject` as their subject."""
         del artifact_type
         self._check()
-        content = self._files.read("index.json", limit=MAX_INDEX_BYTES)
+        content = self._contents.read("index.json", limit=MAX_INDEX_BYTES)
         with self._reading:
             if content != self._indexed:
-                self._referrers = referrers_in(self._files, Index.parse(content))
+                self._referrers = referrers_in(self._contents, Index.parse(content))
                 self._indexed = content
             return tuple(self._referrers.get(subject, ()))
 
@@ -118,20 +145,16 @@ class LayoutReader:
         return [*dict.fromkeys(found), *(f"the tag {tag}" for tag in tags)]
 
     def _check(self) -> None:
-        self._files.check()
-
-    def _index(self) -> Index:
-        self._check()
-        return Index.parse(self._files.read("index.json", limit=MAX_INDEX_BYTES))
+        self._contents.check()
 
     def _find(self, reference: str) -> Manifest | None:
-        if ":" in reference and reference.startswith(("sha256:", "sha512:")):
+        if _is_digest(reference):
             self._check()
-            return load_manifest(self._files, Digest(reference))
-        entry = self._entry(self._index(), reference)
+            return load_manifest(self._contents, Digest(reference))
+        entry = self._entry(self.index(), reference)
         if entry is None:
             return None
-        return load_manifest(self._files, entry.digest, entry.descriptor.media_type)
+        return load_manifest(self._contents, entry.digest, entry.descriptor.media_type)
 
     def _entry(self, index: Index, reference: str) -> Entry | None:
         if reference:
@@ -139,19 +162,29 @@ class LayoutReader:
         # What belongs to an image is listed beside it, without a name or under a digest tag.
         named = [entry for entry in index.entries if entry.name and not is_digest_tag(entry.name)]
         entries = named or index.entries
-        only = entries[0] if len({entry.digest for entry in entries}) == 1 else None
-        return index.named("latest") or only
+        entry = None if self.default_name is None else index.named(self.default_name)
+        if entry is None and len({entry.digest for entry in entries}) > 1:
+            raise NotFound(
+                f"{self.name} has several images, and none was chosen", hint=self._names()
+            ).located(None, self.name)
+        return entry or next(iter(entries), None)
 
-    def _chunks(self, file: int) -> Iterator[bytes]:
-        while True:
-            with explained(self._files.root):
-                chunk = os.read(file, CHUNK)
-            if not chunk:
-                return
-            yield chunk
+    def _names(self) -> str:
+        names = ", ".join(*self.tag_pages()) or "none"
+        return f"choose one by name or digest; names in it: {names[:300]}"
 
 
-def referrers_in(files: Files, index: Index) -> dict[Digest, list[Descriptor]]:
+class LayoutReader(ImageReader):
+    """An image layout in a folder, for reading."""
+
+    default_name = "latest"
+
+    def __init__(self, path: str | Path) -> None:
+        self._files = Files(path)
+        super().__init__(self._files)
+
+
+def referrers_in(contents: Contents, index: Index) -> dict[Digest, list[Descriptor]]:
     """Return the manifests that `index` reaches and that name a subject, by subject.
 
     Tools list them in index.json without a name, or in an index under a fallback tag. What cannot
@@ -166,7 +199,7 @@ def referrers_in(files: Files, index: Index) -> dict[Digest, list[Descriptor]]:
             continue
         seen.add(entry.digest)
         try:
-            manifest = load_manifest(files, entry.digest, entry.media_type)
+            manifest = load_manifest(contents, entry.digest, entry.media_type)
         except (ContentMismatch, InvalidManifest):
             continue
         if manifest is None:
@@ -178,13 +211,15 @@ def referrers_in(files: Files, index: Index) -> dict[Digest, list[Descriptor]]:
     return found
 
 
-def load_manifest(files: Files, digest: Digest, media_type: str | None = None) -> Manifest | None:
+def load_manifest(
+    contents: Contents, digest: Digest, media_type: str | None = None
+) -> Manifest | None:
     """Return a manifest from the blobs of a layout; None if it does not exist.
 
     Raise `ContentMismatch` if its bytes do not hash to its digest: the disk, or the program that
     made the layout, may have changed them.
     """
-    content = files.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
+    content = contents.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
     if content is None:
         return None
     if len(content) > MAX_MANIFEST_BYTES:
@@ -195,5 +230,9 @@ def load_manifest(files: Files, digest: Digest, media_type: str | None = None) -
     if actual != digest:
         raise ContentMismatch(
             f"the content of {digest} hashes to {actual}", expected=digest, got=actual
-        ).located(None, f"oci:{files.root}")
+        ).located(None, contents.name)
     return Manifest.parse(content, media_type, algorithm=digest.algorithm)
+
+
+def _is_digest(reference: str) -> bool:
+    return reference.startswith(("sha256:", "sha512:"))

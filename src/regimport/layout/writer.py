@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from regimport.layout.files import Files, Incoming, blob_parts
-from regimport.layout.index import REF_NAME, Entry, Index
-from regimport.layout.reader import LayoutReader, load_manifest
+from regimport.layout.files import Files, blob_parts
+from regimport.layout.folder import Incoming
+from regimport.layout.index import REF_NAME, Entry
+from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.manifest import Manifest
@@ -55,8 +56,10 @@ class Layout(LayoutReader):
         self._files.create()
         self._store(manifest)
         with self._files.locked():
-            old = self._index()
-            new = self._listed(old, manifest, None if reference == manifest.digest else reference)
+            old = self.index()
+            untagged = reference == manifest.digest
+            below = named_below(self._files, old.entries, self._children) if untagged else set()
+            new = old.listing(manifest, {} if untagged else {REF_NAME: reference}, below)
             if new != old:
                 self._files.write(new.render(), "index.json")
         return True
@@ -69,20 +72,6 @@ class Layout(LayoutReader):
         parts = blob_parts(manifest.digest)
         if self._files.size(*parts) != len(manifest.raw):
             self._files.write(manifest.raw, *parts)
-
-    def _listed(self, index: Index, manifest: Manifest, name: str | None) -> Index:
-        children = {child.digest for child in manifest.manifests}
-        index = index.without(lambda entry: entry.name is None and entry.digest in children)
-        if name is not None:
-            return index.without(
-                lambda entry: (
-                    entry.name == name or (entry.name is None and entry.digest == manifest.digest)
-                )
-            ).having(Entry.of(manifest, {REF_NAME: name}))
-        listed = {entry.digest for entry in index.entries}
-        if manifest.digest in listed | named_below(self._files, index.entries, self._children):
-            return index
-        return index.having(Entry.of(manifest, {}))
 
 
 class BlobUpload:
@@ -119,7 +108,7 @@ class BlobUpload:
 
 
 def named_below(
-    files: Files, entries: Iterable[Entry], known: dict[Digest, tuple[Descriptor, ...]]
+    contents: Contents, entries: Iterable[Entry], known: dict[Digest, tuple[Descriptor, ...]]
 ) -> set[Digest]:
     """Return the digests of all manifests below the indexes among `entries`.
 
@@ -133,7 +122,7 @@ def named_below(
             continue
         children = known.get(parent.digest)
         if children is None:
-            manifest = load_manifest(files, parent.digest)
+            manifest = load_manifest(contents, parent.digest)
             if manifest is None:
                 continue
             children = known[parent.digest] = manifest.manifests

@@ -17,21 +17,20 @@ __all__ = ["check_is_reference", "check_is_text"]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NAME = re.compile(r"(?P<host>\[[^\]]+\]|[^:@]+)(?::(?P<tag>[^:@]*))?(?:@(?P<digest>.*))?")
 _DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{32,}")
-_REGISTRIES_AND_LAYOUTS = "images are copied from and to registries, and oci:DIRECTORY"
+_KINDS = "images are copied from and to registries, oci:DIRECTORY and oci-archive:FILE"
 # The transports of other tools (containers-transports(5), oras, BuildKit), and what to do instead.
 _TRANSPORTS = {
-    "atomic": _REGISTRIES_AND_LAYOUTS,
-    "containers-storage": f"{_REGISTRIES_AND_LAYOUTS}; push the image to a registry first",
-    "dir": f"{_REGISTRIES_AND_LAYOUTS}; for an OCI image layout, write oci:DIRECTORY",
-    "docker-archive": f"{_REGISTRIES_AND_LAYOUTS}; push the image to a registry first",
-    "docker-daemon": f"{_REGISTRIES_AND_LAYOUTS}; push the image to a registry first",
+    "atomic": _KINDS,
+    "containers-storage": "`podman save --format oci-archive IMAGE | regimport copy oci-archive:- "
+    "TARGET` copies it",
+    "dir": f"{_KINDS}; for an OCI image layout, write oci:DIRECTORY",
+    "docker-daemon": "`docker save IMAGE | regimport copy docker-archive:- TARGET` copies it",
     "docker-image": "leave out docker-image://",
-    "oci-archive": f"{_REGISTRIES_AND_LAYOUTS}; unpack the archive, and write oci:DIRECTORY",
     "oci-layout": "write oci:DIRECTORY",
-    "ocifile": f"{_REGISTRIES_AND_LAYOUTS}; unpack the archive, and write oci:DIRECTORY",
-    "ostree": _REGISTRIES_AND_LAYOUTS,
-    "sif": _REGISTRIES_AND_LAYOUTS,
-    "tarball": _REGISTRIES_AND_LAYOUTS,
+    "ocifile": "write oci-archive:FILE",
+    "ostree": _KINDS,
+    "sif": _KINDS,
+    "tarball": "write oci-archive:FILE, or docker-archive:FILE for a tar of `docker save`",
 }
 
 
@@ -81,7 +80,7 @@ def _check_scheme(text: str) -> None:
     elif scheme.lower() == "https://":
         hint = "leave out https://"
     else:
-        hint = f"leave out {scheme}; {_REGISTRIES_AND_LAYOUTS}"
+        hint = f"leave out {scheme}; {_KINDS}"
     raise _error(text, f"a reference does not start with {scheme}", hint)
 
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import replace
+from typing import TypeAlias
 
 from regimport.errors import InvalidReference
 from regimport.hosts import is_loopback_host
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_reference, check_is_text
+from regimport.models.on_disk import (
+    ArchiveReference,
+    LayoutReference,
+    is_on_disk,
+    parse_on_disk,
+)
+from regimport.models.tag import invalid_tag, is_tag
 from regimport.values import dataclass
 
 __all__ = [
-    "LayoutReference",
+    "AnyReference",
     "Reference",
+    "image_named",
     "is_loopback",
     "is_repository",
-    "is_tag",
     "parse_end",
     "registry_of",
     "target_of",
@@ -30,12 +38,7 @@ _HOST = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])"
 _REGISTRY = re.compile(rf"{_HOST}(?::[0-9]+)?")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# A text that is meant as a digest, valid or not.
-_LIKE_DIGEST = re.compile(r"sha[0-9]+:")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
-# OCI image specification, annotations.md, org.opencontainers.image.ref.name.
-_REF_NAME = re.compile(r"[A-Za-z0-9]+(?:(?:[-._:@+/]|--)[A-Za-z0-9]+)*")
 _MAX_NAME = 255
 _MAX_TEXT = 4096
 
@@ -98,92 +101,71 @@ class Reference:
         return replace(self, tag=None, digest=digest)
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutReference:
-    """An image in an OCI image layout on disk: `oci:path[:tag][@digest]`."""
-
-    path: str
-    tag: str | None = None
-    digest: Digest | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> LayoutReference:
-        """Read the part after `oci:` or `ocidir://`, or raise `InvalidReference`."""
-        rest, digest_text = _split_digest(text)
-        path, colon, tag = rest.partition(":")
-        if path.startswith("//"):
-            # After "oci:", two slashes would be read as part of the prefix.
-            path = "/" + path.lstrip("/")
-        if not path or any(ord(character) < 32 for character in path):
-            raise InvalidReference(
-                f"invalid layout {text[:160]!r}",
-                hint="write oci:DIRECTORY, oci:DIRECTORY:TAG or oci:DIRECTORY@DIGEST",
-            )
-        if colon and not _REF_NAME.fullmatch(tag) and not _TAG.fullmatch(tag):
-            raise _invalid_tag(tag, f"oci:{text}")
-        return cls(path, tag if colon else None, Digest(digest_text) if digest_text else None)
-
-    def __str__(self) -> str:
-        """Return the form in which it is written on the command line."""
-        tag = f":{self.tag}" if self.tag else ""
-        digest = f"@{self.digest}" if self.digest else ""
-        return f"{self.name}{tag}{digest}"
-
-    @property
-    def name(self) -> str:
-        """`oci:path`."""
-        return f"oci:{self.path}"
-
-    def tagged(self, tag: str | None) -> LayoutReference:
-        """Return the same layout with another tag and no digest."""
-        return replace(self, tag=tag, digest=None)
-
-    def pinned(self, digest: Digest) -> LayoutReference:
-        """Return the same layout by digest alone."""
-        return replace(self, tag=None, digest=digest)
+AnyReference: TypeAlias = Reference | LayoutReference | ArchiveReference
 
 
-def parse_end(text: str) -> Reference | LayoutReference:
-    """Read one end of a copy: a reference, `docker://REF`, `oci:DIR…` or `ocidir://DIR…`.
+def parse_end(text: str) -> AnyReference:
+    """Read one end of a copy: a reference, `docker://REF`, or a layout or an archive on disk.
 
     Raise `InvalidReference`, also for a text that is an address or has another tool's transport.
     """
     check_is_text(text)
-    for prefix in ("ocidir://", "oci://", "oci:"):
-        if text.startswith(prefix):
-            return LayoutReference.parse(text.removeprefix(prefix))
+    if is_on_disk(text):
+        return parse_on_disk(text)
     text = text.removeprefix("docker://")
     check_is_reference(text)
     return Reference.parse(text)
 
 
-def with_default_tag(reference: Reference | LayoutReference) -> Reference | LayoutReference:
+def with_default_tag(reference: AnyReference) -> AnyReference:
     """Return the reference, with the tag `latest` if a registry's has neither tag nor digest."""
     if isinstance(reference, Reference) and reference.tag is None and reference.digest is None:
         return replace(reference, tag="latest")
     return reference
 
 
-def target_of(text: str, source: Reference | LayoutReference) -> Reference | LayoutReference:
+def target_of(text: str, source: AnyReference) -> AnyReference:
     """Read a target, filling in from `source` what it leaves out, or raise `InvalidReference`.
 
     A target that ends in `/` gets the source's repository appended; one without a tag gets the
     source's tag, even where it names the expected digest.
     """
     check_is_text(text)
-    if text.endswith("/") and not text.startswith(("oci:", "ocidir://")):
-        if isinstance(source, LayoutReference):
+    if text.endswith("/") and not is_on_disk(text):
+        named = _image_of(source)
+        if named is None:
             raise InvalidReference(
-                f"the target {text!r} ends in '/', but the source is a layout, which has no "
+                f"the target {text!r} ends in '/', but the source is on disk, and has no "
                 "repository name to append",
                 hint="write the target's repository in full",
             )
-        text += source.repository
+        text += named.repository
     target = parse_end(text)
     if target.tag is None and source.tag is not None:
-        digest = target.digest
-        target = replace(target.tagged(source.tag), digest=digest)
+        image = image_named(source.tag) if isinstance(target, Reference) else None
+        tag = source.tag if image is None else image.tag
+        target = replace(target.tagged(tag), digest=target.digest)
     return target
+
+
+def _image_of(place: AnyReference) -> Reference | None:
+    """Return the image in a registry that a place is called after, None if its name says none."""
+    if isinstance(place, Reference):
+        return place
+    return image_named(place.tag or "")
+
+
+def image_named(name: str) -> Reference | None:
+    """Return the image that a full name in a layout or archive is: `app:1`, `r.example/a:1`.
+
+    None for a tag alone, and for what is not valid.
+    """
+    if ":" not in name:
+        return None
+    try:
+        return Reference.parse(name)
+    except InvalidReference:
+        return None
 
 
 def registry_of(text: str) -> str:
@@ -203,12 +185,6 @@ def is_loopback(registry: str) -> bool:
     """Return whether `registry` (host or host:port) is on this machine."""
     host = registry.rpartition(":")[0] if re.search(r":[0-9]+$", registry) else registry
     return is_loopback_host(host.removeprefix("[").removesuffix("]").lower())
-
-
-def _split_digest(text: str) -> tuple[str, str]:
-    """Split a digest off a layout's path, which may have an @ in it, as Jenkins' `job@2` has."""
-    rest, _, last = text.rpartition("@")
-    return (rest, last) if _LIKE_DIGEST.match(last) and rest else (text, "")
 
 
 def _check_characters(text: str) -> None:
@@ -269,26 +245,9 @@ def is_repository(text: str) -> bool:
     return len(text) <= _MAX_NAME and _REPOSITORY.fullmatch(text) is not None
 
 
-def is_tag(text: str) -> bool:
-    """Return whether a text is a valid tag (distribution specification, "Pulling manifests")."""
-    return _TAG.fullmatch(text) is not None
-
-
 def _check_tag(tag: str, text: str | None = None) -> None:
     if not is_tag(tag):
-        raise _invalid_tag(tag, text)
-
-
-def _invalid_tag(tag: str, text: str | None) -> InvalidReference:
-    if text is not None and not tag:
-        return InvalidReference(
-            f"{text[:160]!r} ends in ':' without a tag", hint="add a tag, or leave out the colon"
-        )
-    where = "" if text is None else f" in {text[:160]!r}"
-    return InvalidReference(
-        f"invalid tag {tag[:160]!r}{where}",
-        hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",
-    )
+        raise invalid_tag(tag, text)
 
 
 def _invalid(text: str, reason: str) -> InvalidReference:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from regimport.layout.index import REF_NAME, Entry
 from regimport.models.manifest import Manifest
-from regimport.models.reference import is_repository, is_tag
+from regimport.models.reference import is_repository
+from regimport.models.tag import is_tag
 
 __all__ = ["default_repository", "owner", "tagged", "untagged"]
 

@@ -20,6 +20,7 @@ import httpx
 from regimport._version import __version__
 from regimport.errors import InvalidOptions
 from regimport.hosts import is_loopback_host
+from regimport.installation import install_command
 from regimport.redact import safe_text
 from regimport.transport.origins import DEFAULT_PORTS
 from regimport.transport.stream import Stream
@@ -181,7 +182,7 @@ def _check_socks(name: str) -> None:
     except ImportError as error:
         raise InvalidOptions(
             f"{name} names a SOCKS proxy, which needs a package that is not installed",
-            hint="pip install 'regimport[socks]'",
+            hint=install_command("socks"),
         ) from error
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from regimport.cli.documents.base import SCHEMA_VERSION, Document
 from regimport.models.digest import Digest
-from regimport.models.reference import LayoutReference, Reference
+from regimport.models.reference import AnyReference
 
 __all__ = ["DigestDocument"]
 
@@ -22,7 +22,7 @@ class DigestDocument(Document):
     pinned: str = Field(description="The reference by digest: registry/repository@digest.")
 
     @classmethod
-    def of(cls, place: Reference | LayoutReference, digest: Digest) -> DigestDocument:
+    def of(cls, place: AnyReference, digest: Digest) -> DigestDocument:
         """Return the document of a digest."""
         return cls(
             schema_version=SCHEMA_VERSION,

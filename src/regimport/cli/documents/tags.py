@@ -17,7 +17,7 @@ class TagsDocument(Document):
 
     schema_version: Literal["1"] = Field(description="Changes when a field changes its meaning.")
     repository: str = Field(description="The repository as it was named.")
-    tags: list[str] = Field(description="In the order of the registry.")
+    tags: list[str] = Field(description="In the order of the registry, or the one asked for.")
 
     @classmethod
     def of(cls, repository: str, tags: Iterable[str]) -> TagsDocument:

@@ -1,0 +1,1 @@
+"""Images in tar archives, as a source and as a target."""
