@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
     from regimport.models.reference import Reference
+    from regimport.models.referrers import Referrer, Referrers
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -134,6 +135,7 @@ _HOMES = {
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
     "models.reference": ("Reference",),
+    "models.referrers": ("Referrer", "Referrers"),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -184,6 +186,8 @@ __all__ = [
     "ReadBack",
     "ReadingManifests",
     "Reference",
+    "Referrer",
+    "Referrers",
     "ReferrersFound",
     "RegimportError",
     "RegistryError",

@@ -15,11 +15,11 @@ from regimport.errors import RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.ratelimit import RateLimit
 from regimport.models.reference import AnyReference
-from regimport.models.referrers import Referrers
 from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.models.referrers import Referrers
 
 __all__ = ["Report", "TargetReport", "target_reports"]
 

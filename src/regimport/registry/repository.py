@@ -9,7 +9,7 @@ from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.registry import blobs, manifests, referrers, tags, uploads
+from regimport.registry import blobs, manifests, tags, uploads
 from regimport.registry.chunks import Chunking
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
@@ -129,9 +129,14 @@ class Repository:
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...] | None:
         """Return what refers to a manifest; None if the registry has no API for that."""
+        # Imported where they are asked for: an image that is there already is not.
+        from regimport.registry.referrers import list_referrers  # noqa: PLC0415
+
         with self._client.located():
-            return referrers.list_referrers(self._client, subject, artifact_type)
+            return list_referrers(self._client, subject, artifact_type)
 
     def peek_referrers(self, subject: Digest) -> list[str]:
         """Return in words what is known to belong to a manifest; never raises."""
-        return referrers.peek(self._client, subject)
+        from regimport.registry.referrers import peek  # noqa: PLC0415 - as above
+
+        return peek(self._client, subject)
