@@ -53,6 +53,8 @@ class Ends:
     def reference(self, kind: str, repository: str, tag: str = "v1") -> str:
         if kind == "layout":
             return f"oci:{self._folder / repository.replace('/', '-')}:{tag}"
+        if kind == "archive":
+            return f"oci-archive:{self._folder / repository.replace('/', '-')}.tar:{tag}"
         return f"{self._addresses[kind]}/{repository}:{tag}"
 
     def publish(self, kind: str, repository: str, published: Published) -> str:
@@ -131,6 +133,17 @@ def test_all_that_belongs_to_an_image_arrives_and_is_found(
     assert report.referrers is not None
     assert report.referrers.complete
     assert len(report.referrers.found) == len(published.extras)
+
+
+@pytest.mark.parametrize("publisher", ["cosign with tags", "ORAS"])
+def test_an_archive_takes_it_and_gives_it_back(ends: Ends, repository: str, publisher: str) -> None:
+    published = PUBLISHERS[publisher]()
+    place = ends.publish("serve", f"{repository}-a", published)
+    archive = ends.reference("archive", repository)
+    regimport.copy(place, archive, options=_ALL)
+    regimport.copy(archive, ends.reference("serve", f"{repository}-b"), options=_ALL)
+    ends.check("serve", f"{repository}-b", published)
+    assert str(regimport.copy(place, archive, options=_ALL).targets[0].status) == "present"
 
 
 @pytest.mark.docker_registry

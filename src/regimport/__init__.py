@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import sys
 
-from regimport._version import __version__
-from regimport.installation import unsupported_system
+from regimport._version import __version__, unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -25,7 +24,9 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.comparison import diff, diff_tags
     from regimport.deletion import delete, find_use
+    from regimport.engine.compare import Change, Comparison
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
+    from regimport.models.image_config import HistoryEntry, ImageConfig
     from regimport.models.manifest import Manifest
     from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
@@ -83,7 +85,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "comparison": ("diff", "diff_tags"),
     "deletion": ("delete", "find_use"),
+    "engine.compare": ("Change", "Comparison"),
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
@@ -131,6 +135,7 @@ _HOMES = {
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
+    "models.image_config": ("HistoryEntry", "ImageConfig"),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
@@ -150,7 +155,9 @@ __all__ = [
     "BlobStarted",
     "BrokenTransfer",
     "BytesMoved",
+    "Change",
     "Checking",
+    "Comparison",
     "ContentMismatch",
     "CopyOptions",
     "Credential",
@@ -161,6 +168,8 @@ __all__ = [
     "Digest",
     "Event",
     "Flaw",
+    "HistoryEntry",
+    "ImageConfig",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -212,6 +221,8 @@ __all__ = [
     "__version__",
     "copy",
     "delete",
+    "diff",
+    "diff_tags",
     "digest",
     "find_use",
     "inspect",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,22 +10,24 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from regimport.credentials.keychain import check_one_registry
 from regimport.engine.report import Report
 from regimport.engine.resolve import resolve
-from regimport.errors import InvalidOptions
+from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
+    Reference,
     parse_end,
     target_of,
     with_default_tag,
 )
-from regimport.operations import run_copy, run_verification
+from regimport.operations import run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running, selector
+from regimport.run import running
 
 if TYPE_CHECKING:
     import httpx
@@ -69,12 +72,13 @@ def copy(
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in _flat(targets)]
     if not wanted:
-        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
+        raise InvalidOptions("a copy needs a target", hint="name one after the source")
+    registries = [place.registry for place in wanted if isinstance(place, Reference)]
+    check_one_registry(Side.TARGET, registries, target_credential, os.environ)
     given = {"source": source_credential, "target": target_credential}
     if reporter is _SILENT and options.referrers is None:
         # Nobody would hear of what is left behind.
         options = replace(options, referrers=())
-    writing = not options.dry_run
     with running(
         options,
         reporter,
@@ -82,7 +86,7 @@ def copy(
         **given,
         transport=transport,
         stop=stop,
-        writing=writing,
+        writing=True,
     ) as run:
         report = run_copy(run, origin, wanted, options)
     if check and len(wanted) == 1:
@@ -157,25 +161,11 @@ def inspect(
 
     Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
     """
-    from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
-    from regimport.engine.examine import examine  # noqa: PLC0415
-    from regimport.engine.walk import walk  # noqa: PLC0415
-
     place = with_default_tag(parse_end(reference))
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        workers, end = run.workers, run.source(place)
-        root, _ = resolve(end, selector(place), workers)
-        run.choose_jobs()
-        largest = options.limits.max_layer_size
-        graph, _ = walk(end, root, workers, run.reporter, largest=largest)
-        if options.platforms:
-            from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
-
-            graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
-        configs = read_configs(end, graph, workers)
-    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
+        return run_inspection(run, place, options)
 
 
 def manifest(

@@ -12,21 +12,22 @@ from regimport.engine.ends import BlobSource, Source
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.steps import Action
-from regimport.engine.target import Status, TargetCopy
+from regimport.engine.target import Status, TargetCopy, mountable_repository
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
-from regimport.run import Run
+from regimport.run import Run, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.examine import Inspection
     from regimport.engine.walk import Graph
     from regimport.models.referrers import Referrers
 
-__all__ = ["run_copy", "run_verification"]
+__all__ = ["run_copy", "run_inspection", "run_verification"]
 
 # How many of the things that are left behind are named.
 _NAMED = 4
@@ -43,6 +44,7 @@ def run_copy(
     run.choose_jobs()
     run.reporter.tell(Resolved(str(origin), root))
     settled, pending = _divided(copies, referrers=bool(options.referrers))
+    pending = _with_lenders(pending, settled)
     if any(copy.pending for copy in pending) and options.referrers is None:
         _look_for_referrers(run, source, root.digest)
     found: Referrers | None = None
@@ -57,6 +59,7 @@ def run_copy(
                 graph,
                 pending,
                 run.retry,
+                run.known,
                 no_clobber=options.no_clobber,
                 external=_external(run, origin) if options.foreign_layers == "copy" else None,
             )
@@ -134,6 +137,17 @@ def _with_work(copy: TargetCopy) -> TargetCopy:
     return replace(copy, status=Status.PLANNED) if work else copy
 
 
+def _with_lenders(pending: Sequence[TargetCopy], settled: Sequence[TargetCopy]) -> list[TargetCopy]:
+    """Return the pending copies; where a repository of their registry has the image, it lends."""
+    having = [copy.references[0] for copy in settled if copy.status is Status.PRESENT]
+    found = []
+    for copy in pending:
+        lenders = (mountable_repository(copy.references[0], other) for other in having)
+        lender = copy.mount_from or next(filter(None, lenders), None)
+        found.append(replace(copy, mount_from=lender))
+    return found
+
+
 def _planned(
     run: Run,
     source: Source,
@@ -170,6 +184,7 @@ def _planned(
         largest=largest,
         attach=attach,
         foreign=options.foreign_layers,
+        known=run.known,
     )
     check_limits(graph, options.limits)
     run.choose_jobs()
@@ -206,3 +221,25 @@ def run_verification(
     if not target_only:
         places.insert(0, Place(end, Side.SOURCE))
     return root, read_back(places, root, run.retry)
+
+
+def run_inspection(
+    run: Run, place: AnyReference, options: CopyOptions, side: Side = Side.SOURCE
+) -> Inspection:
+    """Read an image's manifests and configurations, and return what it is made of."""
+    # A copy needs none of these.
+    from regimport.engine.configs import read_configs  # noqa: PLC0415
+    from regimport.engine.examine import examine  # noqa: PLC0415
+    from regimport.engine.walk import walk  # noqa: PLC0415
+
+    workers, end = run.workers, run.source(place, side)
+    root, _ = resolve(end, selector(place), workers)
+    run.choose_jobs()
+    largest = options.limits.max_layer_size
+    graph, _ = walk(end, root, workers, run.reporter, largest=largest)
+    if options.platforms:
+        from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
+
+        graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
+    configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)

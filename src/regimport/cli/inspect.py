@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -19,6 +19,7 @@ from regimport.redact import safe_text
 if TYPE_CHECKING:
     from regimport.engine.examine import Inspection, Node
     from regimport.models.descriptor import Descriptor
+    from regimport.models.image_config import ImageConfig
 
 __all__ = ["inspect"]
 
@@ -28,6 +29,13 @@ Raw: TypeAlias = Annotated[
 Layers: TypeAlias = Annotated[
     bool, typer.Option("--layers", help="Show the config and the layers of each manifest, too.")
 ]
+Config: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--config",
+        help="Show what each image's configuration says, too: labels, environment, history, …",
+    ),
+]
 
 
 def inspect(
@@ -35,6 +43,7 @@ def inspect(
     *,
     raw: Raw = False,
     layers: Layers = False,
+    config: Config = False,
     platform: params.Platforms = None,
     limits: LimitOptions,
     credentials: CredentialOptions,
@@ -70,7 +79,7 @@ def inspect(
             found = api.manifest(
                 reference, options=options, credential=credential, reporter=reporter
             )
-            sys.stdout.buffer.write(found.raw)
+            printer.raw(found.raw)
             return
         inspection = api.inspect(
             reference, options=options, credential=credential, reporter=reporter
@@ -80,14 +89,14 @@ def inspect(
 
         printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
         return
-    for line in _lines(inspection, layers=layers):
+    for line in _lines(inspection, layers=layers, config=config):
         printer.result(line)
 
 
-def _lines(inspection: Inspection, *, layers: bool) -> Iterator[str]:
+def _lines(inspection: Inspection, *, layers: bool, config: bool) -> Iterator[str]:
     yield inspection.reference
     width = max(len(_name(leaf)) for leaf in _leaves(inspection.root))
-    yield from _tree(inspection.root, width, layers=layers)
+    yield from _tree(inspection.root, width, layers=layers, config=config)
     total = f"{counted(inspection.manifests, 'manifest')} and {counted(inspection.blobs, 'blob')}, "
     total += human_size(inspection.unique_bytes)
     if inspection.total_bytes != inspection.unique_bytes:
@@ -105,7 +114,7 @@ def _leaves(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _tree(node: Node, width: int, *, layers: bool) -> Iterator[str]:
+def _tree(node: Node, width: int, *, layers: bool, config: bool) -> Iterator[str]:
     """Yield a line for each platform; with `layers` for all that is under the root."""
     if not node.children:
         created = "" if node.created is None else f"{node.created:%Y-%m-%d %H:%M}"
@@ -119,17 +128,36 @@ def _tree(node: Node, width: int, *, layers: bool) -> Iterator[str]:
             for blob in blobs:
                 if blob is not None:
                     yield f"  {f'  {kind}':{width}}  {_described(blob)}"
+    if config and node.image is not None:
+        yield from (f"    {name:11}  {text}" for name, text in _settings(node.image))
     for child in node.children:
-        yield from _tree(child, width, layers=layers)
+        yield from _tree(child, width, layers=layers, config=config)
 
 
 def _name(leaf: Node) -> str:
-    """Return the platform of a manifest, or else what it is."""
-    platform = leaf.descriptor.platform
-    if platform is not None and platform.known:
-        return str(platform)
-    kind = leaf.descriptor.annotations.get("vnd.docker.reference.type")
-    return safe_text(kind or leaf.artifact_type or "no platform", 60)
+    return safe_text(leaf.title, 60)
+
+
+def _settings(image: ImageConfig) -> Iterator[tuple[str, str]]:
+    """Yield what a configuration says, by name."""
+    for name, text in (
+        ("author", image.author),
+        ("user", image.user),
+        ("directory", image.working_directory),
+        ("stop signal", image.stop_signal),
+    ):
+        if text:
+            yield name, text
+    for name, words in (("entry point", image.entrypoint), ("command", image.command)):
+        if words:
+            yield name, shlex.join(words)
+    yield from (("environment", variable) for variable in image.environment)
+    yield from (("port", port) for port in image.exposed_ports)
+    yield from (("volume", volume) for volume in image.volumes)
+    yield from (("label", f"{name}={text}") for name, text in image.labels.items())
+    for step in image.history:
+        when = f"{step.created:%Y-%m-%d %H:%M}" if step.created else "unknown"
+        yield "history", f"{when}  {step.created_by or step.comment}"
 
 
 def _described(descriptor: Descriptor) -> str:

@@ -12,7 +12,7 @@ from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
 
-__all__ = ["tags"]
+__all__ = ["Exclude", "Match", "tags"]
 
 
 class Order(StrEnum):

@@ -130,5 +130,12 @@ class Target(Source, Protocol):
         codes and the digests that the registry names.
         """
 
+    def commit(self) -> None:
+        """Make visible what was put, its tags and all below them; called when they are put.
+
+        A target that shows each manifest as soon as it is put does nothing. What was put and not
+        committed is lost when the target is closed, which whoever has opened it does.
+        """
+
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a tag or a digest points to this manifest; True if unclear."""

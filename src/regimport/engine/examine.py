@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from regimport.engine.configs import ImageConfig
 from regimport.engine.limits import violations
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.models.image_config import ImageConfig
 from regimport.models.manifest import Manifest
 from regimport.options import Limits
 from regimport.values import dataclass
@@ -22,7 +22,7 @@ __all__ = ["Inspection", "Node", "examine"]
 class Node:
     """A manifest of the tree, as its parent describes it, with what is under it.
 
-    `created` is when the image was created, None if its configuration does not say so.
+    `image` is what its configuration says, None if that is no image's, or could not be read.
     """
 
     descriptor: Descriptor
@@ -30,7 +30,21 @@ class Node:
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
-    created: datetime | None = None
+    image: ImageConfig | None = None
+
+    @property
+    def created(self) -> datetime | None:
+        """When the image was created, None if its configuration does not say so."""
+        return None if self.image is None else self.image.created
+
+    @property
+    def title(self) -> str:
+        """The platform of a manifest, or else what it is."""
+        platform = self.descriptor.platform
+        if platform is not None and platform.known:
+            return str(platform)
+        kind = self.descriptor.annotations.get("vnd.docker.reference.type")
+        return kind or self.artifact_type or "no platform"
 
     @property
     def size(self) -> int:
@@ -82,12 +96,13 @@ def _node(
     configs: Mapping[Digest, ImageConfig],
 ) -> Node:
     manifest = content[descriptor.digest]
-    config = configs.get(descriptor.digest, ImageConfig())
+    image = configs.get(descriptor.digest)
+    platform = descriptor.platform or (None if image is None else image.platform)
     return Node(
-        replace(descriptor, platform=descriptor.platform or config.platform),
+        replace(descriptor, platform=platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
         manifest.layers,
         tuple(_node(child, content, configs) for child in manifest.manifests),
-        config.created,
+        image,
     )

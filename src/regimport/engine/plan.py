@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from regimport.engine.ends import Source
+from regimport.engine.known import KnownBlobs, registry_of
 from regimport.engine.labels import labeller
 from regimport.engine.steps import Action, Plan, Step
 from regimport.engine.target import TargetCopy
@@ -35,14 +36,18 @@ def make_plans(
     largest: int | None = None,
     attach: Attach | None = None,
     foreign: ForeignLayers = "auto",
+    known: KnownBlobs | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request. `largest` is that of `walk`. `attach` adds what belongs
-    to the image, and asks the targets about it. `foreign` is `CopyOptions.foreign_layers`.
+    of each upload asks in the same request. `largest` is that of `walk`. Of several repositories of
+    a registry, one is sent a blob, and the others mount it; so do those for which the run has
+    `known` blobs elsewhere in their registry. `attach` adds what belongs to the image, and asks the
+    targets about it. `foreign` is `CopyOptions.foreign_layers`.
     """
+    seen = KnownBlobs() if known is None else known
     graph, found = walk(source, root, workers, reporter, targets, largest=largest)
     if attach is not None:
         graph, found = attach(graph, found)
@@ -51,11 +56,12 @@ def make_plans(
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
         target, blob = question
         if is_foreign_layer(blob.media_type):
-            return target.name, _foreign_step(source, target, blob, foreign)
+            return target.name, _foreign_step(source, target, blob, seen, foreign)
         # Its URLs are of no use: the source has it.
-        return target.name, Step(replace(blob, urls=()), _action(target, blob, exact=exact))
+        plain = replace(blob, urls=())
+        return target.name, Step(plain, _action(target, blob, seen, exact=exact))
 
-    decided = workers.map(decide, questions)
+    decided = _sent_once(workers.map(decide, questions), seen)
     return graph, [
         replace(
             target,
@@ -85,23 +91,56 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
     return list(map(labeller(graph), found.values()))
 
 
-def _action(target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
-    if target.mount_from is not None:
+def _sent_once(decided: Sequence[tuple[str, Step]], known: KnownBlobs) -> list[tuple[str, Step]]:
+    """Return the steps, where one repository of each registry is sent a blob at most."""
+    found = {
+        (registry_of(name), step.descriptor.digest)
+        for name, step in decided
+        if step.action is Action.PRESENT
+    }
+    steps: list[tuple[str, Step]] = []
+    for name, step in decided:
+        if step.action is Action.COPY and known.mounts(name):
+            place = registry_of(name), step.descriptor.digest
+            mount = place in found
+            found.add(place)
+            steps.append((name, replace(step, action=Action.MOUNT) if mount else step))
+        else:
+            steps.append((name, step))
+    return steps
+
+
+def _action(target: TargetCopy, blob: Descriptor, known: KnownBlobs, *, exact: bool) -> Action:
+    if known.has(target.name, blob.digest):
+        return Action.PRESENT
+    if target.mount_from is not None or known.mountable(target.name, blob.digest):
         return Action.MOUNT
     if target.has_no_tags and not target.existing and not exact:
         return Action.COPY
-    return Action.PRESENT if target.end.has_blob(blob) else Action.COPY
+    if not target.end.has_blob(blob):
+        return Action.COPY
+    known.add(target.name, blob.digest)
+    return Action.PRESENT
 
 
 def _foreign_step(
-    source: Source, target: TargetCopy, blob: Descriptor, wanted: ForeignLayers
+    source: Source,
+    target: TargetCopy,
+    blob: Descriptor,
+    known: KnownBlobs,
+    wanted: ForeignLayers,
 ) -> Step:
     """Return what is to be done with a foreign layer, which the source need not have.
 
     The step of one that is to be read from its URLs is the only one whose blob has any.
     """
     plain = replace(blob, urls=())
+    if known.has(target.name, blob.digest):
+        return Step(plain, Action.PRESENT)
+    if known.mountable(target.name, blob.digest):
+        return Step(plain, Action.MOUNT)
     if target.end.has_blob(blob):
+        known.add(target.name, blob.digest)
         return Step(plain, Action.PRESENT)
     if wanted == "skip":
         return Step(plain, Action.SKIP)

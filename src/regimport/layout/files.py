@@ -12,13 +12,13 @@ from regimport.errors import NotFound, UsageError
 from regimport.layout.folder import Folder, explained
 from regimport.models.digest import Digest
 
-__all__ = ["Files", "blob_parts"]
+__all__ = ["LAYOUT_CONTENT", "LAYOUT_FILE", "Files", "blob_parts"]
 
-_LAYOUT_FILE = "oci-layout"
-_LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
+LAYOUT_FILE = "oci-layout"
+LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY_INDEX = b'{"schemaVersion":2,"manifests":[]}'
 # The names allowed in a folder that becomes a layout: another process may be creating it too.
-_OWN_NAMES = frozenset({_LAYOUT_FILE, "index.json", "blobs"})
+_OWN_NAMES = frozenset({LAYOUT_FILE, "index.json", "blobs"})
 
 
 def blob_parts(digest: Digest) -> tuple[str, str, str]:
@@ -41,7 +41,7 @@ class Files(Folder):
                 f"there is no image layout at {self.root}",
                 hint="a layout is a folder with a file oci-layout; check the path before the ':'",
             ).located(None, self.name)
-        if not self.root.is_dir() or self.size(_LAYOUT_FILE) is None:
+        if not self.root.is_dir() or self.size(LAYOUT_FILE) is None:
             raise UsageError(
                 f"{self.root} is not an OCI image layout: it has no file oci-layout",
                 hint="name the folder that contains oci-layout, index.json and blobs"
@@ -56,7 +56,7 @@ class Files(Folder):
         folder with it may be filled.
         """
         names = self.names()
-        if _LAYOUT_FILE in names:
+        if LAYOUT_FILE in names:
             return
         if names - _OWN_NAMES:
             raise UsageError(
@@ -65,7 +65,7 @@ class Files(Folder):
             ).located(None, self.name)
         with explained(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-        self.write(_LAYOUT_CONTENT, _LAYOUT_FILE)
+        self.write(LAYOUT_CONTENT, LAYOUT_FILE)
         with self.locked():
             if self.size("index.json") is None:
                 self.write(_EMPTY_INDEX, "index.json")
@@ -84,14 +84,14 @@ class Files(Folder):
 
         The lock is on the file oci-layout, which every layout has and which is never replaced.
         """
-        path = self.root / _LAYOUT_FILE
+        path = self.root / LAYOUT_FILE
         while True:
             with explained(self.root):
                 descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 with explained(self.root):
                     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                        raise OSError(None, "not a regular file", _LAYOUT_FILE)
+                        raise OSError(None, "not a regular file", LAYOUT_FILE)
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
                     # If two processes create the layout at once, the file may have been replaced.
                     current = os.path.samestat(os.fstat(descriptor), os.lstat(path))

@@ -45,6 +45,9 @@ class Layout(LayoutReader):
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
+    def commit(self) -> None:
+        """Do nothing: each manifest is listed when it is put."""
+
     def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.
 

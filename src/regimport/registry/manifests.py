@@ -82,7 +82,7 @@ def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
             method=error.method,
             url=error.url,
             status=error.status,
-            hint="nothing was written there; leave --no-clobber out to put the tag all the same",
+            hint="nothing was written there; leave `no_clobber` out to put the tag all the same",
         ) from error
 
 
