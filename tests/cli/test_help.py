@@ -43,6 +43,7 @@ def test_what_is_used_every_day_comes_first(program: Program) -> None:
     assert re.findall(r"│ (--[a-z-]+)", daily) == [
         "--platform",
         "--referrers",
+        "--foreign-layers",
         "--no-clobber",
         "--dry-run",
         "--verify",

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from products.conftest import world as world
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import Side
 from regimport.events import Event

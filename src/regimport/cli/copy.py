@@ -66,7 +66,6 @@ ForeignLayers: TypeAlias = Annotated[
         "--foreign-layers",
         help="Layers that must not be distributed, such as those of Windows: auto copies what "
         "SOURCE serves, copy fetches the others from their URLs, too.",
-        rich_help_panel="Limits",
     ),
 ]
 CreateRepository: TypeAlias = Annotated[
