@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import BlobSource, Source
+from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.steps import Action
@@ -38,7 +39,7 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = run.source(origin), run.workers
+    source, workers = _named_for(wanted, run.source(origin)), run.workers
     reference, copies = run.selector(source, origin), run.targets(wanted, origin)
     root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
     run.choose_jobs()
@@ -137,6 +138,17 @@ def _with_work(copy: TargetCopy) -> TargetCopy:
     return replace(copy, status=Status.PLANNED) if work else copy
 
 
+def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
+    """Return the source, whose image is named as the targets will name it.
+
+    Without a tag, an image is put under the name that it has; and the digest of a target says
+    which algorithm is meant.
+    """
+    if all(place.tag is None or place.digest is not None for place in wanted):
+        return source
+    return NamedBySha256(source)
+
+
 def _with_lenders(pending: Sequence[TargetCopy], settled: Sequence[TargetCopy]) -> list[TargetCopy]:
     """Return the pending copies; where a repository of their registry has the image, it lends."""
     having = [copy.references[0] for copy in settled if copy.status is Status.PRESENT]
@@ -157,7 +169,7 @@ def _planned(
 ) -> tuple[Graph, list[TargetCopy]]:
     """Return the image's graph, and the copies with what each has to do; check the limits."""
     # An image that is there already needs neither.
-    from regimport.engine.limits import check_limits  # noqa: PLC0415
+    from regimport.engine.limits import check_count, check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
     largest = options.limits.max_layer_size
@@ -184,6 +196,7 @@ def _planned(
         largest=largest,
         attach=attach,
         foreign=options.foreign_layers,
+        check=partial(check_count, limits=options.limits),
         known=run.known,
     )
     check_limits(graph, options.limits)
@@ -207,7 +220,7 @@ def run_verification(
     """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
-    end = run.source(origin)
+    end = _named_for([wanted], run.source(origin))
     root, _ = resolve(end, run.selector(end, origin), run.workers)
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(

@@ -13,7 +13,9 @@ from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer, counted, human_size
+from regimport.cli.timeouts import DeadlineOptions
 from regimport.cli.wording import with_options
+from regimport.models.mediatype import INDEX_TYPES
 from regimport.redact import safe_text
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def inspect(
     limits: LimitOptions,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
+    time: DeadlineOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
@@ -73,6 +76,7 @@ def inspect(
         limits=limits.parse(),
         platforms=settings.parse_platforms(platform),
     )
+    options = time.apply(options)
     credential = credentials.read()
     with reporter_for(printer) as reporter:
         if raw:
@@ -116,6 +120,10 @@ def _leaves(node: Node) -> Iterator[Node]:
 
 def _tree(node: Node, width: int, *, layers: bool, config: bool) -> Iterator[str]:
     """Yield a line for each platform; with `layers` for all that is under the root."""
+    if node.shown_above and node.descriptor.media_type in INDEX_TYPES:
+        size = human_size(node.size)
+        yield f"  {'index':{width}}  {node.descriptor.digest}  {size:>10}  shown above"
+        return
     if not node.children:
         created = "" if node.created is None else f"{node.created:%Y-%m-%d %H:%M}"
         size = human_size(node.size)
@@ -124,14 +132,21 @@ def _tree(node: Node, width: int, *, layers: bool, config: bool) -> Iterator[str
     elif layers:
         yield f"  {'index':{width}}  {_described(node.descriptor)}"
     if layers:
-        for kind, blobs in (("config", [node.config]), ("layer", node.layers)):
-            for blob in blobs:
-                if blob is not None:
-                    yield f"  {f'  {kind}':{width}}  {_described(blob)}"
+        yield from _blobs(node, width)
     if config and node.image is not None:
         yield from (f"    {name:11}  {text}" for name, text in _settings(node.image))
     for child in node.children:
         yield from _tree(child, width, layers=layers, config=config)
+
+
+def _blobs(node: Node, width: int) -> Iterator[str]:
+    if node.shown_above:
+        yield f"  {'':{width}}  its layers are shown above"
+        return
+    for kind, blobs in (("config", [node.config]), ("layer", node.layers)):
+        for blob in blobs:
+            if blob is not None:
+                yield f"  {f'  {kind}':{width}}  {_described(blob)}"
 
 
 def _name(leaf: Node) -> str:

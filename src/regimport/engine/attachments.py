@@ -49,7 +49,8 @@ def list_referrers(
         if index is None:
             return
         end.put_manifest(index, tag)
-        if end.points_to(index, tag):
+        # What the target does not tell is no reason to write it again.
+        if end.points_to(index, tag) is not False:
             return
     if rest:
         raise RegistryError(

@@ -25,6 +25,8 @@ _CONFIG_TYPES = frozenset(
 # built have a few KiB, and a platform each.
 _MAX_BYTES = 1024 * 1024
 _MAX_CONFIGS = 200
+# All of an image's, in bytes: what they say is kept, and takes up to twenty times that in memory.
+_MAX_BYTES_OF_ALL = 8 * 1024 * 1024
 
 
 def read_configs(source: Source, graph: Graph, workers: Workers) -> Mapping[Digest, ImageConfig]:
@@ -39,7 +41,12 @@ def read_configs(source: Source, graph: Graph, workers: Workers) -> Mapping[Dige
         and manifest.config.media_type in _CONFIG_TYPES
         and manifest.config.size <= _MAX_BYTES
     }
-    blobs = list({blob.digest: blob for blob in wanted.values()}.values())[:_MAX_CONFIGS]
+    blobs: list[Descriptor] = []
+    left = _MAX_BYTES_OF_ALL
+    for blob in {blob.digest: blob for blob in wanted.values()}.values():
+        left -= max(0, blob.size)
+        if left >= 0 and len(blobs) < _MAX_CONFIGS:
+            blobs.append(blob)
     read = workers.map(lambda blob: _read(source, blob), blobs)
     known = {
         blob.digest: config for blob, config in zip(blobs, read, strict=True) if config is not None

@@ -22,6 +22,8 @@ __all__ = ["Inspection", "Node", "examine"]
 class Node:
     """A manifest of the tree, as its parent describes it, with what is under it.
 
+    What is under a manifest that was there before is not repeated: `shown_above` is true then.
+    `size` are the bytes of this manifest and all under it, shared content counted each time.
     `image` is what its configuration says, None if that is no image's, or could not be read.
     """
 
@@ -31,6 +33,8 @@ class Node:
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
     image: ImageConfig | None = None
+    size: int = 0
+    shown_above: bool = False
 
     @property
     def created(self) -> datetime | None:
@@ -45,13 +49,6 @@ class Node:
             return str(platform)
         kind = self.descriptor.annotations.get("vnd.docker.reference.type")
         return kind or self.artifact_type or "no platform"
-
-    @property
-    def size(self) -> int:
-        """Bytes of this manifest and all under it, shared content counted each time."""
-        own = self.descriptor.size + sum(layer.size for layer in self.layers)
-        config = self.config.size if self.config else 0
-        return own + config + sum(child.size for child in self.children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def examine(
 ) -> Inspection:
     """Sum a graph up, all of whose manifests were read; `configs` are those that were, too."""
     content = {manifest.digest: manifest for manifest in graph.manifests}
-    root = _node(graph.root, content, configs)
+    root = _node(graph.root, content, configs, {})
     blobs = {blob.digest: blob.size for found in graph.manifests for blob in found.blobs()}
     return Inspection(
         reference,
@@ -94,15 +91,26 @@ def _node(
     descriptor: Descriptor,
     content: Mapping[Digest, Manifest],
     configs: Mapping[Digest, ImageConfig],
+    known: dict[Digest, Node],
 ) -> Node:
+    """Return the tree under a manifest, each of which is unfolded once; `known` are those."""
     manifest = content[descriptor.digest]
     image = configs.get(descriptor.digest)
     platform = descriptor.platform or (None if image is None else image.platform)
-    return Node(
+    above = known.get(descriptor.digest)
+    children = manifest.manifests if above is None else ()
+    node = Node(
         replace(descriptor, platform=platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
-        manifest.layers,
-        tuple(_node(child, content, configs) for child in manifest.manifests),
+        manifest.layers if above is None else (),
+        tuple(_node(child, content, configs, known) for child in children),
         image,
+        shown_above=above is not None,
     )
+    if above is not None:
+        return replace(node, size=above.size)
+    own = descriptor.size + sum(blob.size for blob in manifest.blobs())
+    node = replace(node, size=own + sum(child.size for child in node.children))
+    known[descriptor.digest] = node
+    return node

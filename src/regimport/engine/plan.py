@@ -36,19 +36,20 @@ def make_plans(
     largest: int | None = None,
     attach: Attach | None = None,
     foreign: ForeignLayers = "auto",
+    check: Callable[[Sequence[Descriptor]], object] = len,
     known: KnownBlobs | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request. `largest` is that of `walk`. Of several repositories of
-    a registry, one is sent a blob, and the others mount it; so do those for which the run has
-    `known` blobs elsewhere in their registry. `attach` adds what belongs to the image, and asks the
-    targets about it. `foreign` is `CopyOptions.foreign_layers`.
+    of each upload asks in the same request. `largest` and `check` are those of `walk`. Of several
+    repositories of a registry, one is sent a blob, and the others mount it; so do those for which
+    the run has `known` blobs elsewhere in their registry. `attach` adds what belongs to the image,
+    and asks the targets about it. `foreign` is `CopyOptions.foreign_layers`.
     """
     seen = KnownBlobs() if known is None else known
-    graph, found = walk(source, root, workers, reporter, targets, largest=largest)
+    graph, found = walk(source, root, workers, reporter, targets, largest=largest, check=check)
     if attach is not None:
         graph, found = attach(graph, found)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]

@@ -40,6 +40,7 @@ class TargetState:
         self.acknowledged: set[Digest] = set()
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
+        self._unconfirmed: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -64,9 +65,19 @@ class TargetState:
         with self._lock:
             self._tally = self._tally.with_manifest(Action.COPY)
 
+    def add_unconfirmed(self, reference: str) -> None:
+        """Note a reference that was put, and that the target does not show."""
+        self._unconfirmed.add(reference)
+
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
         # A tag that was there stays there, whatever has come to belong to it.
         done = Status.COPIED if self.copy.pending else self.copy.status
         status = done if self._error is None else Status.FAILED
-        return replace(self.copy, status=status, tally=self._tally, error=self._error)
+        return replace(
+            self.copy,
+            status=status,
+            tally=self._tally,
+            error=self._error,
+            unconfirmed=frozenset(self._unconfirmed),
+        )

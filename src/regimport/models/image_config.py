@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from regimport.large import LARGE_BYTES, begin_large, one_large
 from regimport.models.mapping import FrozenMapping
 from regimport.models.platform import Platform
 
@@ -45,7 +46,10 @@ class ImageConfig:
     def parse(cls, raw: bytes) -> ImageConfig:
         """Read a configuration (OCI image specification, config.md), without what is invalid."""
         try:
-            document = json.loads(raw)
+            with one_large():
+                if len(raw) > LARGE_BYTES:
+                    begin_large()
+                document = json.loads(raw)
         except (ValueError, RecursionError):
             return cls()
         if not isinstance(document, Mapping):

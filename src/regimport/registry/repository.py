@@ -89,8 +89,8 @@ class Repository:
     def commit(self) -> None:
         """Do nothing: each manifest is visible when it is put."""
 
-    def points_to(self, manifest: Manifest, reference: str) -> bool:
-        """Return whether a tag or a digest points to this manifest; True if unclear."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool | None:
+        """Return whether a tag or a digest points to this manifest; None if it does not say."""
         with self._client.located():
             return manifests.points_to(self._client, manifest, reference)
 

@@ -99,6 +99,9 @@ class NodeDocument(Document):
         description="What the configuration says; null if it is no image's, or could not be read."
     )
     annotations: dict[str, str] = Field(description="The annotations in its parent's descriptor.")
+    shown_above: bool = Field(
+        description="Whether the manifest was there before: what is under it is not repeated."
+    )
     config: BlobDocument | None
     layers: list[BlobDocument]
     manifests: list[NodeDocument]
@@ -106,7 +109,7 @@ class NodeDocument(Document):
     @classmethod
     def of(cls, node: Node) -> NodeDocument:
         """Return the document of a node and all under it."""
-        found = node.descriptor
+        found, config = node.descriptor, None if node.shown_above else node.config
         return cls(
             media_type=found.media_type,
             artifact_type=node.artifact_type,
@@ -116,7 +119,8 @@ class NodeDocument(Document):
             created=time_text(node.created),
             image=None if node.image is None else ImageDocument.of(node.image),
             annotations=dict(found.annotations),
-            config=None if node.config is None else BlobDocument.of(node.config),
+            shown_above=node.shown_above,
+            config=None if config is None else BlobDocument.of(config),
             layers=[BlobDocument.of(layer) for layer in node.layers],
             manifests=[cls.of(child) for child in node.children],
         )
