@@ -75,7 +75,6 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    given = {"source": source_credential, "target": target_credential}
     if reporter is _SILENT and options.referrers is None:
         # Nobody would hear of what is left behind.
         options = replace(options, referrers=())
@@ -83,7 +82,8 @@ def copy(
         options,
         reporter,
         [origin, *wanted],
-        **given,
+        source=source_credential,
+        target=target_credential,
         transport=transport,
         stop=stop,
         writing=True,
