@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
+    from regimport.engine.subset import Subset
     from regimport.engine.tally import Tally
     from regimport.engine.target import Status
     from regimport.errors import (
@@ -83,6 +84,7 @@ _HOMES = {
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
+    "engine.subset": ("Subset",),
     "engine.tally": ("Tally",),
     "engine.target": ("Status",),
     "errors": (
@@ -186,6 +188,7 @@ __all__ = [
     "Side",
     "Status",
     "Step",
+    "Subset",
     "TagExists",
     "Tally",
     "TargetReport",

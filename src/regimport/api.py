@@ -161,7 +161,7 @@ def inspect(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        workers, end = run.workers, run.source(place)
+        workers, end = run.workers, run.cached_source(place)
         root, _ = resolve(end, selector(place), workers)
         run.choose_jobs()
         largest = options.limits.max_layer_size
@@ -191,8 +191,11 @@ def manifest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        wanted = run.selector(end, place)
+        end = run.cached_source(place)
+        wanted = selector(place)
+        if not options.selection.whole:
+            end, root = run.part(end, resolve(end, wanted, run.workers)[0])
+            wanted = root.digest
         return run.workers.call(partial(end.get_manifest, wanted))
 
 
@@ -213,6 +216,6 @@ def digest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        root, _ = resolve(end, run.selector(end, place), run.workers)
+        end = run.cached_source(place)
+        _, root = run.part(end, resolve(end, selector(place), run.workers)[0])
     return root.digest

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
 from regimport.engine.report import Report, target_reports
-from regimport.engine.resolve import resolve
+from regimport.engine.resolve import ask, resolve, settle
 from regimport.engine.target import TargetCopy
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import AnyReference
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
-from regimport.run import Run
+from regimport.run import Run, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
@@ -29,10 +29,19 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = run.source(origin), run.workers
-    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
-    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
+    source, workers, subset = run.cached_source(origin), run.workers, None
+    copies, no_clobber = run.targets(wanted, origin), options.no_clobber
+    root, answers = ask(source, selector(origin), workers, copies, certain=no_clobber)
     run.choose_jobs()
+    if not options.selection.whole:
+        from regimport.engine.parts import select_part  # noqa: PLC0415 - where a part is wanted
+
+        trusting = isinstance(origin, Reference) and not options.verify
+        part = select_part(
+            source, root, options.selection, run.retry, copies, answers, trusting=trusting
+        )
+        source, root, answers, subset = part.source, part.root, part.answers, part.subset
+    copies = settle(root, copies, answers, no_clobber=no_clobber)
     run.reporter.tell(Resolved(str(origin), root))
     settled = [copy for copy in copies if not copy.pending]
     pending = [copy for copy in copies if copy.pending]
@@ -49,7 +58,7 @@ def run_copy(
         copies = _verified(run, wanted, copies, root)
     quota = run.quota(origin)
     return Report(
-        source=str(origin.pinned(root.digest)),
+        source=str(origin.pinned(root.digest if subset is None else subset.source)),
         root=root,
         targets=target_reports(wanted, copies, root),
         duration=time.monotonic() - started,
@@ -59,6 +68,7 @@ def run_copy(
         round_trip=run.round_trip,
         pulls=quota.pulls,
         rate_limit=quota.limit,
+        subset=subset,
     )
 
 
@@ -106,7 +116,7 @@ def run_verification(
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
     end = run.source(origin)
-    root, _ = resolve(end, run.selector(end, origin), run.workers)
+    end, root = run.part(end, resolve(end, selector(origin), run.workers)[0])
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(
             f"the target is {wanted.digest}, but the source is {root.digest}",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from regimport.errors import InvalidOptions
 from regimport.models.platform import Platform
+from regimport.models.selection import Selection
 from regimport.network import Network
 from regimport.values import dataclass, field
 
@@ -109,9 +110,12 @@ class CopyOptions:
     and podman. `create_repository` creates a missing target repository in AWS, where a push does
     not. `network` is how registries are reached. `verify` reads back what was written.
     `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
-    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
-    the platform to copy or verify, or those to inspect; empty means all; texts such as
-    `linux/arm64` are read with `Platform.parse`.
+    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` are
+    those to copy, verify or inspect; empty means all; texts such as `linux/arm64` are read with
+    `Platform.parse`, several of them with commas between. One platform is its manifest alone, with
+    `as_index` a new index; several are a new index, with their attestations unless `attestations`
+    is false, which leaves out those of all platforms, too. `cache` is whether manifests are kept
+    for later runs, and taken from earlier ones.
 
     Raise `InvalidOptions` for a value of another type, or out of range.
     """
@@ -131,6 +135,9 @@ class CopyOptions:
     limit_rate: float | None = None
     deadline: float | None = None
     platforms: tuple[Platform, ...] = ()
+    as_index: bool = False
+    attestations: bool = True
+    cache: bool = True
 
     def __post_init__(self) -> None:
         for name in ("limit_rate", "deadline"):
@@ -147,6 +154,17 @@ class CopyOptions:
                 hint=f"write plain_http=frozenset({{{self.plain_http!r}}})",
             )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
+        if self.as_index and not self.platforms:
+            raise InvalidOptions(
+                "`as_index` makes an index of one platform, and none is named",
+                hint="name it with `platforms`; without it, the whole index is copied",
+            )
+
+    @property
+    def selection(self) -> Selection:
+        """The part of the image that is wanted."""
+        platforms = tuple(dict.fromkeys(self.platforms))
+        return Selection(platforms, as_index=self.as_index, attestations=self.attestations)
 
 
 def _check_number(name: str, value: object) -> None:
@@ -160,9 +178,12 @@ def _check_number(name: str, value: object) -> None:
 def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platform, ...]:
     """Return platforms, of which callers who check no types may give texts, or one alone."""
     several = [given] if isinstance(given, (str, Platform)) else list(given)
+    found: list[Platform] = []
     for platform in several:
-        if not isinstance(platform, (str, Platform)):
+        if isinstance(platform, str):
+            found += map(Platform.parse, platform.split(","))
+        elif isinstance(platform, Platform):
+            found.append(platform)
+        else:
             raise InvalidOptions(f"a platform must be a Platform or a string, not {platform!r}")
-    return tuple(
-        Platform.parse(platform) if isinstance(platform, str) else platform for platform in several
-    )
+    return tuple(found)

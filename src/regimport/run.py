@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from regimport.auth.lookup import CredentialLookup
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
+from regimport.engine.cached import CachedManifests
 from regimport.engine.concurrency import (
     MIN_JOBS,
     choose_jobs,
@@ -36,13 +37,13 @@ from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 from regimport.reporters import QuotaWarnings, WarningsOnce
+from regimport.state.saved import SavedState
 from regimport.stopping import stopped_by
 
 if TYPE_CHECKING:
     import httpx
 
     from regimport.disk import Disk
-    from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
 
@@ -71,8 +72,7 @@ class Run:
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
-        self._opening = threading.Lock()
-        self._saved: UploadFiles | None = None
+        self._saved = SavedState(self._warn)
         self._on_disk: Disk | None = None
 
     def close(self) -> None:
@@ -100,14 +100,14 @@ class Run:
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def selector(self, end: Source, place: AnyReference) -> str:
-        """Return the tag or digest to request: the reference's, or that of one platform."""
-        if not self._options.platforms:
-            return selector(place)
-        retry, platforms = self.retry, self._options.platforms
-        from regimport.engine.platforms import choose  # noqa: PLC0415 - where one is wanted
+    def part(self, end: Source, root: Descriptor) -> tuple[Source, Descriptor]:
+        """Return the root of the part that is wanted of an image, and a source that has it."""
+        if self._options.selection.whole:
+            return end, root
+        from regimport.engine.parts import part_of  # noqa: PLC0415 - where a part is wanted
 
-        return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
+        part = part_of(end, root, self._options.selection, self.retry)
+        return part.source, part.root
 
     def quota(self, place: AnyReference) -> Quota:
         """Return the pulls used at the source's registry, and those that remain."""
@@ -128,6 +128,13 @@ class Run:
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
 
+    def cached_source(self, place: AnyReference) -> Source:
+        """Open the source, whose manifests may be known from an earlier run."""
+        end = self.source(place)
+        if not self._options.cache or not isinstance(place, Reference):
+            return end
+        return CachedManifests(end, self._saved.manifests)
+
     def targets(
         self,
         places: Sequence[AnyReference],
@@ -146,7 +153,7 @@ class Run:
         if not isinstance(place, Reference):
             return self._disk().target(place)
         session = self.sessions.session(Side.TARGET, place.registry)
-        return Repository(session, place.repository, self._creation(place), self._saved_uploads)
+        return Repository(session, place.repository, self._creation(place), self._saved.uploads)
 
     def _disk(self) -> Disk:
         """Return what opens layouts and archives."""
@@ -168,16 +175,6 @@ class Run:
 
     def _warn(self, message: str) -> None:
         self.reporter.tell(Warned(message))
-
-    def _saved_uploads(self) -> UploadFiles:
-        """Return the store of unfinished uploads."""
-        with self._opening:
-            if self._saved is None:
-                # Imported where a large blob is written.
-                from regimport.state.uploads import UploadFiles  # noqa: PLC0415
-
-                self._saved = UploadFiles(self._warn)
-            return self._saved
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:
         """Return a function that creates the repository in ECR, None where that is not wanted."""

@@ -10,6 +10,7 @@ from regimport.cli import params, settings
 from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionOptions
 from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
+from regimport.cli.parts import PartOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import TimeOptions
 
@@ -75,7 +76,7 @@ def copy(
     source: params.SourceArgument,
     targets: TargetArguments,
     *,
-    platform: params.Platforms = None,
+    parts: PartOptions,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
@@ -124,7 +125,10 @@ def copy(
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
-        platforms=settings.parse_platforms(platform),
+        platforms=settings.parse_platforms(parts.platform),
+        as_index=parts.as_index,
+        attestations=not parts.no_attestations,
+        cache=not parts.no_cache,
         create_repository=create_repository,
     )
     options = time.apply(options)

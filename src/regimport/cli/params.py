@@ -78,8 +78,8 @@ Platforms: TypeAlias = Annotated[
     typer.Option(
         "--platform",
         metavar="OS/ARCH[/VARIANT][:VERSION]",
-        help="Only the manifest for this platform; a version is one of Windows, or its beginning. "
-        "Default: the whole index.",
+        help="Only this platform: its manifest. Several, repeated or with commas: a new index of "
+        "them. A version is one of Windows, or its beginning. Default: the whole index.",
         show_default=False,
     ),
 ]

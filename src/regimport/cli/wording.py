@@ -8,6 +8,8 @@ __all__ = ["with_options"]
 
 # The parameters that are named in messages and hints, in backquotes.
 _OPTIONS = {
+    "attestations": "--no-attestations",
+    "as_index": "--as-index",
     "create_repository": "--create-repository",
     "deadline": "--deadline",
     "jobs": "--jobs",
