@@ -19,6 +19,7 @@ from regimport import (
     RegimportError,
     Status,
     api,
+    deletion,
     listings,
     run,
 )
@@ -104,6 +105,8 @@ def _functions(address: str) -> dict[str, _Public]:
         "manifest": lambda **given: api.manifest(image, **given),
         "digest": lambda **given: api.digest(image, **given),
         "tags": lambda **given: list(listings.tags(f"{address}/app", **given)),
+        "find_use": lambda **given: deletion.find_use(image, **given),
+        "delete": lambda **given: deletion.delete(image, **given),
         "repositories": lambda **given: list(listings.repositories(address, **given)),
     }
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+import regimport
 from regimport import (
     CopyOptions,
     InvalidOptions,
     InvalidReference,
+    Limits,
     Platform,
     Report,
+    RetryPolicy,
+    Timeouts,
     copy,
+    events,
     inspect,
 )
 from regimport.cli.documents.report import ReportDocument
@@ -76,6 +81,51 @@ def test_an_option_of_another_type_is_refused_by_name(options: dict[str, Any], s
     with pytest.raises(InvalidOptions) as caught:
         CopyOptions(**options)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "says"),
+    [
+        (Timeouts, {"connect": "5s"}, "connect must be a number, not '5s'"),
+        (RetryPolicy, {"attempts": 2.5}, "attempts must be a number, not 2.5"),
+        (RetryPolicy, {"max_wait": "5m"}, "max_wait must be a number, not '5m'"),
+        (Limits, {"max_layer_size": "2GiB"}, "max_layer_size must be a number, not '2GiB'"),
+        (CopyOptions, {"limits": "2GiB"}, "limits must be of type Limits, not '2GiB'"),
+        (CopyOptions, {"network": {}}, "network must be of type Network, not {}"),
+        (CopyOptions, {"no_clobber": "yes"}, "no_clobber must be of type bool, not 'yes'"),
+        (CopyOptions, {"platforms": None}, "platforms must be a tuple of platforms, not None"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_by_name(
+    kind: type, given: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidOptions) as caught:
+        kind(**given)
+    assert caught.value.message == says
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"options": {"dry_run": True}}, "options must be CopyOptions, not of type dict"),
+        ({"source_credential": ("ci", "s3cret")}, "a credential must be a Credential, not of type"),
+        ({"target_credential": "s3cret"}, "a credential must be a Credential, not of type str"),
+        ({"reporter": print}, "reporter must be a Reporter"),
+        ({"stop": 5}, "stop must be a threading.Event, not of type int"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused_by_name(
+    given: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidOptions) as caught:
+        copy(LAYOUT, f"oci:{tmp_path}/a", **given)
+    assert says in caught.value.message
+    assert "s3cret" not in caught.value.message
+    assert not (tmp_path / "a").exists()
+
+
+def test_every_kind_of_event_is_exported() -> None:
+    assert {kind.__name__ for kind in get_args(events.Event)} <= set(regimport.__all__)
 
 
 def test_a_printed_report_is_a_short_line_for_each_target(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from regimport.network import Pin
     ],
 )
 def test_what_is_not_host_port_and_addresses_is_refused(text: str) -> None:
-    with pytest.raises(InvalidOptions, match="invalid --resolve"):
+    with pytest.raises(InvalidOptions, match="invalid value for `resolve`"):
         Pin.parse(text)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +80,19 @@ def test_the_page_on_the_tests_names_every_folder() -> None:
 def test_the_script_that_ci_names_can_be_executed() -> None:
     (script,) = re.findall(r"- run: (\S+)", WORKFLOW)
     assert os.access(ROOT / script, os.X_OK)
+
+
+def test_the_audit_looks_at_the_oldest_version_of_each_dependency() -> None:
+    listed = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "audit", "--print"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[\[>=<]", each)[0] for each in wanted}
+    # httpx is there twice, the second time for an extra of its own.
+    assert {line.partition("==")[0] for line in listed} == names
+    assert "azure-identity==1.16.1" in listed
+    assert "h11==0.16.0" in listed

@@ -27,6 +27,7 @@ from regimport import (
     CopyOptions,
     Credential,
     DeadlineExceeded,
+    Deletion,
     Descriptor,
     Difference,
     Digest,
@@ -42,6 +43,7 @@ from regimport import (
     Limits,
     Manifest,
     ManifestPut,
+    ManifestUse,
     Network,
     Node,
     NotFound,
@@ -81,7 +83,17 @@ from regimport.models.mapping import FrozenMapping
 from support.images import many_platforms
 
 # What is no value: functions, what a caller implements, and the union of all events.
-_FUNCTIONS = {"copy", "digest", "inspect", "manifest", "repositories", "tags", "verify"}
+_FUNCTIONS = {
+    "copy",
+    "delete",
+    "digest",
+    "find_use",
+    "inspect",
+    "manifest",
+    "repositories",
+    "tags",
+    "verify",
+}
 _NO_VALUES = _FUNCTIONS | {"Event", "Reporter", "__version__"}
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
@@ -192,6 +204,8 @@ _VALUES = [
     Tls(ca_file="ca.pem"),
     Unreachable("away", attempts=4, status=503),
     UsageError("usage"),
+    ManifestUse("r.example/x", "1", _DIGEST, ("1", "latest"), ("index",)),
+    Deletion("r.example/x", _DIGEST, ("1",), manifest=True),
     Verification("r.example/x@d", "t.example/x@d", _BLOB, (_READ,), 1.5),
     Warned("careful"),
 ]

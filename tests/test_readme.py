@@ -9,20 +9,17 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from _pytest.mark import ParameterSet
 
 from regimport import errors, options
-from regimport.cli.commands import add_commands
 from regimport.configuration.document import RegistryDocument
 from regimport.configuration.load import load
 from regimport.server.run import serving
 from support.client import Client
 from support.images import many_platforms
-from support.program import Program
+from support.program import Program, program_options
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -135,21 +132,6 @@ def test_the_configuration_file_of_the_page_is_good(tmp_path: Path) -> None:
     assert known == {field.alias for field in RegistryDocument.model_fields.values()}, (
         "all that there is"
     )
-
-
-def program_options() -> set[str]:
-    """Every option of every command."""
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    add_commands(app, "")
-
-    def names(command: Any) -> Iterator[str]:
-        for parameter in command.params:
-            yield from (*parameter.opts, *parameter.secondary_opts)
-        for child in getattr(command, "commands", {}).values():
-            yield from names(child)
-
-    return {"--version", *names(typer.main.get_command(app))}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import sys
 
-from regimport._version import __version__
-from regimport.installation import unsupported_system
+from regimport._version import __version__, unsupported_system
 
 # Where click is installed, `import httpx` loads its own command line with rich, which takes 80 ms.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
@@ -25,6 +24,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.deletion import delete, find_use
+    from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.report import Report, TargetReport
@@ -80,6 +81,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "deletion": ("delete", "find_use"),
+    "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
     "engine.report": ("Report", "TargetReport"),
@@ -148,6 +151,7 @@ __all__ = [
     "CopyOptions",
     "Credential",
     "DeadlineExceeded",
+    "Deletion",
     "Descriptor",
     "Difference",
     "Digest",
@@ -164,6 +168,7 @@ __all__ = [
     "Limits",
     "Manifest",
     "ManifestPut",
+    "ManifestUse",
     "Network",
     "Node",
     "NotFound",
@@ -200,7 +205,9 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "delete",
     "digest",
+    "find_use",
     "inspect",
     "manifest",
     "repositories",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from regimport.credentials.keychain import check_one_registry
 from regimport.engine.report import Report
 from regimport.engine.resolve import resolve
-from regimport.errors import InvalidOptions
+from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
 from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
+    Reference,
     parse_end,
     target_of,
     with_default_tag,
@@ -68,9 +71,10 @@ def copy(
     origin = with_default_tag(parse_end(source))
     wanted = [target_of(target, origin) for target in _flat(targets)]
     if not wanted:
-        raise InvalidOptions("a copy needs a target", hint="regimport copy SOURCE TARGET...")
+        raise InvalidOptions("a copy needs a target", hint="name one after the source")
+    registries = [place.registry for place in wanted if isinstance(place, Reference)]
+    check_one_registry(Side.TARGET, registries, target_credential, os.environ)
     given = {"source": source_credential, "target": target_credential}
-    writing = not options.dry_run
     with running(
         options,
         reporter,
@@ -78,7 +82,7 @@ def copy(
         **given,
         transport=transport,
         stop=stop,
-        writing=writing,
+        writing=True,
     ) as run:
         report = run_copy(run, origin, wanted, options)
     if check and len(wanted) == 1:

@@ -39,14 +39,21 @@ class Disk:
             self._streams[place.name] = reader
         return reader
 
-    def target(self, place: LayoutReference | ArchiveReference) -> Target:
-        """Open a layout for writing."""
+    def target(self, place: LayoutReference | ArchiveReference, repository: str | None) -> Target:
+        """Open a layout or an archive for writing; `repository` is where the image comes from."""
         if isinstance(place, LayoutReference):
             return Layout(place.path)
-        raise InvalidReference(
-            f"{place.name} is an archive, to which nothing is written",
-            hint="write oci:DIRECTORY for a layout on disk",
-        )
+        if place.kind == "docker-archive":
+            raise InvalidReference(
+                f"{place.name} is a tar of `docker save`, to which nothing is written",
+                hint=f"write oci-archive:{place.path}; `docker load` reads it, too",
+            )
+        # Imported where one is written: reading takes less.
+        from regimport.archive.writer import Archive  # noqa: PLC0415
+
+        archive = Archive(place, repository, self._stop.is_set)
+        self._opened.callback(archive.close)
+        return archive
 
     def close(self) -> None:
         """Close what was opened; what is not whole is not kept."""

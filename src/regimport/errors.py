@@ -25,6 +25,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Self
 
+from regimport.secrets_sent import SENT
+
 __all__ = [
     "AccessDenied",
     "BrokenTransfer",
@@ -73,8 +75,9 @@ class RegimportError(Exception):
         registry: str | None = None,
         repository: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        # Whatever a message quotes, it shows no secret.
+        self.message = SENT.removed_from(message, words=False)
+        super().__init__(self.message)
         self.hint = hint
         self.side = side
         self.registry = registry
@@ -108,6 +111,7 @@ class RegimportError(Exception):
     def because(self, reason: str | None) -> Self:
         """Add a possible reason, once, on a line of its own, and return the error."""
         if reason and reason not in self.message:
+            reason = SENT.removed_from(reason, words=False)
             self.message = f"{self.message}\n  {reason}"
             self.args = (self.message,)
         return self

@@ -1,10 +1,8 @@
-"""The systems that regimport runs on, and what its extras install."""
+"""What the extras of regimport install."""
 
 from __future__ import annotations
 
-import sys
-
-__all__ = ["install_command", "unsupported_system"]
+__all__ = ["install_command"]
 
 # As in pyproject.toml. Named one by one, they can be installed beside a regimport from anywhere.
 _EXTRAS = {
@@ -19,10 +17,3 @@ _EXTRAS = {
 def install_command(extra: str) -> str:
     """Return the command that installs what is in an extra."""
     return " ".join(["pip install", *(f"'{package}'" for package in _EXTRAS[extra])])
-
-
-def unsupported_system() -> str | None:
-    """Return a message if regimport does not run on this system."""
-    if sys.platform == "win32":
-        return "regimport runs on Linux and macOS; on Windows, use it in WSL"
-    return None

@@ -142,7 +142,7 @@ _NOTHING_SET = RegistrySettings()
 
 def _invalid_pin(text: str) -> InvalidOptions:
     return InvalidOptions(
-        f"invalid --resolve {text!r}",
+        f"invalid value for `resolve`: {text!r}",
         hint="write HOST:PORT:ADDRESS, as in registry.example:443:192.0.2.1; an IPv6 address may "
         "be in brackets",
     )

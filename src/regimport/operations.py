@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import ask, resolve, settle
-from regimport.engine.target import TargetCopy
+from regimport.engine.target import Status, TargetCopy, mountable_repository
 from regimport.errors import ContentMismatch, Side
 from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
@@ -44,14 +45,14 @@ def run_copy(
     copies = settle(root, copies, answers, no_clobber=no_clobber)
     run.reporter.tell(Resolved(str(origin), root))
     settled = [copy for copy in copies if not copy.pending]
-    pending = [copy for copy in copies if copy.pending]
+    pending = _with_lenders([copy for copy in copies if copy.pending], settled)
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
         root = graph.root
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry)
+            result = transfer(source, graph, pending, run.retry, run.known)
             pending, bytes_read = list(result.targets), result.bytes_read
     copies = settled + pending
     if options.verify and not options.dry_run:
@@ -70,6 +71,17 @@ def run_copy(
         rate_limit=quota.limit,
         subset=subset,
     )
+
+
+def _with_lenders(pending: Sequence[TargetCopy], settled: Sequence[TargetCopy]) -> list[TargetCopy]:
+    """Return the pending copies; where a repository of their registry has the image, it lends."""
+    having = [copy.references[0] for copy in settled if copy.status is Status.PRESENT]
+    found = []
+    for copy in pending:
+        lenders = (mountable_repository(copy.references[0], other) for other in having)
+        lender = copy.mount_from or next(filter(None, lenders), None)
+        found.append(replace(copy, mount_from=lender))
+    return found
 
 
 def _planned(
@@ -93,6 +105,7 @@ def _planned(
         run.reporter,
         exact=options.dry_run,
         largest=options.limits.max_layer_size,
+        known=run.known,
     )
     check_limits(graph, options.limits)
     run.choose_jobs()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from regimport.errors import InvalidOptions
+from regimport.models.credential import Credential
 from regimport.models.platform import Platform
 from regimport.models.selection import Selection
 from regimport.network import Network
@@ -19,6 +20,7 @@ __all__ = [
     "Limits",
     "RetryPolicy",
     "Timeouts",
+    "check_kinds",
 ]
 
 # The documented limits of Azure's `az acr import`.
@@ -40,6 +42,7 @@ class Limits:
     max_layer_size: int | None = MAX_LAYER_SIZE
 
     def __post_init__(self) -> None:
+        _check_types(self, optional=("max_manifests", "max_layer_size"), whole=True)
         for name in ("max_manifests", "max_layer_size"):
             value = getattr(self, name)
             if value is not None and value < 0:
@@ -60,6 +63,8 @@ class RetryPolicy:
     max_wait: float = 300.0
 
     def __post_init__(self) -> None:
+        _check_types(self, "attempts", whole=True)
+        _check_types(self, "first_delay", "longest_delay", "max_wait")
         if self.attempts < 1:
             raise InvalidOptions("a request needs at least one attempt")
         if min(self.first_delay, self.longest_delay, self.max_wait) < 0:
@@ -93,6 +98,7 @@ class Timeouts:
     answer: float = 300.0
 
     def __post_init__(self) -> None:
+        _check_types(self, "connect", "idle", "answer")
         if not all(0 < time <= _LONGEST for time in (self.connect, self.idle, self.answer)):
             raise InvalidOptions("a timeout must be more than 0 seconds, and at most a week")
 
@@ -140,8 +146,12 @@ class CopyOptions:
     cache: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("limit_rate", "deadline"):
-            _check_number(name, getattr(self, name))
+        _check_types(self, optional=("limit_rate", "deadline"))
+        for name, kind in _KINDS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise InvalidOptions(
+                    f"{name} must be of type {kind.__name__}, not {getattr(self, name)!r}"
+                )
         if self.jobs is not None and (type(self.jobs) is not int or not 1 <= self.jobs <= 256):
             raise InvalidOptions(f"jobs must be from 1 to 256, not {self.jobs!r}")
         if self.limit_rate is not None and self.limit_rate < 1:
@@ -167,16 +177,42 @@ class CopyOptions:
         return Selection(platforms, as_index=self.as_index, attestations=self.attestations)
 
 
-def _check_number(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise InvalidOptions(
-            f"{name} must be a number, not {value!r}",
-            hint="a time is in seconds, a rate in bytes per second",
-        )
+# The fields of `CopyOptions` that are of one type.
+_KINDS: Mapping[str, type] = {
+    "limits": Limits,
+    "retry": RetryPolicy,
+    "timeouts": Timeouts,
+    "network": Network,
+    "no_clobber": bool,
+    "dry_run": bool,
+    "create_repository": bool,
+    "verify": bool,
+    "as_index": bool,
+    "attestations": bool,
+    "cache": bool,
+}
+
+
+def _check_types(
+    options: object, *names: str, optional: tuple[str, ...] = (), whole: bool = False
+) -> None:
+    """Raise `InvalidOptions` unless each of the named fields is a number, or None if `optional`."""
+    wanted = int if whole else (int, float)
+    for name in (*names, *optional):
+        value = getattr(options, name)
+        if value is None and name in optional:
+            continue
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise InvalidOptions(
+                f"{name} must be a number, not {value!r}",
+                hint="a time is in seconds, a size in bytes, and a rate in bytes per second",
+            )
 
 
 def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platform, ...]:
     """Return platforms, of which callers who check no types may give texts, or one alone."""
+    if not isinstance(given, (str, Platform, Iterable)):
+        raise InvalidOptions(f"platforms must be a tuple of platforms, not {given!r}")
     several = [given] if isinstance(given, (str, Platform)) else list(given)
     found: list[Platform] = []
     for platform in several:
@@ -187,3 +223,22 @@ def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platfo
         else:
             raise InvalidOptions(f"a platform must be a Platform or a string, not {platform!r}")
     return tuple(found)
+
+
+def check_kinds(
+    options: object, reporter: object, credentials: Iterable[object], stop: object
+) -> None:
+    """Raise `InvalidOptions` for a value of another type, which is not shown: it may be secret."""
+    if not isinstance(options, CopyOptions):
+        raise _other_type("options", "CopyOptions", options)
+    if not hasattr(reporter, "tell"):
+        raise _other_type("reporter", "a Reporter, with a method `tell`", reporter)
+    if not (stop is None or hasattr(stop, "is_set")):
+        raise _other_type("stop", "a threading.Event", stop)
+    for credential in credentials:
+        if not (credential is None or isinstance(credential, Credential)):
+            raise _other_type("a credential", "a Credential", credential)
+
+
+def _other_type(name: str, wanted: str, value: object) -> InvalidOptions:
+    return InvalidOptions(f"{name} must be {wanted}, not of type {type(value).__name__}")

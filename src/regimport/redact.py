@@ -1,6 +1,7 @@
 """Make URLs, headers and texts from the network safe to show; done nowhere else.
 
-URLs and headers can contain secrets, and a server's text can contain terminal escapes.
+URLs and headers can contain secrets. A server's text can contain terminal escapes, and whatever the
+server was sent: some gateways repeat a request's headers in an error.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["reason_of", "safe_headers", "safe_text", "safe_url"]
+from regimport.secrets_sent import SENT, SHOWN_QUERY
+
+__all__ = ["printable", "reason_of", "safe_headers", "safe_text", "safe_url", "without_user"]
 
 _HIDDEN = "…"
-_SHOWN_QUERY = frozenset(
-    {"artifacttype", "digest", "from", "last", "mount", "n", "scope", "service", "tag"}
-)
 _SHOWN_HEADERS = frozenset(
     {
         "accept",
@@ -39,6 +39,11 @@ _ESCAPES = re.compile(
 )
 
 
+# A user name with a password before a host, which is no digest: `ci:secret@registry.example`.
+_USER = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*://)?)[^/@]*:[^/@]*@(?!sha(?:256|512):)")
+_USER_IN_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://).*@(?!sha(?:256|512):)", re.DOTALL)
+
+
 def safe_url(url: str) -> str:
     """Return a URL without user and password, and without query values that may be secret."""
     try:
@@ -48,7 +53,7 @@ def safe_url(url: str) -> str:
     host = parts.netloc.rpartition("@")[2]
     fragment = _HIDDEN if parts.fragment else ""
     shown = parts._replace(netloc=host, query=_safe_query(parts.query), fragment=fragment)
-    return safe_text(urlunsplit(shown), 1000)
+    return printable(SENT.removed_from(urlunsplit(shown), words=False), 1000)
 
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -60,6 +65,17 @@ def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def safe_text(text: str, limit: int = 300) -> str:
+    """Return a text of somebody else as `printable` does, and without any secret that was sent."""
+    # Before anything is cut off, or the first half of a secret could be left.
+    return printable(SENT.removed_from(printable(SENT.removed_from(text), len(text))), limit)
+
+
+def without_user(text: str) -> str:
+    """Return what a user typed as a reference or a registry, without a user name and a password."""
+    return _USER.sub(rf"\1{_HIDDEN}@", _USER_IN_URL.sub(rf"\1{_HIDDEN}@", text))
+
+
+def printable(text: str, limit: int) -> str:
     """Return at most `limit` characters of a text, without terminal escapes and line breaks."""
     plain = "".join(
         character if character.isprintable() else " " for character in _ESCAPES.sub(" ", text)
@@ -78,6 +94,6 @@ def _safe_query(query: str) -> str:
     for field in re.split("[&;]", query) if query else ():
         name, equals, value = field.partition("=")
         shown.append(
-            f"{name}={value if name.lower() in _SHOWN_QUERY else _HIDDEN}" if equals else _HIDDEN
+            f"{name}={value if name.lower() in SHOWN_QUERY else _HIDDEN}" if equals else _HIDDEN
         )
     return "&".join(shown)

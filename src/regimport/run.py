@@ -20,19 +20,19 @@ from regimport.engine.concurrency import (
     connections_ahead,
     limit_jobs,
 )
-from regimport.engine.ends import Source, Target
+from regimport.engine.ends import Deletable, Source, Target
 from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
-from regimport.installation import install_command
 from regimport.interrupts import INTERRUPTS
 from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
+from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
-from regimport.options import CopyOptions
+from regimport.options import CopyOptions, check_kinds
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     import httpx
 
     from regimport.disk import Disk
+    from regimport.engine.known import KnownBlobs
 
 __all__ = ["Run", "running", "selector"]
 
@@ -68,6 +69,7 @@ class Run:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
+        self._known: KnownBlobs | None = None
         self._options = options
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
@@ -84,6 +86,17 @@ class Run:
     def retry(self) -> RetryContext:
         """What a retry of a blob or a manifest needs."""
         return RetryContext(self._options.retry, self.workers, self.reporter)
+
+    @property
+    def known(self) -> KnownBlobs:
+        """The blobs that the run has seen or sent at the targets."""
+        with self._opening:
+            if self._known is None:
+                # Imported where something is copied.
+                from regimport.engine.known import KnownBlobs  # noqa: PLC0415
+
+                self._known = KnownBlobs()
+            return self._known
 
     @property
     def round_trip(self) -> float | None:
@@ -141,17 +154,27 @@ class Run:
         source: AnyReference,
     ) -> list[TargetCopy]:
         """Open the targets for writing, each repository once; return a copy for each reference."""
+        if self._options.verify and any(is_standard_stream(place.name) for place in places):
+            raise InvalidOptions(
+                "what was written to standard output cannot be read back",
+                hint="leave `verify` out, or write to a file",
+            )
         for place in places:
             if place.name not in self._targets:
-                self._targets[place.name] = self._target(place)
+                self._targets[place.name] = self._target(place, source)
         return [
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
         ]
 
-    def _target(self, place: AnyReference) -> Target:
+    def deletable(self, place: Reference) -> Deletable:
+        """Open a repository that something is to be deleted from."""
+        session = self.sessions.session(Side.TARGET, place.registry)
+        return Repository(session, place.repository, only_read=True)
+
+    def _target(self, place: AnyReference, source: AnyReference) -> Target:
         if not isinstance(place, Reference):
-            return self._disk().target(place)
+            return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
         return Repository(session, place.repository, self._creation(place), self._saved.uploads)
 
@@ -187,6 +210,8 @@ class Run:
             # Imported where it is asked for: the library is large.
             from regimport.clouds.aws import create_repository  # noqa: PLC0415
         except ImportError as error:
+            from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+
             raise InvalidOptions(
                 f"to create a repository at {registry}, the library of AWS is needed",
                 hint=install_command("aws"),
@@ -210,8 +235,10 @@ def running(
 
     `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
     work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
-    program is interrupted, and raises `Interrupted` then.
+    program is interrupted, and raises `Interrupted` then. Raise `InvalidOptions` for a value of
+    another type.
     """
+    check_kinds(options, reporter, (source, target), stop)
     max_jobs = limit_jobs(_registries(options, places), options.network)
     workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
     reporter = WarningsOnce(reporter, workers.stop)
@@ -223,7 +250,7 @@ def running(
     # Credentials given for a side are for its registry alone, and never for a mirror.
     environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
     with (
-        _interruptible(workers, writing=writing),
+        _interruptible(workers, writing=writing and not options.dry_run),
         workers,
         stopped_by(stop, workers.interrupt),
         # Closed first: that ends the credential helpers which a worker may be waiting for.
@@ -276,6 +303,10 @@ def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
 def selector(place: AnyReference) -> str:
     """Return the digest of a reference, or else its tag."""
     return place.digest or place.tag or ""
+
+
+def _repository_of(source: AnyReference) -> str | None:
+    return source.name if isinstance(source, Reference) else None
 
 
 def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:

@@ -99,3 +99,39 @@ def test_a_docker_archive_of_skopeo_is_read_and_is_the_same_image_to_it(
     theirs = json.loads(skopeo("inspect", "--config", f"{archive}:app:1"))
     assert ours["rootfs"] == theirs["rootfs"]
     assert inspect(archive).root.descriptor.digest == image
+
+
+def test_skopeo_reads_every_image_of_an_archive_written_here(
+    skopeo: Skopeo, layout: str, tmp_path: Path
+) -> None:
+    archive = f"oci-archive:{tmp_path}/x.tar"
+    for name in ("a", "b", "both"):
+        copy(f"{layout}:{name}", f"{archive}:{name}")
+    for name in ("a", "b", "both"):
+        raw = skopeo("inspect", "--raw", f"{archive}:{name}")
+        assert raw == skopeo("inspect", "--raw", f"{layout}:{name}")
+    skopeo("copy", "--all", f"{archive}:both", f"oci:{tmp_path}/out:1")
+    assert digest(f"oci:{tmp_path}/out:1") == digest(f"{layout}:both")
+
+
+def test_skopeo_reads_an_archive_written_here_as_docker_does(
+    skopeo: Skopeo, layout: str, tmp_path: Path
+) -> None:
+    archive = f"{tmp_path}/x.tar"
+    copy(f"{layout}:b", f"oci-archive:{archive}:r.example:5000/b:1")
+    copy(f"{layout}:both", f"oci-archive:{archive}:a:1")
+    listed = json.loads(skopeo("inspect", f"docker-archive:{archive}:r.example:5000/b:1"))
+    assert listed["Architecture"] == "arm64"
+    config = skopeo("inspect", "--config", f"docker-archive:{archive}:docker.io/library/a:1")
+    assert json.loads(config)["config"]["Env"][0].startswith("NAME=")
+
+
+def test_an_image_may_be_added_to_an_archive_of_skopeo(
+    skopeo: Skopeo, layout: str, tmp_path: Path
+) -> None:
+    archive = f"oci-archive:{tmp_path}/x.tar"
+    skopeo("copy", f"{layout}:a", f"{archive}:app:1")
+    copy(f"{layout}:b", f"{archive}:app:2")
+    for name, image in (("app:1", "a"), ("app:2", "b")):
+        assert digest(f"{archive}:{name}") == digest(f"{layout}:{image}")
+        skopeo("inspect", "--raw", f"{archive}:{name}")

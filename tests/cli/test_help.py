@@ -110,6 +110,15 @@ def test_a_topic_is_rendered_on_a_terminal(tmp_path: Path, width: int) -> None:
     assert max(map(len, shown.text.splitlines())) <= width
 
 
+def test_no_name_is_cut_off_on_a_narrow_terminal(tmp_path: Path) -> None:
+    shown = on_a_terminal(tmp_path, "help", "environment", width=60).text
+    listed = (PAGES / "environment.md").read_text()
+    names = re.findall(r"`([A-Z_]+)`", listed)
+    assert names
+    assert [name for name in names if name not in shown] == []
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize("command", ["copy", "cp", "auth explain", "config", "help"])
 def test_help_with_a_command_is_the_help_of_the_command(program: Program, command: str) -> None:
     shown = program("help", *command.split())
@@ -146,7 +155,7 @@ def test_a_topic_that_is_not_there_is_answered_with_where_to_look(
         ("pull", "regimport copy SOURCE oci:DIRECTORY"),
         ("push", "regimport copy oci:DIRECTORY TARGET"),
         ("validate", "regimport verify SOURCE TARGET"),
-        ("delete", "deletes nothing"),
+        ("rm", "regimport delete REFERENCE..."),
         ("coppy", "Did you mean 'copy'"),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from regimport.errors import RegimportError
-from regimport.layout.files import explained
+from regimport.layout.folder import explained
 from regimport.server.run import serving
 from regimport.transport.socket_errors import explain
 from support.client import Client

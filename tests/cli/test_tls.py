@@ -131,7 +131,10 @@ def test_a_registry_that_wants_a_client_certificate_is_written_to_with_one(
         shown = ("--target-cert", str(files[0]), "--target-key", str(files[1]))
         without = program("copy", *trusting, image, f"{target}:1")
         assert without.code == 6
-        assert "it may want a client certificate: --cert and --key" in without.err
+        assert (
+            "a client certificate: --cert (of a copy: --source-cert, --target-cert) and --key"
+            in without.err
+        )
         ended = program("copy", *trusting, *shown, image, f"{target}:1")
         assert ended.code == 0, ended.err
         ended = program("copy", image, f"{target}:2", REGIMPORT_CONFIG="config.toml")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import regimport
 from regimport import CopyOptions, LimitExceeded, Limits, copy
-from regimport.cli.copy import copy as copy_command
-from regimport.cli.groups import flatten
 from regimport.cli.wording import _OPTIONS, with_options
-from support.program import Program
+from support.program import Program, program_options
 
 LAYOUT = f"oci:{Path(__file__).parents[2]}/examples/hello-world/layout:latest"
 
@@ -44,10 +46,32 @@ def test_an_unknown_field_of_a_template_is_answered_with_those_that_there_are(
 
 
 def test_every_option_that_is_put_in_place_of_a_parameter_exists() -> None:
-    known = flatten(copy_command).__annotations__
-    for name, option in _OPTIONS.items():
+    known = program_options()
+    for option in _OPTIONS.values():
         assert option.startswith("--")
-        assert name.removesuffix("s") in {parameter.removesuffix("s") for parameter in known}
+        assert set(re.findall(r"--[a-z-]+", option)) <= known
     assert with_options("`ulimit -n` and `regimport tags` stay, `jobs` does not") == (
         "`ulimit -n` and `regimport tags` stay, --jobs does not"
     )
+    assert with_options("`plain_http` or `plain_http=r.example:5000`") == (
+        "--plain-http HOST or --plain-http r.example:5000"
+    )
+
+
+def test_no_message_of_the_library_names_an_option() -> None:
+    """But as a part of a command to run, or where it is about the command line itself."""
+    source = Path(regimport.__file__).parent
+    files = set(source.rglob("*.py")) - set((source / "cli").rglob("*.py"))
+    about_options = {source / "clouds" / "names.py", source / "credentials" / "keychain.py"}
+    for path in files - about_options:
+        for text in strings(ast.parse(path.read_text())):
+            assert not re.search(r"(?<![-\w])--[a-z]", re.sub(r"`[a-z]+ [^`]*`", "", text)), path
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """The strings of a module that are no docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

@@ -18,9 +18,13 @@ from support.images import Image
 
 
 class Memory:
-    """A repository in memory, that takes nothing whose parts are missing."""
+    """A repository in memory, that takes nothing whose parts are missing.
+
+    It mounts blobs from its `neighbours`, by the names of their repositories.
+    """
 
     def __init__(self, name: str = "memory.example/x", piece: int = 7) -> None:
+        self.neighbours: dict[str, Memory] = {}
         self._name = name
         self._piece = piece
         self._lock = threading.Lock()
@@ -73,7 +77,15 @@ class Memory:
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> MemoryUpload | None:
+        neighbour = self.neighbours.get(mount_from or "")
+        if neighbour is not None and blob.digest in neighbour.blobs:
+            self.count(f"MOUNT {blob.digest}")
+            self.blobs[blob.digest] = neighbour.blobs[blob.digest]
+            return None
         return MemoryUpload(self, blob)
+
+    def commit(self) -> None:
+        """Everything is visible at once."""
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         found = self.head_manifest(reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,7 +24,7 @@ from regimport.events import BlobFinished, Planned, ReadingManifests, Reporter, 
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
 from regimport.options import RetryPolicy
-from support.images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Image, many_platforms
+from support.images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Image, many_platforms, single
 
 _SILENT = Silent()
 
@@ -93,7 +94,7 @@ def test_any_graph_arrives_whole_and_each_digest_moves_once(
 ) -> None:
     image = image_of(shape)
     source = stored(image)
-    targets = [Memory(f"target.example/{number}") for number in range(count)]
+    targets = [Memory(f"target{number}.example/x") for number in range(count)]
     result = carry(source, image.root, targets, jobs)
     assert [copy.status for copy in result.targets] == [Status.COPIED] * count
     whole = reached(image, image.root, set())
@@ -106,6 +107,60 @@ def test_any_graph_arrives_whole_and_each_digest_moves_once(
         assert set(puts) <= {1}
     reads = {what: number for what, number in source.asked.items() if what.startswith("GET")}
     assert reads == {f"GET {digest}": 1 for digest in whole}
+
+
+@given(shapes(), st.integers(1, 4), st.integers(2, 4))
+@settings(max_examples=60, deadline=None)
+def test_of_the_repositories_of_a_registry_one_is_sent_each_blob_and_the_others_mount_it(
+    shape: Shape, jobs: int, count: int
+) -> None:
+    image = image_of(shape)
+    source = stored(image)
+    targets = [Memory(f"target.example/{number}") for number in range(count)]
+    for target in targets:
+        target.neighbours = {str(number): other for number, other in enumerate(targets)}
+    result = carry(source, image.root, targets, jobs)
+    assert [copy.status for copy in result.targets] == [Status.COPIED] * count
+    blobs = sorted(reached(image, image.root, set()) & set(image.blobs))
+    reads = {what: number for what, number in source.asked.items() if what[4:] in blobs}
+    assert reads == {f"GET {digest}": 1 for digest in blobs}
+    sent = Counter(what for target in targets for what in target.asked if what.startswith("PUT"))
+    assert sent == {f"PUT {digest}": 1 for digest in blobs}
+    for copy in result.targets:
+        assert copy.plan is not None
+        assert Tally.of(copy.plan) == copy.tally
+    assert sum(copy.tally.blobs_copied for copy in result.targets) == len(blobs)
+
+
+@given(shapes(), st.integers(1, 4), st.integers(2, 4))
+@settings(max_examples=60, deadline=None)
+def test_a_registry_that_refuses_a_mount_is_sent_the_rest_at_once(
+    shape: Shape, jobs: int, count: int
+) -> None:
+    image = image_of(shape)
+    source = stored(image)
+    targets = [Memory(f"target.example/{number}") for number in range(count)]
+    result = carry(source, image.root, targets, jobs)
+    assert [copy.status for copy in result.targets] == [Status.COPIED] * count
+    blobs = sorted(reached(image, image.root, set()) & set(image.blobs))
+    reads = [number for what, number in source.asked.items() if what[4:] in blobs]
+    assert sum(reads) == len(blobs) + bool(blobs)
+    for copy in result.targets:
+        assert copy.tally.blobs_copied == len(blobs)
+
+
+def test_a_repository_that_fails_leaves_the_blob_to_the_next_of_its_registry() -> None:
+    image = single()
+    targets = [
+        Refusing("blob", "target.example/0"),
+        *(Memory(f"target.example/{n}") for n in (1, 2)),
+    ]
+    for target in targets:
+        target.neighbours = {str(number): other for number, other in enumerate(targets)}
+    result = carry(stored(image), image.root, targets)
+    statuses = [copy.status for copy in result.targets]
+    assert statuses == [Status.FAILED, Status.COPIED, Status.COPIED]
+    assert [copy.tally.blobs_copied > 0 for copy in result.targets] == [False, True, False]
 
 
 @given(shapes(), st.randoms(use_true_random=False))
@@ -128,8 +183,8 @@ def test_what_a_target_has_is_neither_read_nor_put_again(shape: Shape, random: R
 class Refusing(Memory):
     """A target that takes no blob, or no manifest."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__("refusing.example/x")
+    def __init__(self, what: str, name: str = "refusing.example/x") -> None:
+        super().__init__(name)
         self._what = what
 
     def start_upload(

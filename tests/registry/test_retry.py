@@ -55,8 +55,8 @@ def test_what_no_waiting_mends_is_not_repeated() -> None:
     no_tls = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong")
     no_tls.reason = "WRONG_VERSION_NUMBER"
     for cause, hint in (
-        (untrusted, "--source-ca-file"),
-        (no_tls, "--plain-http r.example:5000"),
+        (untrusted, "`ca_file`"),
+        (no_tls, "`plain_http=r.example:5000`"),
         (socket.gaierror(socket.EAI_NONAME, "unknown"), "spelling"),
     ):
         error = _caused(cause)

@@ -156,7 +156,7 @@ def test_an_unknown_authority_is_named(ask: Asking, authority: trustme.CA) -> No
     with peer(_answer, _server(authority)) as server:
         error = _refusal(ask, server, Network())
         assert f"the certificate of {server.address} is signed by an authority" in error.message
-        assert "--source-ca-file" in (error.hint or "")
+        assert "`ca_file`" in (error.hint or "")
         assert f"/etc/docker/certs.d/{server.address}/ca.crt" in (error.hint or "")
         assert server.connections == 1
 
@@ -187,7 +187,7 @@ def test_a_certificate_for_another_host_says_so(
         error = _refusal(ask, server, trusting)
         assert "is for another host: " in error.message
         assert "127.0.0.1" in error.message
-        assert "--resolve" in (error.hint or "")
+        assert "`resolve=NAME:PORT:ADDRESS`" in (error.hint or "")
 
 
 def test_a_certificate_signed_by_itself_says_so(ask: Asking) -> None:
@@ -223,7 +223,7 @@ def test_an_answer_without_tls_leads_to_the_option_for_it(first: str, ask: Askin
     with peer(plain) as server:
         error = _refusal(ask, server, Network())
         assert "does not speak TLS on this port" in error.message
-        assert f"--plain-http {server.address}" in (error.hint or "")
+        assert f"`plain_http={server.address}`" in (error.hint or "")
         assert server.connections == 1
 
 
@@ -343,7 +343,7 @@ def test_a_registry_that_misses_a_client_certificate_leads_to_the_option(
     identity.context.verify_mode = ssl.CERT_REQUIRED
     with peer(identity, identity.context) as server:
         error = _refusal(ask, server, trusting)
-        assert "--source-cert" in (error.hint or "")
+        assert "`cert_file`" in (error.hint or "")
 
 
 def _locked(key: Path) -> None:

@@ -6,9 +6,14 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import typer
+
+from regimport.cli.commands import add_commands
 
 _RUN = [sys.executable, "-m", "regimport"]
 
@@ -63,3 +68,18 @@ class Program:
             text=True,
             cwd=self.folder,
         )
+
+
+def program_options() -> set[str]:
+    """Every option of every command."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    add_commands(app, "")
+
+    def names(command: Any) -> Iterator[str]:
+        for parameter in command.params:
+            yield from (*parameter.opts, *parameter.secondary_opts)
+        for child in getattr(command, "commands", {}).values():
+            yield from names(child)
+
+    return {"--version", *names(typer.main.get_command(app))}

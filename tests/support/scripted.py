@@ -44,15 +44,17 @@ class _Server(ThreadingHTTPServer):
 
 
 class Scripted:
-    """Runs a script on loopback; with TLS if it has a context."""
+    """Runs a script on an address of loopback; with TLS if it has a context."""
 
-    def __init__(self, script: Script, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, script: Script, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.script = script
         self.heard: list[Heard] = []
         self.encrypted = context is not None
         self._connections = 0
         self._connected = threading.Condition()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server((host, 0), _handler(self))
         if context is not None:
             # The handshake is the handler's: who accepts must not wait for it.
             self._server.socket = context.wrap_socket(
@@ -61,7 +63,7 @@ class Scripted:
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
-        self.address = f"127.0.0.1:{self._server.server_port}"
+        self.address = f"{host}:{self._server.server_port}"
 
     def connect(self) -> None:
         """Note that a connection was made."""
@@ -113,7 +115,7 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(say.body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -60,6 +60,7 @@ def on_a_terminal(
     height: int = 24,
     until: Callable[[str], bool] = lambda _: False,
     environment: Mapping[str, str] = MappingProxyType({}),
+    typed: str = "",
 ) -> Shown:
     """Run `regimport` on a terminal to its end, or until what it wrote is what is waited for."""
     master, slave = pty.openpty()
@@ -78,6 +79,7 @@ def on_a_terminal(
         env={**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
     )
     os.close(slave)
+    os.write(master, typed.encode())
     output = b""
     try:
         while piece := os.read(master, 65536):

@@ -97,7 +97,7 @@ def test_a_name_that_nobody_knows_is_asked_for_once(code: int) -> None:
     with pytest.raises(Unreachable, match=r"^host not found: a\.example$") as caught:
         _ask("a.example:5000", Dialer(lookup=names))
     assert names.asked == ["a.example"]
-    assert "--resolve" in str(caught.value.hint)
+    assert "`resolve=HOST:PORT:ADDRESS`" in str(caught.value.hint)
 
 
 def test_a_name_without_an_address_is_not_found() -> None:
@@ -200,5 +200,5 @@ def test_an_address_is_given_as_to_curl(text: str, pin: Pin) -> None:
     ["", "a", "a:443", "a:443:", "a:443:b.example", "a:0:192.0.2.1", "a:99999:192.0.2.1", ":1:::1"],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InvalidOptions, match="invalid --resolve"):
+    with pytest.raises(InvalidOptions, match="invalid value for `resolve`"):
         Pin.parse(text)

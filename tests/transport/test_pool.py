@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
@@ -769,9 +769,9 @@ def test_the_round_trip_is_that_of_the_request_alone(
 ) -> None:
     dial, slow = Dialer.dial, 0.3
 
-    def slowly(self: Dialer, scheme: str, host: str, port: int, timeout: float | None) -> Stream:
+    def slowly(self: Dialer, *wanted: Any) -> Stream:
         time.sleep(slow)
-        return dial(self, scheme, host, port, timeout)
+        return dial(self, *wanted)
 
     monkeypatch.setattr(Dialer, "dial", slowly)
     with serve(_answering(_OK)) as server:

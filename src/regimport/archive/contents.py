@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from regimport.archive.members import Member, Members, scan
 from regimport.archive.opened import PIECE, PlainFile, Spool, open_archive
 from regimport.errors import Interrupted, RegimportError, UsageError
 
-__all__ = ["Tar", "TarContents"]
+__all__ = ["Stacked", "Store", "Tar", "TarContents"]
+
+
+class Store(Protocol):
+    """A tar whose files can be read: a whole one, or one that is being written."""
+
+    @property
+    def name(self) -> str:
+        """The archive, as messages name it: `oci-archive:path`."""
+
+    def find(self, path: str) -> Member | None:
+        """Return the file of a path; None if there is none."""
+
+    def read(self, member: Member, limit: int) -> bytes:
+        """Return at most `limit` + 1 bytes of a file."""
+
+    def pieces(self, member: Member, start: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of a file from `start` on."""
 
 
 class Tar:
@@ -21,12 +39,18 @@ class Tar:
 
     def __init__(self, name: str, path: str, stopped: Callable[[], bool] = lambda: False) -> None:
         self.name = name
-        self.path = path
+        self._path = path
         self._stopped = stopped
         self._lock = threading.Lock()
         self._opened: PlainFile | Spool | None = None
         self._members: Members | None = None
         self._error: RegimportError | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is read from a copy in TMPDIR, since it is no seekable tar itself."""
+        _, opened = self._scanned()
+        return isinstance(opened, Spool)
 
     def find(self, path: str) -> Member | None:
         """Return the file of a path; None if there is none."""
@@ -74,7 +98,7 @@ class Tar:
             return self._members, self._opened
 
     def _scan(self) -> tuple[Members, PlainFile | Spool]:
-        opened = open_archive(self.path, self.name, self._stopped)
+        opened = open_archive(self._path, self.name, self._stopped)
         try:
             members, end = scan(opened)
             opened.finish(end)
@@ -87,7 +111,7 @@ class Tar:
 class TarContents:
     """The files of an OCI image layout in an archive."""
 
-    def __init__(self, tar: Tar) -> None:
+    def __init__(self, tar: Store) -> None:
         self._tar = tar
 
     @property
@@ -98,7 +122,7 @@ class TarContents:
     def check(self) -> None:
         """Raise `NotFound` if there is no archive, `UsageError` if it is not of this kind."""
         if self._tar.find("index.json") is None:
-            docker = f"docker-archive:{self._tar.path}"
+            docker = f"docker-archive:{self.name.partition(':')[2]}"
             saved = self._tar.find("manifest.json") is not None
             raise UsageError(
                 f"{self.name} is not an OCI archive: it has no file index.json",
@@ -123,3 +147,40 @@ class TarContents:
 
     def _find(self, parts: tuple[str, ...]) -> Member | None:
         return self._tar.find("/".join(parts))
+
+
+class Stacked:
+    """Several archives as one: of each file, the first that has it is read.
+
+    The first has the name of all. None stands for an archive that is not there.
+    """
+
+    def __init__(self, first: TarContents, *others: TarContents | None) -> None:
+        self.name = first.name
+        self._others = [other for other in others if other is not None]
+        self._all = [first, *self._others]
+
+    def check(self) -> None:
+        """Check all but the first: that one is still being written."""
+        for contents in self._others:
+            contents.check()
+
+    def size(self, *parts: str) -> int | None:
+        """Return a file's size in bytes; None if it does not exist."""
+        return self._having(parts).size(*parts)
+
+    def read(self, *parts: str, limit: int) -> bytes | None:
+        """Read a whole file, but at most `limit` + 1 bytes; None if it does not exist."""
+        return self._having(parts).read(*parts, limit=limit)
+
+    def stream(
+        self, *parts: str, start: int = 0
+    ) -> AbstractContextManager[tuple[int, Iterator[bytes]] | None]:
+        """Open a file: its size, and its bytes from `start` on; None if it does not exist."""
+        return self._having(parts).stream(*parts, start=start)
+
+    def _having(self, parts: tuple[str, ...]) -> TarContents:
+        for contents in self._all:
+            if contents.size(*parts) is not None:
+                return contents
+        return self._all[0]

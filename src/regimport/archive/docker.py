@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from regimport.archive.contents import Tar, TarContents
+from regimport.archive.contents import Store, TarContents
 from regimport.archive.members import Member
 from regimport.errors import InvalidManifest, InvalidReference, UsageError
 from regimport.layout.files import blob_parts
@@ -37,7 +37,7 @@ _SUFFIXES = {b"\x1f\x8b": "+gzip", b"\x28\xb5\x2f\xfd": "+zstd"}
 class DockerContents(TarContents):
     """The files that the layout of a `docker save` tar has, or would have."""
 
-    def __init__(self, tar: Tar) -> None:
+    def __init__(self, tar: Store) -> None:
         super().__init__(tar)
         self._lock = threading.Lock()
         self._made: _Made | None = None
@@ -95,7 +95,7 @@ class _Made:
     members: dict[str, Member]
 
 
-def _make(tar: Tar) -> _Made:
+def _make(tar: Store) -> _Made:
     made, digests = _Made({}, {}), dict[Member, Digest]()
     entries: list[object] = []
     for number, image in enumerate(_listed(tar), 1):
@@ -111,7 +111,7 @@ def _make(tar: Tar) -> _Made:
     return made
 
 
-def _listed(tar: Tar) -> list[object]:
+def _listed(tar: Store) -> list[object]:
     document = _load(tar, "manifest.json")
     if not isinstance(document, list) or len(document) > _MAX_IMAGES:
         raise InvalidManifest(
@@ -121,7 +121,7 @@ def _listed(tar: Tar) -> list[object]:
 
 
 def _manifest(
-    tar: Tar,
+    tar: Store,
     image: Mapping[str, object],
     where: str,
     made: _Made,
@@ -154,7 +154,7 @@ def _manifest(
 
 
 def _layer(
-    tar: Tar, name: object, diff_id: Digest, made: _Made, digests: dict[Member, Digest]
+    tar: Store, name: object, diff_id: Digest, made: _Made, digests: dict[Member, Digest]
 ) -> Mapping[str, object]:
     """Return a layer's descriptor: its digest is its diff ID, unless it is compressed."""
     member = _named(tar, name)
@@ -169,7 +169,7 @@ def _layer(
     return _descriptor(f"{_LAYER}{suffix}", digest, member.size)
 
 
-def _hashed(tar: Tar, member: Member) -> Digest:
+def _hashed(tar: Store, member: Member) -> Digest:
     import hashlib  # noqa: PLC0415 - for compressed layers, which Docker does not write
 
     hasher = hashlib.sha256()
@@ -178,7 +178,7 @@ def _hashed(tar: Tar, member: Member) -> Digest:
     return Digest(f"sha256:{hasher.hexdigest()}")
 
 
-def _diff_ids(tar: Tar, path: str) -> list[Digest]:
+def _diff_ids(tar: Store, path: str) -> list[Digest]:
     """Return the digests of the uncompressed layers, which the config of an image lists."""
     document = _load(tar, path)
     rootfs = document.get("rootfs") if isinstance(document, dict) else None
@@ -204,7 +204,7 @@ def _names(tags: object) -> Iterator[Mapping[str, object]]:
         yield {}
 
 
-def _named(tar: Tar, path: object) -> Member:
+def _named(tar: Store, path: object) -> Member:
     """Return the file that manifest.json names, or raise `InvalidManifest`."""
     member = tar.find(path) if isinstance(path, str) else None
     if member is None:
@@ -215,7 +215,7 @@ def _named(tar: Tar, path: object) -> Member:
     return member
 
 
-def _load(tar: Tar, path: str) -> object:
+def _load(tar: Store, path: str) -> object:
     member = _named(tar, path)
     if member.size > _MAX_JSON:
         message = f"{path[:160]} has more than {_MAX_JSON} bytes"

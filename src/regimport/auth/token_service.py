@@ -15,6 +15,7 @@ from regimport.auth.scopes import Scopes
 from regimport.errors import AccessDenied, RegistryError
 from regimport.models.credential import Credential, is_token
 from regimport.redact import safe_url
+from regimport.secrets_sent import SENT
 from regimport.transport.answers import Answer
 from regimport.transport.origins import MAX_REDIRECTS, Origin, redirect_target
 from regimport.values import dataclass
@@ -98,6 +99,7 @@ class TokenService:
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request, and follow its redirects; on another origin, without credentials."""
         first, home = url, Origin.of(url)
+        SENT.add_form(body)
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._fetch(method, url, headers, body)
             if answer.status not in _REDIRECTS:
@@ -137,5 +139,6 @@ def read_token(answer: Answer) -> tuple[str, float]:
             url=safe_url(answer.url),
             status=answer.status,
         )
+    SENT.add(token)
     known = isinstance(life, (int, float)) and not isinstance(life, bool) and life > 0
     return token, float(min(life, LONGEST_LIFE)) if known else _DEFAULT_LIFE

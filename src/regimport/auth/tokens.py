@@ -40,7 +40,7 @@ class _Slot:
     """The token for one set of scopes, and a lock so that it is requested only once."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    token: str = ""
+    token: str = field(default="", repr=False)
     usable_until: float = 0.0
     # Whether the registry refused a new token: another one would be refused too.
     settled: bool = False
@@ -278,7 +278,7 @@ def _needs_credential(status: int) -> AccessDenied:
     return AccessDenied(
         "the registry wants credentials, but there are none for it",
         status=status,
-        hint="log in with `regimport login` or `docker login`, or give --source-username / "
-        "--target-username and the matching --…-password-stdin or REGIMPORT_…_PASSWORD; the "
-        "answer may be the same for a repository that does not exist",
+        hint="log in with `regimport login` or `docker login`, or give `source_credential` or "
+        "`target_credential`, or set REGIMPORT_SOURCE_PASSWORD or REGIMPORT_TARGET_PASSWORD with "
+        "its user name; the answer may be the same for a repository that does not exist",
     )

@@ -6,10 +6,9 @@ import errno
 import gc
 import sys
 
-from regimport._version import __version__
+from regimport._version import __version__, unsupported_system
 from regimport.cli import signals
 from regimport.cli.streams import prepare_streams
-from regimport.installation import unsupported_system
 
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ _DAILY = (
 )
 _OTHERS = (
     "repositories.repositories",
+    "delete.delete",
     "help.help_",
     "ratelimit.ratelimit",
     "serve.serve",

@@ -105,8 +105,9 @@ def copy(
     from regimport import api
     from regimport.cli.progress import reporter_for
     from regimport.cli.show import check_template, show_report
+    from regimport.models.on_disk import is_standard_stream
 
-    printer = Printer(*verbosity, progress)
+    printer = Printer(*verbosity, progress, aside=any(map(is_standard_stream, targets)))
     if format == params.OutputKind.JSON:
         output = params.OutputKind.JSON
     elif format is not None:

@@ -10,7 +10,13 @@ import typer
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
 
-__all__ = ["Authfile", "CredentialOptions", "PasswordStdin", "SourceAndTargetCredentialOptions"]
+__all__ = [
+    "Authfile",
+    "CredentialOptions",
+    "PasswordStdin",
+    "SourceAndTargetCredentialOptions",
+    "TargetCredentialOptions",
+]
 
 
 def _access(flag: str, help_text: str, *, metavar: str | None = None) -> object:
@@ -44,15 +50,23 @@ class CredentialOptions(NamedTuple):
     authfile: Authfile = None
 
     def read(self) -> Credential | None:
-        """Return the credential, its password from standard input, or None if none is named.
+        """Return what `_read` returns."""
+        return _read(self.username, from_stdin=self.password_stdin)
 
-        Raise `InvalidOptions` for a user name without a password. A password may stand alone: an
-        access token for Azure.
-        """
-        _check_pair("", self.username, from_stdin=self.password_stdin)
-        if not self.password_stdin:
-            return None
-        return Credential(self.username or "", _password("", last=True))
+
+class TargetCredentialOptions(NamedTuple):
+    """The credentials of a command that writes to one registry."""
+
+    username: Annotated[
+        str | None,
+        _access("--username", "User name at the registry; or $REGIMPORT_TARGET_USERNAME."),
+    ] = None
+    password_stdin: PasswordStdin = False
+    authfile: Authfile = None
+
+    def read(self) -> Credential | None:
+        """Return what `_read` returns."""
+        return _read(self.username, from_stdin=self.password_stdin)
 
 
 class SourceAndTargetCredentialOptions(NamedTuple):
@@ -100,6 +114,16 @@ class SourceAndTargetCredentialOptions(NamedTuple):
             password = _password("target-", last=True)
             target = Credential(self.target_username or "", password)
         return source, target
+
+
+def _read(username: str | None, *, from_stdin: bool) -> Credential | None:
+    """Return the credential, its password from standard input, or None if none is named.
+
+    Raise `InvalidOptions` for a user name without a password. A password may stand alone: an
+    access token for Azure.
+    """
+    _check_pair("", username, from_stdin=from_stdin)
+    return Credential(username or "", _password("", last=True)) if from_stdin else None
 
 
 def _check_pair(prefix: str, username: str | None, *, from_stdin: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -70,7 +69,7 @@ def inspect(
             found = api.manifest(
                 reference, options=options, credential=credential, reporter=reporter
             )
-            sys.stdout.buffer.write(found.raw)
+            printer.raw(found.raw)
             return
         inspection = api.inspect(
             reference, options=options, credential=credential, reporter=reporter

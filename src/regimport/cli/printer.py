@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO
 
 from regimport.cli.params import ProgressKind
 from regimport.cli.wording import with_options
 from regimport.errors import RegimportError, RegistryError, Unreachable
-from regimport.redact import safe_text
+from regimport.redact import printable
+from regimport.secrets_sent import SENT
 from regimport.values import dataclass
 
 __all__ = ["Printer", "counted", "human_size"]
@@ -25,6 +27,8 @@ class Printer:
     quiet: bool = False
     verbose: int = 0
     progress: ProgressKind = ProgressKind.AUTO
+    # Where standard output carries an archive, the result goes to standard error.
+    aside: bool = False
 
     def __post_init__(self) -> None:
         if self.verbose > 1:
@@ -38,6 +42,11 @@ class Printer:
         return self.progress is ProgressKind.JSON
 
     @property
+    def _results(self) -> TextIO | None:
+        """Where results are printed; None is standard output."""
+        return sys.stderr if self.aside else None
+
+    @property
     def live(self) -> bool:
         """Whether progress is to be drawn as bars."""
         if self.quiet or os.environ.get("TERM") == "dumb":
@@ -48,20 +57,21 @@ class Printer:
 
     def result(self, line: str) -> None:
         """Print a line of the result."""
-        print(_clean(line), flush=True)
+        print(_clean(line), file=self._results, flush=True)
 
     def document(self, text: str) -> None:
         """Print JSON, with control characters written as escapes of JSON."""
-        import json
+        print(_escaped(text), file=self._results)
 
-        print(
-            "".join(
-                character
-                if character.isprintable() or character == "\n"
-                else json.dumps(character)[1:-1]
-                for character in text
-            )
-        )
+    def raw(self, content: bytes) -> None:
+        """Print bytes of a registry: exactly into a pipe or a file, and so that a terminal is safe.
+
+        What could act on the terminal, or turn the order of a line round, is escaped there.
+        """
+        if sys.stdout.isatty():
+            print(_escaped(content.decode("utf-8", "backslashreplace")))
+        else:
+            sys.stdout.buffer.write(content)
 
     def event(self, line: str) -> None:
         """Print a line of JSON on standard error."""
@@ -111,11 +121,12 @@ class Printer:
         if self._as_json:
             from regimport.cli.documents.events import logged
 
-            self.event(logged("traceback", "".join(traceback.format_exception(error))))
+            text = "".join(traceback.format_exception(error))
+            self.event(logged("traceback", SENT.removed_from(text, words=False)))
             return
         for part in traceback.format_exception(error):
             for line in part.rstrip("\n").split("\n"):
-                print(_clean(line), file=sys.stderr)
+                print(_clean(SENT.removed_from(line, words=False)), file=sys.stderr)
 
     def _paint(self, colour: str, text: str) -> str:
         unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
@@ -141,6 +152,16 @@ def _print_line(line: str) -> None:
     print(f"{line}\n", end="", file=sys.stderr)
 
 
+def _escaped(text: str) -> str:
+    """Return a text with what is not printable written as JSON does; lines and tabs stay."""
+    import json
+
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else json.dumps(character)[1:-1]
+        for character in text
+    )
+
+
 def human_size(size: float) -> str:
     """Return a number of bytes in a unit that fits it: `4.4 MiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -161,4 +182,4 @@ def _clean(line: str) -> str:
     Text of a registry is in it, which must not act on the terminal.
     """
     indent = len(line) - len(line.lstrip(" "))
-    return " " * indent + safe_text(line, _LINE)
+    return " " * indent + printable(line, _LINE)

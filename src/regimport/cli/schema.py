@@ -22,6 +22,7 @@ class DocumentName(StrEnum):
     TAGS = "tags"
     REPOSITORIES = "repositories"
     DIGEST = "digest"
+    DELETION = "deletion"
     RATELIMIT = "ratelimit"
     EXPLANATION = "explanation"
     ERROR = "error"
@@ -32,10 +33,10 @@ class DocumentName(StrEnum):
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="report (of copy), inspection (of inspect), verification (of verify), tags, "
-        "repositories, digest, ratelimit, explanation (of auth explain), error (of any other "
-        "command that fails), events (the lines of --progress json), or config (the configuration "
-        "file)."
+        help="That of the command of this name; report is that of copy, inspection of inspect, "
+        "verification of verify, deletion of delete, explanation of auth explain, error of any "
+        "other command that fails, events the lines of --progress json, config the configuration "
+        "file."
     ),
 ]
 
@@ -62,6 +63,7 @@ def schema(document: DocumentArgument) -> None:
 
 
 def _models() -> dict[str, type[BaseModel]]:
+    from regimport.cli.documents.deletion import DeletionDocument
     from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
     from regimport.cli.documents.failure import FailureDocument
@@ -80,6 +82,7 @@ def _models() -> dict[str, type[BaseModel]]:
         DocumentName.TAGS: TagsDocument,
         DocumentName.REPOSITORIES: RepositoriesDocument,
         DocumentName.DIGEST: DigestDocument,
+        DocumentName.DELETION: DeletionDocument,
         DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,
         DocumentName.ERROR: FailureDocument,

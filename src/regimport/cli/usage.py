@@ -20,7 +20,6 @@ _TAGS = "`regimport tags REPOSITORY` lists the tags of a repository"
 _COMMANDS: Mapping[str, str] = {
     "artifact": _COPY,
     "catalog": _REPOSITORIES,
-    "delete": "regimport deletes nothing",
     "export": _SAVE,
     "image": "leave out `image`: `regimport copy`, `regimport inspect`, `regimport digest`",
     "import": _COPY,
@@ -35,7 +34,7 @@ _COMMANDS: Mapping[str, str] = {
     "`regimport copy oci-archive:FILE TARGET` from an archive",
     "repo": f"{_TAGS}; {_REPOSITORIES}",
     "repository": f"{_TAGS}; {_REPOSITORIES}",
-    "rm": "regimport deletes nothing",
+    "rm": "`regimport delete REFERENCE...` deletes tags, and manifests by digest",
     "save": _SAVE,
     "sync": _COPY,
     "tag": "`regimport copy REPOSITORY:OLD REPOSITORY:NEW` tags an image",

@@ -10,18 +10,33 @@ __all__ = ["with_options"]
 _OPTIONS = {
     "attestations": "--no-attestations",
     "as_index": "--as-index",
+    "authfile": "--authfile FILE",
+    "ca_file": "--ca-file (of a copy: --source-ca-file, --target-ca-file)",
+    "cert_file": "--cert (of a copy: --source-cert, --target-cert)",
     "create_repository": "--create-repository",
     "deadline": "--deadline",
+    "insecure": "--insecure HOST",
     "jobs": "--jobs",
+    "key_file": "--key (of a copy: --source-key, --target-key)",
     "max_layer_size": "--max-layer-size",
     "max_manifests": "--max-manifests",
     "no_clobber": "--no-clobber",
     "plain_http": "--plain-http HOST",
     "platforms": "--platform",
+    "resolve": "--resolve",
+    "source_credential": "--source-username with --source-password-stdin",
+    "target_credential": "--target-username with --target-password-stdin",
+    "with_tags": "--with-tags",
 }
-_PARAMETER = re.compile(r"`([a-z_]+)`")
+_PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`\s]+))?`")
 
 
 def with_options(text: str) -> str:
     """Return a message with the options of the command line in the place of parameters."""
-    return _PARAMETER.sub(lambda match: _OPTIONS.get(match[1], match[0]), text)
+    return _PARAMETER.sub(_with_option, text)
+
+
+def _with_option(named: re.Match[str]) -> str:
+    """Return the option of a parameter, with the value that is proposed for it, if there is one."""
+    option = _OPTIONS.get(named[1], named[0])
+    return option if named[2] is None or option == named[0] else f"{option.split()[0]} {named[2]}"

@@ -11,7 +11,6 @@ from typing import cast
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host, is_azure, is_google
 from regimport.clouds.login import CloudLogin, NoLogin, TemporaryCredential
 from regimport.credentials.places import Looked, Outcome
-from regimport.installation import install_command
 from regimport.network import host_name
 from regimport.values import dataclass
 
@@ -59,6 +58,8 @@ class Clouds:
         try:
             found = self._credential(cloud, host, fresh=fresh)
         except ImportError:
+            from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+
             detail = (
                 f"to use a login at {cloud.name} for {registry}: {install_command(cloud.extra)}"
             )

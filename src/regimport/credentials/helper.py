@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from regimport.credentials.hosts import server_address
 from regimport.models.credential import TOKEN_USERNAME, Credential
 from regimport.redact import reason_of, safe_text
+from regimport.secrets_sent import SENT
 from regimport.values import dataclass, field
 
 __all__ = ["BrokenHelper", "Helper", "is_helper_name"]
@@ -75,6 +76,7 @@ class Helper:
             "Username": TOKEN_USERNAME if token else credential.username,
             "Secret": token or credential.password,
         }
+        SENT.add(document["Secret"])
         self._run("store", json.dumps(document))
 
     def erase(self, address: str) -> None:
@@ -97,7 +99,11 @@ class Helper:
 
         try:
             code, answer = run(
-                [self.program, action], text.encode(), self.environ, self.seconds, self.stop
+                [self.program, action],
+                text.encode(),
+                _without_secrets(self.environ),
+                self.seconds,
+                self.stop,
             )
         except FileNotFoundError:
             raise BrokenHelper(f"{self.program} is not in the PATH") from None
@@ -117,6 +123,18 @@ class Helper:
         # Anything like JSON may contain the secret; an error message is a line of words.
         words = "" if "{" in answered else safe_text(answered.strip().partition("\n")[0], 200)
         raise BrokenHelper(f"{self.program} failed with code {code}" + (words and f": {words}"))
+
+
+def _without_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment of a helper, which is another program: without what is for us alone.
+
+    Those are all variables of regimport, passwords among them, and all credentials of a CI job.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("REGIMPORT_") and name != "DOCKER_AUTH_CONFIG"
+    }
 
 
 def _strings(answer: str, *names: str, program: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from regimport.credentials.clouds import Clouds
@@ -16,7 +16,7 @@ from regimport.models.credential import Credential
 from regimport.network import host_name
 from regimport.values import dataclass
 
-__all__ = ["Explanation", "Keychain"]
+__all__ = ["Explanation", "Keychain", "check_one_registry"]
 
 # A credential is used for this part of its lifetime; then a new one is fetched.
 _USABLE = 0.8
@@ -180,6 +180,24 @@ class Keychain:
     def _walk(self, side: Side, registry: str, repository: str, *, fresh: bool) -> Iterator[Looked]:
         for place in self._places[side]:
             yield from place.look(registry, repository, fresh=fresh)
+
+
+def check_one_registry(
+    side: Side, registries: Iterable[str], given: Credential | None, environ: Mapping[str, str]
+) -> None:
+    """Raise `InvalidOptions` where one given password would be sent to several registries.
+
+    It is that of one of them, and the others must not see it.
+    """
+    names = sorted({host_name(registry) for registry in registries})
+    prefix = f"REGIMPORT_{side.upper()}_"
+    if len(names) > 1 and (given or _from_environment(environ, prefix)):
+        raise InvalidOptions(
+            f"the password for the {side}s is for one registry, but they are at {len(names)}: "
+            + ", ".join(names),
+            hint="nothing was sent; copy to each registry with a command of its own, or log in "
+            "to each with `regimport login`",
+        )
 
 
 def _of_side(side: Side, given: Credential | None, environ: Mapping[str, str]) -> tuple[Place, ...]:

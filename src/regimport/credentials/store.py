@@ -39,7 +39,7 @@ class Store:
         if path is None:
             raise InvalidConfig(
                 "there is no place to store credentials: HOME is not set",
-                hint="set HOME or DOCKER_CONFIG, or give --authfile FILE",
+                hint="set HOME or DOCKER_CONFIG, or give `authfile`",
             )
         self._path = path
         self._read()
@@ -117,7 +117,7 @@ class Store:
         except OSError as error:
             raise RegimportError(
                 f"{self._path} cannot be written: {reason_of(error)}",
-                hint="check who may write there, or give --authfile FILE",
+                hint="check who may write there, or give `authfile`",
             ) from error
 
 

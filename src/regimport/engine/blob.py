@@ -10,7 +10,7 @@ from itertools import zip_longest
 from regimport.engine.ends import Source, Target, Upload
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
-from regimport.engine.workers import fan_out
+from regimport.engine.streams import fan_out
 from regimport.errors import (
     BrokenTransfer,
     ContentMismatch,

@@ -13,7 +13,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
-__all__ = ["Source", "Target", "Upload"]
+__all__ = ["Deletable", "Source", "Target", "Upload"]
 
 
 class Source(Protocol):
@@ -50,6 +50,16 @@ class Source(Protocol):
 
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags of the repository, page by page."""
+
+
+class Deletable(Source, Protocol):
+    """A repository that can be asked to delete what it holds."""
+
+    def find_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a tag or a digest points to; None only where it is certainly absent."""
+
+    def delete_manifest(self, reference: str) -> None:
+        """Delete a tag, or a manifest by digest with all its tags."""
 
 
 class Upload(Protocol):
@@ -102,6 +112,13 @@ class Target(Source, Protocol):
         """Store a manifest, byte for byte, under a tag or its digest.
 
         A `RegistryError` has the codes and the digests that the registry names.
+        """
+
+    def commit(self) -> None:
+        """Make visible what was put, its tags and all below them; called when they are put.
+
+        A target that shows each manifest as soon as it is put does nothing. What was put and not
+        committed is lost when the target is closed, which whoever has opened it does.
         """
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regimport.engine.ends import Source
+from regimport.engine.known import KnownBlobs, registry_of
 from regimport.engine.labels import labeller
 from regimport.engine.steps import Action, Plan, Step
 from regimport.engine.target import TargetCopy
@@ -29,21 +30,25 @@ def make_plans(
     *,
     exact: bool = False,
     largest: int | None = None,
+    known: KnownBlobs | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request. `largest` is that of `walk`.
+    of each upload asks in the same request. `largest` is that of `walk`. Of several repositories of
+    a registry, one is sent a blob, and the others mount it; so do those for which the run has
+    `known` blobs elsewhere in their registry.
     """
+    seen = KnownBlobs() if known is None else known
     graph, found = walk(source, root, workers, reporter, targets, largest=largest)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
         target, blob = question
-        return target.name, Step(blob, _action(source, target, blob, exact=exact))
+        return target.name, Step(blob, _action(source, target, blob, seen, exact=exact))
 
-    decided = workers.map(decide, questions)
+    decided = _sent_once(workers.map(decide, questions), seen)
     return graph, [
         replace(
             target,
@@ -73,14 +78,38 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
     return list(map(labeller(graph), found.values()))
 
 
-def _action(source: Source, target: TargetCopy, blob: Descriptor, *, exact: bool) -> Action:
-    if target.mount_from is not None:
+def _sent_once(decided: Sequence[tuple[str, Step]], known: KnownBlobs) -> list[tuple[str, Step]]:
+    """Return the steps, where one repository of each registry is sent a blob at most."""
+    found = {
+        (registry_of(name), step.descriptor.digest)
+        for name, step in decided
+        if step.action is Action.PRESENT
+    }
+    steps: list[tuple[str, Step]] = []
+    for name, step in decided:
+        if step.action is Action.COPY and known.mounts(name):
+            place = registry_of(name), step.descriptor.digest
+            mount = place in found
+            found.add(place)
+            steps.append((name, replace(step, action=Action.MOUNT) if mount else step))
+        else:
+            steps.append((name, step))
+    return steps
+
+
+def _action(
+    source: Source, target: TargetCopy, blob: Descriptor, known: KnownBlobs, *, exact: bool
+) -> Action:
+    if known.has(target.name, blob.digest):
+        return Action.PRESENT
+    if target.mount_from is not None or known.mountable(target.name, blob.digest):
         return Action.MOUNT
     foreign = is_foreign_layer(blob.media_type)
     new = target.has_no_tags and not target.existing and not exact
     if new and not foreign:
         return Action.COPY
     if target.end.has_blob(blob):
+        known.add(target.name, blob.digest)
         return Action.PRESENT
     if foreign and not source.has_blob(blob):
         return Action.SKIP

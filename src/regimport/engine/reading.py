@@ -8,7 +8,7 @@ from functools import partial
 
 from regimport.engine.ends import Source
 from regimport.engine.retrying import RetryContext
-from regimport.engine.workers import SecondThread
+from regimport.engine.streams import SecondThread
 from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, Side
 from regimport.events import BlobStarted, BytesMoved
 from regimport.models.descriptor import Descriptor

@@ -12,12 +12,16 @@ __all__ = ["Batch", "Task"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A piece of work: `action` runs once all the keys in `needs` are done; heavy ones first."""
+    """A piece of work: `action` runs once all the keys in `needs` are done; heavy ones first.
+
+    Of all tasks with the same `alone`, one is done at a time, whoever wants them done.
+    """
 
     key: Hashable
     action: Callable[[], None]
     needs: frozenset[Hashable] = frozenset()
     weight: int = 0
+    alone: Hashable = None
 
 
 @dataclass(slots=True)
@@ -50,9 +54,21 @@ class Batch:
         self.counter += 1
         heapq.heappush(self.ready, (-task.weight, self.counter, task))
 
-    def pop(self) -> Task:
-        """Take the heaviest task that is ready."""
-        return heapq.heappop(self.ready)[2]
+    def pop(self, busy: set[Hashable]) -> Task | None:
+        """Take the heaviest task that is ready and may be done beside what is `busy`; add it."""
+        skipped: list[tuple[int, int, Task]] = []
+        found: Task | None = None
+        while found is None and self.ready:
+            entry = heapq.heappop(self.ready)
+            if entry[2].alone in busy:
+                skipped.append(entry)
+            else:
+                found = entry[2]
+        for entry in skipped:
+            heapq.heappush(self.ready, entry)
+        if found is not None and found.alone is not None:
+            busy.add(found.alone)
+        return found
 
     def settle(self, task: Task, error: BaseException | None) -> None:
         """Note that a task has ended; those that needed only this one become ready."""

@@ -1,21 +1,20 @@
-"""Threads: a bounded pool, a second thread for a stream, and a stream that is sent to many.
+"""Threads: a bounded pool, which several jobs may share.
 
-All threads of the engine are here; the rest is plain functions on values.
+All threads of the engine are here and in `streams.py`; the rest is plain functions on values.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Self, TypeVar
 
 from regimport.engine.tasks import Batch, Task
 from regimport.errors import DeadlineExceeded, Interrupted, RegimportError
 
-__all__ = ["SecondThread", "Workers", "fan_out"]
+__all__ = ["Workers"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -40,7 +39,9 @@ class Workers:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._background: list[threading.Thread] = []
-        self._batch: Batch | None = None
+        # The work of each caller of `run`, the oldest first, and what only one task may do at once.
+        self._batches: list[Batch] = []
+        self._busy: set[Hashable] = set()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -77,6 +78,55 @@ class Workers:
         while following := self.call(lambda: list(islice(items, 1))):
             yield from following
 
+    def several(
+        self, function: Callable[[_T], _R], items: Iterable[_T], at_once: int
+    ) -> Iterator[_R]:
+        """Call `function` for each item, for `at_once` of them at the same time.
+
+        Yield the results in the order of the items, each as soon as it is there and those before
+        it. Unlike those of `map`, these calls may use the pool themselves, and share its threads.
+        The first error ends all of it, as does whoever asks for no more results.
+        """
+        todo = list(items)
+        waiting = iter(range(len(todo)))
+        results: dict[int, _R] = {}
+        errors: list[BaseException] = []
+
+        def drive() -> None:
+            while not self.stop.is_set():
+                with self._changed:
+                    position = next(waiting, len(todo))
+                if position == len(todo):
+                    return
+                try:
+                    result = function(todo[position])
+                except BaseException as caught:  # raised again for whoever asks for the results
+                    with self._changed:
+                        errors.append(caught)
+                        self._changed.notify_all()
+                    return
+                with self._changed:
+                    results[position] = result
+                    self._changed.notify_all()
+
+        self.start([drive] * min(at_once, len(todo)))
+        try:
+            for position in range(len(todo)):
+                yield self._awaited(position, results, errors)
+        except BaseException:
+            self.interrupt()
+            raise
+
+    def _awaited(
+        self, position: int, results: dict[int, _R], errors: Sequence[BaseException]
+    ) -> _R:
+        with self._changed:
+            while position not in results and not errors and self._ended is None:
+                self._changed.wait()
+        if position in results:
+            return results.pop(position)
+        raise self._ended or errors[0]
+
     def start(self, calls: Iterable[Callable[[], None]]) -> None:
         """Make calls in the background, each in a thread of its own, and wait for none of them.
 
@@ -90,7 +140,8 @@ class Workers:
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, each after those it needs; the first error ends the rest and is raised.
 
-        A need that is no task's key counts as done. Tasks must not form a circle. Raise
+        A need that is no task's key counts as done. Tasks must not form a circle. Several threads
+        may have tasks done at once: whose call came first is served first. Raise
         `DeadlineExceeded`, also in the midst of the tasks.
         """
         batch = Batch.of(list(tasks))
@@ -99,8 +150,8 @@ class Workers:
         with self._changed:
             if self._ended is not None:
                 raise self._ended
-            self._batch = batch
-            self._grow(min(self.jobs, batch.left))
+            self._batches.append(batch)
+            self._grow(min(self.jobs, sum(each.left for each in self._batches)))
             self._changed.notify_all()
             try:
                 while batch.left and batch.error is None:
@@ -109,7 +160,7 @@ class Workers:
                 self.stop.set()
                 raise
             finally:
-                self._batch = None
+                self._batches.remove(batch)
         if batch.error is not None:
             raise batch.error
 
@@ -146,8 +197,9 @@ class Workers:
     def _end(self, error: RegimportError) -> None:
         with self._changed:
             self._ended = error
-            if self._batch is not None and self._batch.left and self._batch.error is None:
-                self._batch.error = error
+            for batch in self._batches:
+                if batch.left and batch.error is None:
+                    batch.error = error
             self.stop.set()
             self._changed.notify_all()
 
@@ -172,125 +224,15 @@ class Workers:
     def _claim(self) -> tuple[Batch, Task] | None:
         with self._changed:
             while not self._closed:
-                batch = self._batch
-                if batch is not None and batch.ready and batch.error is None:
-                    return batch, batch.pop()
+                for batch in self._batches:
+                    task = batch.pop(self._busy) if batch.error is None else None
+                    if task is not None:
+                        return batch, task
                 self._changed.wait()
             return None
 
     def _settle(self, batch: Batch, task: Task, error: BaseException | None) -> None:
         with self._changed:
             batch.settle(task, error)
+            self._busy.discard(task.alone)
             self._changed.notify_all()
-
-
-class SecondThread:
-    """A thread that makes calls for another one, in their order."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        self._pending = 0
-        self._thread = threading.Thread(target=self._work, name="regimport-second", daemon=True)
-        self._thread.start()
-
-    def submit(self, call: Callable[[], None]) -> None:
-        """Have a call made after those that were submitted before."""
-        self._pending += 1
-        self._calls.put(call)
-
-    def wait(self, pending: int = 0) -> None:
-        """Wait until at most so many calls are pending; raise what one of the others raised."""
-        while self._pending > pending:
-            error = self._ended.get()
-            self._pending -= 1
-            if error is not None:
-                raise error
-
-    def close(self) -> None:
-        """End the thread, after the calls that are pending."""
-        self._calls.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
-            error: BaseException | None = None
-            try:
-                call()
-            except BaseException as caught:  # raised again where wait() is called
-                error = caught
-            self._ended.put(error)
-
-
-# How many pieces may wait for a slow receiver, so that a fast one is not held up at once.
-_QUEUED_PIECES = 2
-_END = object()
-
-
-class _Branch:
-    """One receiver of a stream: a short queue, and the thread that empties it."""
-
-    def __init__(self, receive: Callable[[Iterator[bytes]], None]) -> None:
-        self.error: BaseException | None = None
-        self._queue: queue.Queue[object] = queue.Queue(_QUEUED_PIECES)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(receive,), daemon=True)
-        self._thread.start()
-
-    def feed(self, piece: object) -> bool:
-        """Hand a piece on; return False once the receiver has ended."""
-        while not self._done.is_set():
-            try:
-                self._queue.put(piece, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def join(self) -> None:
-        self._thread.join()
-
-    def _run(self, receive: Callable[[Iterator[bytes]], None]) -> None:
-        try:
-            receive(self._pieces())
-        except BaseException as caught:  # handed to the caller of fan_out
-            self.error = caught
-        finally:
-            self._done.set()
-
-    def _pieces(self) -> Iterator[bytes]:
-        while (piece := self._queue.get()) is not _END:
-            if isinstance(piece, BaseException):
-                raise piece
-            assert isinstance(piece, bytes)
-            yield piece
-
-
-def fan_out(
-    content: Iterator[bytes], receivers: Sequence[Callable[[Iterator[bytes]], None]]
-) -> list[BaseException | None]:
-    """Send one stream to several receivers at once; return the error of each, or None.
-
-    A receiver that fails does not end the others. What `content` raises reaches all of them.
-    """
-    if len(receivers) == 1:
-        try:
-            receivers[0](content)
-        except Exception as error:  # the caller decides what each error means
-            return [error]
-        return [None]
-    branches = [_Branch(receive) for receive in receivers]
-    last: object = _END
-    try:
-        for piece in content:
-            kept = bytes(piece)
-            listening = [branch.feed(kept) for branch in branches]
-            if not any(listening):
-                break
-    except Exception as error:  # raised in every receiver
-        last = error
-    for branch in branches:
-        branch.feed(last)
-    for branch in branches:
-        branch.join()
-    return [branch.error for branch in branches]

@@ -11,7 +11,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
-from regimport.models.mediatype import OCI_INDEX
+from regimport.models.mediatype import OCI_INDEX, is_media_type
 from regimport.models.reference import image_named
 from regimport.values import dataclass, field
 
@@ -42,7 +42,7 @@ class Entry:
             "digest": target.digest,
             "size": target.size,
         }
-        if manifest.artifact_type:
+        if manifest.artifact_type and is_media_type(manifest.artifact_type):
             document["artifactType"] = manifest.artifact_type
         if annotations:
             document["annotations"] = dict(annotations)
@@ -100,10 +100,19 @@ class Index:
         return cls(tuple(entries), document)
 
     def render(self) -> bytes:
-        """Return the text of index.json."""
+        """Return the text of index.json, or raise `InvalidManifest` if nobody would read it back.
+
+        It is larger than `MAX_INDEX_BYTES` then.
+        """
         listed = [entry.document for entry in self.entries]
         document = {**self.members, "manifests": listed}
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(content) > MAX_INDEX_BYTES:
+            raise InvalidManifest(
+                f"index.json would be larger than {MAX_INDEX_BYTES} bytes",
+                hint="remove tags that are not needed any more, or use another layout",
+            )
+        return content
 
     def named(self, name: str) -> Entry | None:
         """Return the entry of a name, or of an image's full name; None if there is none.

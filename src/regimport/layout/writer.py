@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from regimport.layout.files import Files, Incoming, blob_parts
+from regimport.layout.files import Files, blob_parts
+from regimport.layout.folder import Incoming
 from regimport.layout.index import REF_NAME, Entry
 from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
@@ -43,6 +44,9 @@ class Layout(LayoutReader):
         """Return whether a name or a digest points to this manifest."""
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
+
+    def commit(self) -> None:
+        """Do nothing: each manifest is listed when it is put."""
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.

@@ -10,7 +10,7 @@ import ipaddress
 import re
 
 from regimport.errors import InvalidReference
-from regimport.redact import safe_url
+from regimport.redact import safe_url, without_user
 
 __all__ = ["check_is_reference", "check_is_text"]
 
@@ -100,5 +100,5 @@ def _is_host(name: str) -> bool:
 
 def _error(text: str, reason: str, hint: str) -> InvalidReference:
     # What looks like a URL may have a password in it.
-    shown = safe_url(text) if "://" in text else text
+    shown = without_user(safe_url(text) if "://" in text else text)
     return InvalidReference(f"invalid reference {shown[:160]!r}: {reason}", hint=hint)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "ACCEPT_MANIFESTS",
     "DOCKER_MANIFEST",
     "DOCKER_MANIFEST_LIST",
     "INDEX_TYPES",
     "MANIFEST_TYPES",
+    "MAX_MEDIA_TYPE",
     "OCI_ARTIFACT",
     "OCI_INDEX",
     "OCI_MANIFEST",
     "SCHEMA1_TYPES",
     "essence",
     "is_foreign_layer",
+    "is_media_type",
     "is_same_kind",
     "is_sendable",
 ]
@@ -47,6 +51,11 @@ _FOREIGN_LAYERS = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
 )
 
+# RFC 6838, section 4.2: at most 127 characters before the slash, and as many after it.
+MAX_MEDIA_TYPE = 255
+_RESTRICTED_NAME = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MEDIA_TYPE = re.compile(f"{_RESTRICTED_NAME}/{_RESTRICTED_NAME}")
+
 
 def essence(content_type: str | None) -> str:
     """Return a Content-Type without its parameters, in lower case (RFC 9110, section 8.3.1)."""
@@ -62,6 +71,14 @@ def is_same_kind(one: str, other: str) -> bool:
 def is_sendable(media_type: str) -> bool:
     """Return whether a media type can be sent in a header and shown on a terminal."""
     return media_type.isascii() and media_type.isprintable()
+
+
+def is_media_type(text: str) -> bool:
+    """Return whether a text is a media type without parameters, as RFC 6838, section 4.2, says.
+
+    The image specification wants `mediaType` and `artifactType` so.
+    """
+    return len(text) <= MAX_MEDIA_TYPE and _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def is_foreign_layer(media_type: str) -> bool:

@@ -10,13 +10,21 @@ from regimport.models.digest import Digest
 from regimport.models.tag import invalid_tag, is_layout_name
 from regimport.values import dataclass
 
-__all__ = ["STREAM", "ArchiveReference", "LayoutReference", "is_on_disk", "parse_on_disk"]
+__all__ = [
+    "STREAM",
+    "ArchiveReference",
+    "LayoutReference",
+    "is_on_disk",
+    "is_standard_stream",
+    "parse_on_disk",
+]
 
 # The path of an archive that is standard input as a source, and standard output as a target.
 STREAM = "-"
 _LAYOUTS = ("ocidir://", "oci://", "oci:")
 _ARCHIVES = ("oci-archive", "docker-archive")
 _PREFIXES = (*_LAYOUTS, *(f"{kind}:" for kind in _ARCHIVES))
+_STREAMS = re.compile(r"(?:oci|docker)-archive:-(?:[:@]|$)")
 # A text that is meant as a digest, valid or not.
 _LIKE_DIGEST = re.compile(r"sha[0-9]+:")
 
@@ -96,6 +104,11 @@ class ArchiveReference:
 def is_on_disk(text: str) -> bool:
     """Return whether a text is meant as a layout or an archive."""
     return text.startswith(_PREFIXES)
+
+
+def is_standard_stream(text: str) -> bool:
+    """Return whether a text is an archive on standard input or output."""
+    return _STREAMS.match(text) is not None
 
 
 def parse_on_disk(text: str) -> LayoutReference | ArchiveReference:

@@ -18,6 +18,7 @@ from regimport.models.on_disk import (
     parse_on_disk,
 )
 from regimport.models.tag import invalid_tag, is_tag
+from regimport.redact import without_user
 from regimport.values import dataclass
 
 __all__ = [
@@ -175,7 +176,7 @@ def registry_of(text: str) -> str:
     named = "." in bare or ":" in bare or bare == "localhost"
     if not named or not _valid_registry(bare):
         raise InvalidReference(
-            f"invalid registry {text[:160]!r}",
+            f"invalid registry {without_user(text)[:160]!r}",
             hint="write its full host name, and its port if it has one, as in a reference",
         )
     return _DOCKER_HUB if bare in _DOCKER_HUB_ALIASES else bare
@@ -206,7 +207,7 @@ def _split_registry(name: str, text: str) -> tuple[str, str]:
     )
     registry, repository = (first, rest) if is_registry else (_DOCKER_HUB, name)
     if is_registry and not _valid_registry(registry):
-        raise _invalid(text, f"{registry!r} is not a host name")
+        raise _invalid(text, f"{without_user(registry)!r} is not a host name")
     if registry in _DOCKER_HUB_ALIASES:
         registry = _DOCKER_HUB
     if registry == _DOCKER_HUB and "/" not in repository:
@@ -252,6 +253,6 @@ def _check_tag(tag: str, text: str | None = None) -> None:
 
 def _invalid(text: str, reason: str) -> InvalidReference:
     return InvalidReference(
-        f"invalid reference {text[:160]!r}: {reason}",
+        f"invalid reference {without_user(text)[:160]!r}: {reason}",
         hint="write registry/repository:tag, registry/repository@digest, or oci:DIRECTORY",
     )

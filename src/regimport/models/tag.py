@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from regimport.errors import InvalidReference
+from regimport.redact import without_user
 
 __all__ = ["invalid_tag", "is_layout_name", "is_tag"]
 
@@ -28,9 +29,10 @@ def invalid_tag(tag: str, text: str | None) -> InvalidReference:
     """Return the error for a tag that is not valid, in the reference `text`."""
     if text is not None and not tag:
         return InvalidReference(
-            f"{text[:160]!r} ends in ':' without a tag", hint="add a tag, or leave out the colon"
+            f"{without_user(text)[:160]!r} ends in ':' without a tag",
+            hint="add a tag, or leave out the colon",
         )
-    where = "" if text is None else f" in {text[:160]!r}"
+    where = "" if text is None else f" in {without_user(text)[:160]!r}"
     return InvalidReference(
         f"invalid tag {tag[:160]!r}{where}",
         hint="a tag has up to 128 letters, digits, '_', '.' and '-', and no '.' or '-' first",

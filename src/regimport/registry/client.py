@@ -20,6 +20,7 @@ from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
 from regimport.registry.request import SMALL, Request, drain, to_httpx, url_of
 from regimport.registry.retry import Transient, unreachable
+from regimport.secrets_sent import SENT
 from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
 from regimport.transport.diagnosis import root_cause
 from regimport.transport.origins import (
@@ -151,6 +152,8 @@ class AuthenticatedClient:
         started = time.monotonic()
         try:
             built = to_httpx(request, url, authorization, self._timeouts, own=own)
+            if Origin.of(url) != self._origin:
+                built.extensions["sent_by"] = self._origin.host
             response = self._transport.handle_request(built)
         except httpx.LocalProtocolError:
             # The words of a transport may quote a header.
@@ -161,6 +164,7 @@ class AuthenticatedClient:
             host = self.registry if there == self._origin else there.name
             raise unreachable(error, host) from error
         response.request = built
+        SENT.add_url(response.headers.get("location", ""))
         # Other transports do not measure it, so here it includes the handshake.
         response.extensions.setdefault("round_trip", time.monotonic() - started)
         if _LOG.isEnabledFor(logging.DEBUG):

@@ -41,7 +41,8 @@ def endpoint_of(registry: str, options: CopyOptions) -> Endpoint:
     """Return the endpoint of a registry; plain http is for loopback and for named registries."""
     settings = options.network.of(registry)
     if settings.endpoint is not None:
-        return Endpoint(settings.endpoint.rstrip("/"))
+        scheme, _, place = settings.endpoint.rstrip("/").partition("://")
+        return Endpoint(f"{scheme.lower()}://{place}")
     without_tls = {host_name(name) for name in options.plain_http}
     plain = settings.plain_http or host_name(registry) in without_tls
     guessed = not plain and is_loopback(registry)

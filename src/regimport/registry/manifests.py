@@ -20,9 +20,18 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
 from regimport.registry.repository_client import RepositoryClient
+from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
 
-__all__ = ["find_tag", "get_manifest", "head_manifest", "points_to", "put_manifest"]
+__all__ = [
+    "delete_manifest",
+    "find_manifest",
+    "find_tag",
+    "get_manifest",
+    "head_manifest",
+    "points_to",
+    "put_manifest",
+]
 
 _ACCEPT = {"Accept": ACCEPT_MANIFESTS}
 _FORBIDDEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -48,17 +57,23 @@ def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None
     return _described_by_get(client, reference)
 
 
+def find_manifest(client: RepositoryClient, reference: str) -> Descriptor | None:
+    """Return what a tag or digest points to; None only where the registry says that it is absent.
+
+    What HEAD does not find is asked for with GET; raise the error of an answer that says neither.
+    """
+    found = _descriptor(_head(client, reference), reference)
+    return _described_by_get(client, reference) if found is None else found
+
+
 def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
     """Return what a tag points to; None only where the registry says that it does not exist.
 
-    What HEAD does not find is asked for with GET. Raise `TagExists` if that says nothing either,
-    and the error of an answer that says more (`AccessDenied`, `RateLimited`, `Unreachable`).
+    Raise `TagExists` if the registry says neither, and the error of an answer that says more
+    (`AccessDenied`, `RateLimited`, `Unreachable`).
     """
-    found = _descriptor(_head(client, tag), tag)
-    if found is not None:
-        return found
     try:
-        return _described_by_get(client, tag)
+        return find_manifest(client, tag)
     except RegistryError as error:
         if type(error) is not RegistryError:
             raise
@@ -67,7 +82,7 @@ def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
             method=error.method,
             url=error.url,
             status=error.status,
-            hint="nothing was written there; leave --no-clobber out to put the tag all the same",
+            hint="nothing was written there; leave `no_clobber` out to put the tag all the same",
         ) from error
 
 
@@ -161,6 +176,19 @@ def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -
         error.message += f" (putting a manifest of type {manifest.media_type})"
         error.args = (error.message,)
     raise error
+
+
+def delete_manifest(client: RepositoryClient, reference: str) -> None:
+    """Ask the registry to delete a tag, or a manifest by digest with all its tags.
+
+    Raise the error of its answer, with the status (OCI distribution specification, "Content
+    Management"): many registries take a digest alone, and some nothing at all.
+    """
+    scopes = (f"repository:{client.repository}:pull,delete",)
+    url = f"{client.repository}/manifests/{reference}"
+    answer = client.session.ask(Request("DELETE", url, scopes))
+    if not answer.ok:
+        raise error_of(answer)
 
 
 def _is_stored(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:

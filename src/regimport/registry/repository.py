@@ -60,6 +60,16 @@ class Repository:
         with self._client.located():
             return manifests.find_tag(self._client, tag)
 
+    def find_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a tag or a digest points to; None only where it is certainly absent."""
+        with self._client.located():
+            return manifests.find_manifest(self._client, reference)
+
+    def delete_manifest(self, reference: str) -> None:
+        """Delete a tag, or a manifest by digest with all its tags."""
+        with self._client.located():
+            manifests.delete_manifest(self._client, reference)
+
     def get_manifest(self, reference: str) -> Manifest:
         """Return a manifest; one that is requested by digest is checked."""
         with self._client.located():
@@ -69,6 +79,9 @@ class Repository:
         """Store a manifest, byte for byte, under a tag or its digest."""
         with self._client.located():
             manifests.put_manifest(self._client, manifest, reference)
+
+    def commit(self) -> None:
+        """Do nothing: each manifest is visible when it is put."""
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a tag or a digest points to this manifest; True if unclear."""

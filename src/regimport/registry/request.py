@@ -11,6 +11,8 @@ from regimport._version import __version__
 from regimport.auth.tokens import Scopes
 from regimport.errors import RegimportError
 from regimport.options import Timeouts
+from regimport.redact import safe_url
+from regimport.secrets_sent import SENT
 from regimport.transport.answers import read_answer
 from regimport.transport.origins import DEFAULT_PORTS
 from regimport.values import dataclass, field
@@ -49,6 +51,10 @@ class Request:
     limit: int = SMALL
     timeout: float | None = None
 
+    def __repr__(self) -> str:
+        """Return method and URL, without what may be secret."""
+        return f"<Request {self.method} {safe_url(self.url)}>"
+
 
 def to_httpx(
     request: Request, url: str, authorization: str | None, timeouts: Timeouts, *, own: bool
@@ -65,6 +71,10 @@ def to_httpx(
     if request.content is None and (request.body or request.method in _WITH_BODY):
         headers["Content-Length"] = str(len(request.body))
     _check(headers)
+    # An answer may repeat it.
+    if "Authorization" in headers:
+        SENT.add_authorization(headers["Authorization"])
+    SENT.add_url(url)
     # What no URL may hold is escaped, the rest stays byte for byte: it may be signed.
     escaped = quote(url, safe=_URL_CHARACTERS)
     parts = urlsplit(escaped)
@@ -121,6 +131,10 @@ class _Outgoing(httpx.Request):
         self.extensions = extensions
         self._text = url
         self._parsed: httpx.URL | None = None
+
+    def __repr__(self) -> str:
+        """Return method and URL, without what may be secret."""
+        return f"<Request {self.method} {safe_url(self._text)}>"
 
     @property
     def url(self) -> httpx.URL:

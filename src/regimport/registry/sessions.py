@@ -180,7 +180,7 @@ def _stock(dialer: Dialer, network: Network) -> httpx.BaseTransport:
     if network.resolve:
         raise InvalidOptions(
             "httpx's transport cannot be told where a host is",
-            hint="leave out --resolve, or unset REGIMPORT_TRANSPORT",
+            hint="leave out `resolve`, or unset REGIMPORT_TRANSPORT",
         )
     # Imported where it is asked for: httpcore takes time to load.
     from regimport.transport.by_origin import TransportByOrigin  # noqa: PLC0415

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from regimport.layout.files import CHUNK, blob_parts
+from regimport.layout.files import blob_parts
+from regimport.layout.folder import CHUNK
 from regimport.models.digest import Digest
 from regimport.server.answers import Refusal, asked_digest, asked_repository
 from regimport.server.ranges import Unsatisfiable, chunk_range, wanted_range
@@ -75,7 +76,8 @@ class Blobs:
         upload = self._uploads.start(name)
         upload.expect(algorithm)
         if whole is not None:
-            return await self._finished(request, name, upload, whole)
+            async with upload.lock:
+                return await self._finished(request, name, upload, whole)
         return _progress(name, upload, 202)
 
     async def status(self, request: Request) -> Response:

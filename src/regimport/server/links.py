@@ -9,16 +9,19 @@ No part of a repository's name begins with an underscore, so the folders cannot 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
-from regimport.layout.files import explained
+from regimport.errors import InvalidReference
+from regimport.layout.folder import Folder
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
+from regimport.models.mediatype import MAX_MEDIA_TYPE, is_media_type
+from regimport.models.reference import is_repository
 
 __all__ = ["Links"]
+
+_TOP = "repositories"
+_KINDS = frozenset({"_blobs", "_manifests"})
 
 
 class Links:
@@ -28,8 +31,8 @@ class Links:
     first deletion from a repository it is written to disk: deleted content must not be found again.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
         self._found_blobs: dict[str, set[Digest]] = {}
         self._found_manifests: dict[str, dict[Digest, Manifest]] = {}
 
@@ -37,26 +40,24 @@ class Links:
         """Return whether a repository has a blob."""
         if digest in self._found_blobs.get(repository, ()):
             return True
-        return self._path(repository, "_blobs", digest).is_file()
+        return self._folder.status(*_parts(repository, "_blobs", digest)) is not None
 
     def media_type(self, repository: str, digest: Digest) -> str | None:
         """Return the media type of a manifest of a repository; None if it does not have it."""
         found = self._found_manifests.get(repository, {}).get(digest)
         if found is not None:
             return found.media_type
-        try:
-            # Empty if the server was killed while it wrote: then the manifest was never stored.
-            return self._path(repository, "_manifests", digest).read_text() or None
-        except OSError:
-            return None
+        return self._linked_type(repository, digest)
 
     def referrers(self, repository: str, subject: Digest) -> set[Digest]:
         """Return the digests of the manifests of a repository whose subject is `subject`."""
         found = self._found_manifests.get(repository, {}).values()
         digests = {manifest.digest for manifest in found if _refers(manifest, subject)}
-        with suppress(FileNotFoundError):
-            links = self._path(repository, "_referrers", subject).iterdir()
-            digests.update(Digest(link.name.replace("-", ":")) for link in links)
+        for name in self._folder.files_in(*_parts(repository, "_referrers", subject)):
+            try:
+                digests.add(Digest(name.replace("-", ":")))
+            except InvalidReference:
+                continue  # not a link of ours
         return digests
 
     def find(self, repository: str, manifest: Manifest) -> None:
@@ -67,28 +68,27 @@ class Links:
 
     def add_blob(self, repository: str, digest: Digest) -> None:
         """Add a blob to a repository."""
-        self._write(self._path(repository, "_blobs", digest), "")
+        self._folder.mark(*_parts(repository, "_blobs", digest))
 
     def add_manifest(self, repository: str, manifest: Manifest) -> None:
         """Add a manifest to a repository, also as a referrer of its subject."""
         if manifest.subject is not None:
-            self._write(self._referrer(repository, manifest.subject.digest, manifest.digest), "")
-        path = self._path(repository, "_manifests", manifest.digest)
-        # Not written again if unchanged: readers would see it empty for a moment.
-        if not path.is_file() or path.read_text() != manifest.media_type:
-            self._write(path, manifest.media_type)
+            self._folder.mark(*_referrer(repository, manifest.subject.digest, manifest.digest))
+        if self._linked_type(repository, manifest.digest) != manifest.media_type:
+            parts = _parts(repository, "_manifests", manifest.digest)
+            self._folder.write(manifest.media_type.encode(), *parts)
 
     def remove_blob(self, repository: str, digest: Digest) -> None:
         """Remove a blob from a repository."""
         self._settle(repository)
-        self._remove(self._path(repository, "_blobs", digest))
+        self._folder.remove(*_parts(repository, "_blobs", digest))
 
     def remove_manifest(self, repository: str, manifest: Manifest) -> None:
         """Remove a manifest from a repository."""
         self._settle(repository)
-        self._remove(self._path(repository, "_manifests", manifest.digest))
+        self._folder.remove(*_parts(repository, "_manifests", manifest.digest))
         if manifest.subject is not None:
-            self._remove(self._referrer(repository, manifest.subject.digest, manifest.digest))
+            self._folder.remove(*_referrer(repository, manifest.subject.digest, manifest.digest))
 
     def repositories(self) -> set[str]:
         """Return the repositories that have any content."""
@@ -97,8 +97,8 @@ class Links:
     def holds(self, repository: str) -> bool:
         """Return whether a repository has content, or had some."""
         known = repository in self._found_blobs or repository in self._found_manifests
-        folder = self._root / "repositories" / repository
-        return known or (folder / "_blobs").is_dir() or (folder / "_manifests").is_dir()
+        parts = _folder(repository)
+        return known or any(self._folder.has_folder(*parts, kind) for kind in _KINDS)
 
     def anywhere(self, digest: Digest) -> bool:
         """Return whether any repository has `digest`, as a blob or as a manifest."""
@@ -114,30 +114,36 @@ class Links:
         for manifest in self._found_manifests.pop(repository, {}).values():
             self.add_manifest(repository, manifest)
 
+    def _linked_type(self, repository: str, digest: Digest) -> str | None:
+        """Return the media type that a link has; None if there is none, or no media type in it."""
+        parts = _parts(repository, "_manifests", digest)
+        content = self._folder.read(*parts, limit=MAX_MEDIA_TYPE)
+        text = (content or b"").decode("ascii", "replace")
+        return text if is_media_type(text) else None
+
     def _folders(self) -> Iterator[str]:
-        top = self._root / "repositories"
-        for folder, inner, _ in os.walk(top):
-            if "_blobs" in inner or "_manifests" in inner:
-                yield Path(folder).relative_to(top).as_posix()
-            inner[:] = [name for name in inner if not name.startswith("_")]
+        """Yield the repositories that have a folder for links."""
+        waiting = [""]
+        while waiting:
+            above = waiting.pop()
+            for name in self._folder.folders_in(*_folder(above)):
+                inner = f"{above}/{name}" if above else name
+                if name in _KINDS:
+                    yield above
+                elif is_repository(inner):
+                    waiting.append(inner)
 
-    def _path(self, repository: str, kind: str, digest: Digest) -> Path:
-        return self._root / "repositories" / repository / kind / digest.algorithm / digest.encoded
 
-    def _referrer(self, repository: str, subject: Digest, digest: Digest) -> Path:
-        return self._path(repository, "_referrers", subject) / digest.replace(":", "-")
+def _folder(repository: str) -> tuple[str, ...]:
+    return (_TOP, *repository.split("/")) if repository else (_TOP,)
 
-    def _write(self, path: Path, content: str) -> None:
-        with explained(self._root):
-            try:
-                path.write_text(content)
-            except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(content)
 
-    def _remove(self, path: Path) -> None:
-        with explained(self._root):
-            path.unlink(missing_ok=True)
+def _parts(repository: str, kind: str, digest: Digest) -> tuple[str, ...]:
+    return (*_folder(repository), kind, digest.algorithm, digest.encoded)
+
+
+def _referrer(repository: str, subject: Digest, digest: Digest) -> tuple[str, ...]:
+    return (*_parts(repository, "_referrers", subject), digest.replace(":", "-"))
 
 
 def _refers(manifest: Manifest, subject: Digest) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -12,12 +14,19 @@ from starlette.responses import JSONResponse, Response
 from regimport.errors import InvalidManifest
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
-from regimport.models.mediatype import OCI_INDEX
+from regimport.models.mediatype import OCI_INDEX, is_media_type
 from regimport.models.tag import is_tag
 from regimport.server.answers import Refusal, asked_digest, asked_repository
 from regimport.server.store import Store
 
 __all__ = ["Manifests"]
+
+# Manifests of images have some kilobytes. Those above this size are few at a time in memory, and
+# are parsed one after the other: as Python objects, they have many times their size.
+LARGE_BYTES = 1024 * 1024
+MAX_LARGE = 8
+# How long a manifest may take to arrive: the slots for large ones must come free again.
+BODY_SECONDS = 120
 
 
 class Manifests:
@@ -25,6 +34,8 @@ class Manifests:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._large = asyncio.Semaphore(MAX_LARGE)
+        self._parsing = asyncio.Lock()
 
     async def get(self, request: Request) -> Response:
         """Answer GET and HEAD of a manifest; it is never converted to what the client accepts."""
@@ -34,7 +45,7 @@ class Manifests:
             raise self._unknown(name, reference)
         headers = {
             "Content-Length": str(found.size),
-            "Content-Type": found.media_type,
+            "Content-Type": _served_type(found.media_type),
             "Docker-Content-Digest": found.digest,
             "ETag": f'"{found.digest}"',
         }
@@ -53,16 +64,7 @@ class Manifests:
         tags = request.query_params.getlist("tag") if by_digest else [reference]
         if not all(map(is_tag, tags)):
             raise Refusal(400, "MANIFEST_INVALID", "invalid tag in the query")
-        manifest = _parsed(await _body(request), request, reference)
-        missing = self._store.missing(name, manifest)
-        if missing:
-            raise Refusal(
-                400,
-                "MANIFEST_BLOB_UNKNOWN",
-                f"{name} has not all that the manifest names: {', '.join(missing[:8])} missing",
-                detail=[{"digest": digest} for digest in missing[:100]],
-            )
-        await run_in_threadpool(self._store.put_manifest, name, manifest, tags)
+        manifest = await self._received(request, name, reference, tags)
         response = Response(status_code=201)
         response.headers["Location"] = f"/v2/{name}/manifests/{reference}"
         response.headers["Docker-Content-Digest"] = manifest.digest
@@ -108,6 +110,58 @@ class Manifests:
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
         return JSONResponse(index, headers=headers, media_type=OCI_INDEX)
 
+    async def _received(
+        self, request: Request, name: str, reference: Digest | str, tags: Sequence[str]
+    ) -> Manifest:
+        """Read the manifest of a request, and store it; large ones one after the other."""
+        content_type = request.headers.get("content-type")
+        async with AsyncExitStack() as turns:
+            body = await self._body(request, turns)
+            if len(body) > LARGE_BYTES:
+                await turns.enter_async_context(self._parsing)
+            return await run_in_threadpool(self._keep, name, body, content_type, reference, tags)
+
+    async def _body(self, request: Request, turns: AsyncExitStack) -> bytes:
+        """Return a request's body, or raise `Refusal` if it is too large or too slow.
+
+        A large one waits for its turn, which ends with `turns`.
+        """
+        body, large = bytearray(), False
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > MAX_MANIFEST_BYTES:
+                        message = f"a manifest has at most {MAX_MANIFEST_BYTES} bytes"
+                        raise Refusal(413, "SIZE_INVALID", message)
+                    if len(body) > LARGE_BYTES and not large:
+                        large = True
+                        await turns.enter_async_context(self._large)
+        except TimeoutError as error:
+            message = f"the manifest was not received within {BODY_SECONDS} seconds"
+            raise Refusal(408, "SIZE_INVALID", message) from error
+        return bytes(body)
+
+    def _keep(
+        self,
+        name: str,
+        body: bytes,
+        content_type: str | None,
+        reference: Digest | str,
+        tags: Sequence[str],
+    ) -> Manifest:
+        manifest = _parsed(body, content_type, reference)
+        missing = self._store.missing(name, manifest)
+        if missing:
+            raise Refusal(
+                400,
+                "MANIFEST_BLOB_UNKNOWN",
+                f"{name} has not all that the manifest names: {', '.join(missing[:8])} missing",
+                detail=[{"digest": digest} for digest in missing[:100]],
+            )
+        self._store.put_manifest(name, manifest, tags)
+        return manifest
+
     def _unknown(self, name: str, reference: str) -> Refusal:
         if not self._store.exists(name):
             return self._name_unknown(name)
@@ -129,19 +183,7 @@ def _reference(request: Request) -> Digest | str:
     return reference
 
 
-async def _body(request: Request) -> bytes:
-    """Return a request's body, or raise `Refusal` if it is too large for a manifest."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_MANIFEST_BYTES:
-            message = f"a manifest has at most {MAX_MANIFEST_BYTES} bytes"
-            raise Refusal(413, "SIZE_INVALID", message)
-    return bytes(body)
-
-
-def _parsed(body: bytes, request: Request, reference: Digest | str) -> Manifest:
-    content_type = request.headers.get("content-type")
+def _parsed(body: bytes, content_type: str | None, reference: Digest | str) -> Manifest:
     algorithm = reference.algorithm if isinstance(reference, Digest) else "sha256"
     try:
         manifest = Manifest.parse(body, content_type, algorithm=algorithm)
@@ -149,13 +191,25 @@ def _parsed(body: bytes, request: Request, reference: Digest | str) -> Manifest:
         raise Refusal(400, "MANIFEST_INVALID", error.message) from error
     if isinstance(reference, Digest) and manifest.digest != reference:
         raise Refusal(400, "DIGEST_INVALID", f"the manifest hashes to {manifest.digest}")
+    for member, text in (
+        ("mediaType", manifest.media_type),
+        ("artifactType", manifest.artifact_type),
+    ):
+        if text and not is_media_type(text):
+            raise Refusal(400, "MANIFEST_INVALID", f"its {member} is no media type (RFC 6838)")
     return manifest
+
+
+def _served_type(media_type: str) -> str:
+    """Return the Content-Type of a manifest: a browser must not take it for a page or an image."""
+    shown = is_media_type(media_type) and media_type.lower().startswith("application/")
+    return media_type if shown else "application/octet-stream"
 
 
 def _page(request: Request, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return the page that `n` and `last` select, and a header that links to the next one."""
     limit, last = request.query_params.get("n"), request.query_params.get("last")
-    if limit is not None and not (limit.isascii() and limit.isdigit()):
+    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) <= 9):
         raise Refusal(400, "UNSUPPORTED", f"n is not a number: {limit[:80]!r}")
     rest = [name for name in names if last is None or name > last]
     page = rest if limit is None else rest[: int(limit)]

@@ -18,6 +18,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import is_foreign_layer
 from regimport.models.reference import is_repository
+from regimport.server.answers import Refusal
 from regimport.server.links import Links
 from regimport.server.names import default_repository, owner
 from regimport.server.registry_index import RegistryIndex
@@ -39,7 +40,7 @@ class Store:
         # killed process loses nothing without it.
         self.files = Files(directory, durable=False)
         self.files.create()
-        self._links = Links(self.files.root)
+        self._links = Links(self.files)
         self._default = default_repository(self.files.root)
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
         self._seen: tuple[int, ...] | None = None
@@ -184,9 +185,13 @@ class Store:
         return self._index
 
     def _save(self, index: Index) -> None:
-        """Write index.json, under its lock."""
+        """Write index.json, under its lock, or raise `Refusal` if it would be too large."""
         if index != self._index.index:
-            self.files.write(index.render(), "index.json")
+            try:
+                content = index.render()
+            except InvalidManifest as error:
+                raise Refusal(413, "DENIED", error.message) from error
+            self.files.write(content, "index.json")
             self._index, self._seen = self._view(index), self._state()
 
     def _state(self) -> tuple[int, ...] | None:

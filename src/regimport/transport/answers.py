@@ -51,6 +51,10 @@ class Answer:
     body: bytes = b""
     asked: str = ""
 
+    def __repr__(self) -> str:
+        """Return what was asked and its status, without what may be secret."""
+        return f"<Answer {self.status} to {self.method} {safe_url(self.url)}>"
+
     @property
     def ok(self) -> bool:
         """Whether the status says that the request was fulfilled."""

@@ -224,10 +224,12 @@ class Connection:
         try:
             return self._http.next_event()
         except h11.RemoteProtocolError as error:
-            raise httpx.RemoteProtocolError(_words(error)) from error
-        except ValueError as error:
+            broken = httpx.RemoteProtocolError(_words(error))
+        except ValueError:
             # A number of more digits than Python reads.
-            raise httpx.RemoteProtocolError("the answer is not HTTP") from error
+            broken = httpx.RemoteProtocolError("the answer is not HTTP")
+        # Raised here, so that the error which quotes what came is not part of it.
+        raise broken
 
     def _check(self, answer: h11.Response) -> None:
         """Raise `ProxyError` for what a proxy says of itself (RFC 9110, section 15.5.8)."""

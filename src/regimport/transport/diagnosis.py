@@ -9,8 +9,10 @@ from http import HTTPStatus
 
 import httpx
 
-from regimport.errors import AccessDenied, RegimportError, Unreachable
+from regimport.errors import AccessDenied, RegimportError, RegistryError, Unreachable
 from regimport.redact import safe_text
+from regimport.transport.dial import RefusedAddress
+from regimport.transport.origins import GUARDED
 from regimport.transport.proxy import ProxyError
 
 __all__ = ["diagnose", "root_cause"]
@@ -47,17 +49,15 @@ _WANTS_CERTIFICATE = frozenset(
 def diagnose(error: httpx.TransportError, host: str) -> RegimportError | None:
     """Return the error that no waiting mends, None if another try may go better."""
     cause = root_cause(error)
+    if isinstance(cause, RefusedAddress):
+        return _refused_address(cause)
     if isinstance(error, httpx.ProxyError) and (status := _proxy_status(error)) is not None:
         return _refused_by_proxy(error, status, host)
     if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
         if isinstance(error, httpx.ProxyError):
             return _without_name(_proxy_name(error), "the proxy, in HTTPS_PROXY or HTTP_PROXY")
         return _without_name(host, "the registry")
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _untrusted(cause, host)
-    if isinstance(cause, ssl.SSLError):
-        return _no_handshake(cause.reason or "", host)
-    return None
+    return _without_tls(cause, host) if isinstance(cause, ssl.SSLError) else None
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -98,23 +98,35 @@ def _refused_by_proxy(error: httpx.ProxyError, status: int, host: str) -> Regimp
     )
 
 
+def _refused_address(error: RefusedAddress) -> RegistryError:
+    where = GUARDED[error.kind]
+    if error.sent_by is None:
+        message = f"{error.host} led to another machine before, and now leads to {where}"
+    else:
+        message = f"{error.sent_by} sends us to {error.host}, which leads to {where}"
+    return RegistryError(
+        f"{message}; nothing was sent there",
+        hint="if that is as it should be, `resolve=HOST:PORT:ADDRESS` names the address",
+    )
+
+
 def _without_name(host: str, what: str) -> Unreachable:
     name = host.rpartition(":")[0] or host
     return Unreachable(
         f"host not found: {name}",
         hint=f"check the spelling of {what}, and this machine's name servers; "
-        "--resolve HOST:PORT:ADDRESS says where a host is",
+        "`resolve=HOST:PORT:ADDRESS` says where a host is",
     )
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     # What did not come from OpenSSL says less.
     code = getattr(error, "verify_code", 0)
-    insecure = f"--insecure {host} goes on without looking at any certificate"
+    insecure = f"`insecure={host}` goes on without looking at any certificate"
     # Where a registry sends us, its options do not count; the folder of that host does.
     trust = (
         f"put its certificate into /etc/docker/certs.d/{host}/ca.crt, or name it, for the registry "
-        f"itself, with --ca-file (of a copy: --source-ca-file, --target-ca-file); {insecure}"
+        f"itself, with `ca_file`; {insecure}"
     )
     if code in {_EXPIRED, _NOT_YET_VALID}:
         what = "has expired" if code == _EXPIRED else "is not valid yet"
@@ -128,8 +140,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     if code in _OTHER_NAME:
         return Unreachable(
             f"the certificate of {host} is for another host: {reason}",
-            hint="call the registry by a name that its certificate has; --resolve "
-            f"NAME:PORT:ADDRESS says where that is. {insecure}",
+            hint="call the registry by a name that its certificate has; "
+            f"`resolve=NAME:PORT:ADDRESS` says where that is. {insecure}",
         )
     if code in _SELF_SIGNED:
         return Unreachable(
@@ -147,11 +159,17 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> Unreachable:
     )
 
 
+def _without_tls(error: ssl.SSLError, host: str) -> Unreachable | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error, host)
+    return _no_handshake(error.reason or "", host)
+
+
 def _no_handshake(reason: str, host: str) -> Unreachable | None:
     if reason in _NO_TLS:
         return Unreachable(
             f"{host} does not speak TLS on this port",
-            hint=f"if it is a plain http registry: --plain-http {host}",
+            hint=f"if it is a plain http registry: `plain_http={host}`",
         )
     if reason in _TOO_OLD:
         return Unreachable(
@@ -161,7 +179,7 @@ def _no_handshake(reason: str, host: str) -> Unreachable | None:
     if reason in _WANTS_CERTIFICATE:
         return Unreachable(
             f"{host} ended the TLS handshake: {reason.lower().replace('_', ' ')}",
-            hint="it may want a client certificate: --cert and --key (of a copy: --source-cert, "
-            f"--target-cert, …), or /etc/docker/certs.d/{host}/client.cert and client.key",
+            hint="it may want a client certificate: `cert_file` and `key_file`, or "
+            f"/etc/docker/certs.d/{host}/client.cert and client.key",
         )
     return None

@@ -10,13 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from regimport.transport.eyeballs import Address, connect_first
+from regimport.transport.origins import GUARDED, kind_of
 from regimport.transport.proxy import Proxies, Proxy, ProxyError, open_tunnel
 from regimport.transport.stream import Stream
 
-__all__ = ["Dialer"]
+__all__ = ["Dialer", "RefusedAddress"]
 
 Lookup: TypeAlias = Callable[..., Sequence[tuple[Any, ...]]]
 ContextOf: TypeAlias = Callable[[str, int], ssl.SSLContext]
+
+
+# The kinds of addresses to which no name of another kind of host may lead.
+_REFUSED = frozenset({"loopback", "metadata"})
+
+
+class RefusedAddress(OSError):
+    """A name leads to an address of this machine, or of its cloud, where it may not lead."""
+
+    def __init__(self, host: str, kind: str, sent_by: str | None) -> None:
+        super().__init__(f"{host} leads to {GUARDED[kind]}")
+        self.host = host
+        self.kind = kind
+        self.sent_by = sent_by
 
 
 class Dialer:
@@ -26,6 +41,11 @@ class Dialer:
     system trusts. `addresses` says where some hosts and ports are, in the place of name servers,
     which `lookup` asks as `socket.getaddrinfo` does. Of several addresses, the one that answered
     is tried first from then on.
+
+    A host that another host (`sent_by`) sends us to may lead to an address of this machine, or to a
+    link-local one, only if the other does, too; and no host may come to do so later, as a name
+    server can be made to answer otherwise the second time (DNS rebinding). Addresses that the user
+    gives are not looked at. Where a proxy connects, it looks the names up, and the rules are its.
     """
 
     def __init__(
@@ -41,6 +61,8 @@ class Dialer:
         self._lookup = lookup or _look_up
         self._lock = threading.Lock()
         self._answered: dict[tuple[str, int], Address] = {}
+        # What kind of address a host had when it was first connected to.
+        self._kinds: dict[str, str] = {}
 
     def forwarder(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Return the proxy that requests without TLS are handed to whole, None if there is none."""
@@ -51,12 +73,15 @@ class Dialer:
         """Return the proxy on the way to an origin, None if there is none."""
         return self._proxies.proxy_for(scheme, host, port)
 
-    def dial(self, scheme: str, host: str, port: int, timeout: float | None) -> Stream:
+    def dial(
+        self, scheme: str, host: str, port: int, timeout: float | None, sent_by: str | None = None
+    ) -> Stream:
         """Connect, with TLS for https; raise `ProxyError`, and `OSError`."""
         context = self.context(host, port) if scheme == "https" else None
         proxy = self._proxies.proxy_for(scheme, host, port)
         if proxy is None:
-            return _encrypted(self._connect(host, port, timeout), context, host, timeout)
+            connection = self._connect(host, port, timeout, sent_by)
+            return _encrypted(connection, context, host, timeout)
         try:
             stream = self._to_proxy(proxy, timeout)
         except OSError as error:
@@ -79,7 +104,9 @@ class Dialer:
             self._connect(proxy.host, proxy.port, timeout), context, proxy.host, timeout
         )
 
-    def _connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
+    def _connect(
+        self, host: str, port: int, timeout: float | None, sent_by: str | None = None
+    ) -> socket.socket:
         """Connect to the first of a host's addresses that answers; raise the last's `OSError`."""
         place = host.lower(), port
         # Name servers may not know the names under localhost, or lead elsewhere (RFC 6761, 6.3).
@@ -94,16 +121,37 @@ class Dialer:
         ]
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, f"there is no address for {host}")
+        if place not in self._addresses:
+            found = self._permitted(place[0], found, sent_by)
         with self._lock:
             answered = self._answered.get(place)
         if answered in found:
             found.remove(answered)
             found.insert(0, answered)
         connection, address = connect_first(found, timeout)
-        if len(found) > 1:
-            with self._lock:
+        with self._lock:
+            if len(found) > 1:
                 self._answered[place] = address
+            self._kinds.setdefault(place[0], kind_of(address[3][0]))
         return connection
+
+    def _permitted(self, host: str, found: Sequence[Address], sent_by: str | None) -> list[Address]:
+        """Return the addresses that may be connected to; raise `RefusedAddress` if none may."""
+        with self._lock:
+            own = self._kinds.get(host)
+            if sent_by is not None and sent_by != host:
+                own = self._kinds.get(sent_by, "address")
+        if own is None:
+            return list(found)
+        kinds = [kind_of(address[3][0]) for address in found]
+        permitted = [
+            address
+            for address, kind in zip(found, kinds, strict=True)
+            if kind not in _REFUSED or kind == own
+        ]
+        if not permitted:
+            raise RefusedAddress(host, kinds[0], sent_by)
+        return permitted
 
 
 def _encrypted(

@@ -14,10 +14,12 @@ from regimport.values import dataclass
 
 __all__ = [
     "DEFAULT_PORTS",
+    "GUARDED",
     "MAX_REDIRECTS",
     "Origin",
     "check_realm",
     "endless_redirect",
+    "kind_of",
     "next_page",
     "redirect_target",
     "redirected_write",
@@ -45,7 +47,8 @@ _NUMERIC_HOST = re.compile(
 )
 # Where clouds serve the credentials of a machine, other than on link-local addresses.
 _METADATA = frozenset({"100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"})
-_GUARDED = {
+# The kinds of hosts that a registry of another kind may not send us to, in words.
+GUARDED = {
     "loopback": "an address of this machine",
     "metadata": "a link-local address, or another where cloud metadata is served",
     "special": "no address of a host",
@@ -224,11 +227,11 @@ def _danger(there: Origin, own: Origin) -> str | None:
     """
     if there.host == own.host:
         return None
-    kind = _kind(there.host)
-    return None if kind == _kind(own.host) != "odd" else _GUARDED.get(kind)
+    kind = kind_of(there.host)
+    return None if kind == kind_of(own.host) != "odd" else GUARDED.get(kind)
 
 
-def _kind(host: str) -> str:
+def kind_of(host: str) -> str:
     """Return what a host is: a name, or which kind of address."""
     if is_loopback_host(host):
         return "loopback"
@@ -238,11 +241,12 @@ def _kind(host: str) -> str:
         return "odd" if _NUMERIC_HOST.fullmatch(host) else "name"
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address.sixtofour or address
-    if address.is_loopback:
+    if address.is_loopback or address.is_unspecified:
+        # What connects to "no address" gets to this machine.
         return "loopback"
     if address.is_link_local or str(address) in _METADATA:
         return "metadata"
-    if address.is_unspecified or address.is_multicast or address.is_reserved:
+    if address.is_multicast or address.is_reserved:
         return "special"
     return "address"
 
@@ -281,6 +285,9 @@ def _absolute(answered: str, location: str) -> str:
         url: str = urljoin(answered, location)
     except ValueError:
         url = ""
+    # A scheme may be in capitals (RFC 3986, section 3.1); the rest stays byte for byte.
+    scheme, colon, rest = url.partition(":")
+    url = scheme.lower() + colon + rest
     if not url.isprintable() or not url:
         raise RegistryError(f"a registry sent a URL that cannot be used: {safe_url(location)}")
     return url

@@ -49,7 +49,8 @@ class PooledTransport(httpx.BaseTransport):
 
     TLS is set up when the first https request is made. A piece of an answer's body is valid until
     the next is read. Of the extensions of a request, `timeout`, `target` and `origin` are used
-    (scheme, host and port, so that the URL need not be parsed); an answer has `round_trip`, the
+    (scheme, host and port, so that the URL need not be parsed), and `sent_by`, the host of the
+    registry that sends us elsewhere; an answer has `round_trip`, the
     seconds from the last byte of the request to the first of the answer.
     """
 
@@ -78,7 +79,8 @@ class PooledTransport(httpx.BaseTransport):
                 if not isinstance(error.__cause__, CLOSED) or not repeatable:
                     raise
         timeout = request.extensions.get("timeout", {}).get("connect")
-        return self._exchange(self._connect(origin, timeout), origin, request)
+        opened = self._connect(origin, timeout, request.extensions.get("sent_by"))
+        return self._exchange(opened, origin, request)
 
     def warm(self, url: str, timeout: float | None = None) -> None:
         """Open a connection ahead of need, where a request for `url` will find it.
@@ -183,10 +185,12 @@ class PooledTransport(httpx.BaseTransport):
             release,
         )
 
-    def _connect(self, origin: _Origin, timeout: float | None) -> Connection:
+    def _connect(
+        self, origin: _Origin, timeout: float | None, sent_by: str | None = None
+    ) -> Connection:
         scheme, host, port = origin
         with MapSocketErrors(httpx.ConnectError, httpx.ConnectTimeout):
-            stream: Stream = self._dialer.dial(scheme, host, port, timeout)
+            stream: Stream = self._dialer.dial(scheme, host, port, timeout, sent_by)
         connection = Connection(stream, self._dialer.forwarder(scheme, host, port))
         with self._lock:
             self._open.add(connection)

@@ -11,6 +11,7 @@ import base64
 import ipaddress
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,8 +21,8 @@ import httpx
 from regimport._version import __version__
 from regimport.errors import InvalidOptions
 from regimport.hosts import is_loopback_host
-from regimport.installation import install_command
 from regimport.redact import safe_text
+from regimport.secrets_sent import SENT
 from regimport.transport.origins import DEFAULT_PORTS
 from regimport.transport.stream import Stream
 from regimport.values import dataclass, field
@@ -86,6 +87,9 @@ class Proxies:
     """The proxies that the environment names, and for whom they are not."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        if environ.get("REQUEST_METHOD"):
+            # In a CGI script it is the header `Proxy` of whoever asks (httpoxy, CVE-2016-5385).
+            environ = {name: text for name, text in environ.items() if name != "HTTP_PROXY"}
         self._named = {
             scheme: _variable(environ, f"{scheme}_proxy") for scheme in ("http", "https")
         }
@@ -123,10 +127,12 @@ def open_tunnel(stream: Stream, proxy: Proxy, host: str, port: int, timeout: flo
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD)
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     stream.send_all(connection.send(request) or b"", timeout)
-    try:
+    answer: h11.Response | None = None
+    # Raised outside: the words of h11 quote what came.
+    with suppress(h11.RemoteProtocolError):
         answer = _read_head(connection, stream, timeout)
-    except h11.RemoteProtocolError as error:
-        raise ProxyError(proxy, None, "it does not speak HTTP") from error
+    if answer is None:
+        raise ProxyError(proxy, None, "it does not speak HTTP")
     if not HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
         said = safe_text(answer.reason.decode("latin-1"), 100)
         raise ProxyError(proxy, answer.status_code, f"{answer.status_code} {said}".strip())
@@ -173,13 +179,18 @@ def _parsed(name: str, url: str) -> Proxy:
 def _user(parts: SplitResult) -> tuple[str, str] | None:
     if parts.username is None:
         return None
-    return unquote(parts.username), unquote(parts.password or "")
+    user = unquote(parts.username), unquote(parts.password or "")
+    for secret in (user[1], base64.b64encode(":".join(user).encode()).decode()):
+        SENT.add(secret)
+    return user
 
 
 def _check_socks(name: str) -> None:
     try:
         import socksio  # noqa: F401, PLC0415 - loaded again where it is used
     except ImportError as error:
+        from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+
         raise InvalidOptions(
             f"{name} names a SOCKS proxy, which needs a package that is not installed",
             hint=install_command("socks"),

@@ -1,0 +1,67 @@
+"""How far a transfer is: at each target, and in bytes read; shared by threads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from regimport.engine.steps import Action, Plan
+from regimport.engine.tally import Tally
+from regimport.engine.target import Status, TargetCopy
+from regimport.errors import RegimportError
+
+__all__ = ["ReadCount", "TargetState"]
+
+# Steps that need no work at a target.
+_NO_WORK = frozenset({Action.PRESENT, Action.SKIP})
+
+
+class ReadCount:
+    """Counts the bytes of blobs that were read from the source, by several threads."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        """Count `size` bytes more."""
+        with self._lock:
+            self.total += size
+
+
+class TargetState:
+    """The progress of a transfer at one target; shared by threads."""
+
+    def __init__(self, copy: TargetCopy, plan: Plan) -> None:
+        self.copy = copy
+        self.plan = plan
+        self._tally = Tally.of(plan, _NO_WORK)
+        self._error: RegimportError | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the target has failed: nothing more is to be written there."""
+        return self._error is not None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first error of the target; re-raise anything that is not a `RegimportError`."""
+        if not isinstance(error, RegimportError):
+            raise error
+        with self._lock:
+            self._error = self._error or error
+
+    def add_blob(self, action: Action, size: int) -> None:
+        """Count a blob that has reached the target."""
+        with self._lock:
+            self._tally = self._tally.with_blob(action, size)
+
+    def add_manifest(self) -> None:
+        """Count a manifest that was put."""
+        with self._lock:
+            self._tally = self._tally.with_manifest(Action.COPY)
+
+    def result(self) -> TargetCopy:
+        """Return the copy as it ended."""
+        status = Status.COPIED if self._error is None else Status.FAILED
+        return replace(self.copy, status=status, tally=self._tally, error=self._error)
