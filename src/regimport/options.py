@@ -8,8 +8,7 @@ from typing import Literal
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
-from regimport.models.platform import Platform
-from regimport.models.selection import Selection
+from regimport.models.platform import Platform, Selection
 from regimport.network import Network
 from regimport.values import dataclass, field
 

@@ -74,6 +74,7 @@ class Run:
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
+        self._opening = threading.Lock()
         self._saved = SavedState(self._warn)
         self._on_disk: Disk | None = None
 

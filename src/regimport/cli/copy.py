@@ -10,7 +10,6 @@ from regimport.cli import params, settings
 from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionOptions
 from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
-from regimport.cli.parts import PartOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import TimeOptions
 
@@ -76,7 +75,7 @@ def copy(
     source: params.SourceArgument,
     targets: TargetArguments,
     *,
-    parts: PartOptions,
+    parts: params.PartOptions,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
@@ -86,6 +85,7 @@ def copy(
     verbosity: params.VerbosityOptions,
     source_registry: SourceRegistry = None,
     create_repository: CreateRepository = False,
+    no_cache: params.NoCache = False,
     credentials: SourceAndTargetCredentialOptions,
     connections: SourceAndTargetConnectionOptions,
     registry_mirror: RegistryMirror = None,
@@ -129,7 +129,7 @@ def copy(
         platforms=settings.parse_platforms(parts.platform),
         as_index=parts.as_index,
         attestations=not parts.no_attestations,
-        cache=not parts.no_cache,
+        cache=not no_cache,
         create_repository=create_repository,
     )
     options = time.apply(options)

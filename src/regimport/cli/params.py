@@ -10,8 +10,10 @@ import typer
 __all__ = [
     "OUTPUT",
     "Jobs",
+    "NoCache",
     "Output",
     "OutputKind",
+    "PartOptions",
     "Platforms",
     "Progress",
     "ProgressKind",
@@ -83,6 +85,14 @@ Platforms: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+NoCache: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        help="Neither use nor keep manifests in ~/.cache/regimport; they save pulls later.",
+        rich_help_panel="Access",
+    ),
+]
 Output: TypeAlias = Annotated[
     OutputKind,
     typer.Option("--output", "-o", help="The form of the result.", rich_help_panel=OUTPUT),
@@ -114,3 +124,20 @@ class VerbosityOptions(NamedTuple):
         bool, typer.Option("--quiet", "-q", help="Print only the result.", rich_help_panel=OUTPUT)
     ] = False
     verbose: Verbose = 0
+
+
+class PartOptions(NamedTuple):
+    """Which part of the image is wanted, as it was written."""
+
+    platform: Platforms = None
+    as_index: Annotated[
+        bool,
+        typer.Option("--as-index", help="Make a new index of a single --platform, too."),
+    ] = False
+    no_attestations: Annotated[
+        bool,
+        typer.Option(
+            "--no-attestations",
+            help="Leave the attestations in the index out; that makes a new index.",
+        ),
+    ] = False

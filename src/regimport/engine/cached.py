@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from regimport.engine.ends import Source
-from regimport.engine.wrapper import SourceWrapper
+from regimport.engine.ends import Source, SourceWrapper
 from regimport.errors import Interrupted, InvalidManifest, RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest

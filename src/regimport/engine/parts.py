@@ -15,7 +15,7 @@ from regimport.engine.target import TargetCopy
 from regimport.errors import Interrupted, RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
-from regimport.models.selection import Selection
+from regimport.models.platform import Selection
 from regimport.values import dataclass, field
 
 __all__ = ["Part", "part_of", "select_part"]

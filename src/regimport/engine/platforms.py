@@ -21,8 +21,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import INDEX_TYPES
-from regimport.models.platform import Platform
-from regimport.models.selection import Selection
+from regimport.models.platform import Platform, Selection
 
 __all__ = ["choose", "cut", "only"]
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from regimport.engine.ends import Source
-from regimport.engine.wrapper import SourceWrapper
+from regimport.engine.ends import Source, SourceWrapper
 from regimport.models.descriptor import Descriptor
 from regimport.models.manifest import Manifest
 

@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from regimport.engine.ends import Source
-from regimport.engine.wrapper import SourceWrapper
+from regimport.engine.ends import Source, SourceWrapper
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.models.selection import Selection
+from regimport.models.platform import Selection
 from regimport.values import dataclass
 
 __all__ = ["Subset", "SubsetSource", "attested_by", "is_made_of", "make_subset"]

@@ -1,4 +1,4 @@
-"""Platforms: the system an image of an index is for."""
+"""Platforms: the system an image of an index is for; and which part of an image is wanted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from regimport.errors import InvalidReference
 from regimport.redact import safe_text
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "Selection"]
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -103,3 +103,25 @@ class Platform:
                 return False
         default = _DEFAULT_VARIANTS.get(self.architecture)
         return wanted.variant is None or wanted.variant == (self.variant or default)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The part of an image that is wanted: some of its platforms, with or without attestations.
+
+    No platforms means all of them. With `as_index`, a single platform makes an index, too.
+    """
+
+    platforms: tuple[Platform, ...] = ()
+    as_index: bool = False
+    attestations: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the image is wanted."""
+        return self.attestations and not self.platforms
+
+    @property
+    def makes_index(self) -> bool:
+        """Whether the part has an index, rather than being the manifest of one platform."""
+        return self.as_index or len(self.platforms) != 1
