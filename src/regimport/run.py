@@ -142,9 +142,14 @@ class Run:
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
 
-    def cached_source(self, place: AnyReference) -> Source:
-        """Open the source, whose manifests may be known from an earlier run."""
-        end = self.source(place)
+    def cached_source(
+        self, place: AnyReference, named: Callable[[Source], Source] | None = None
+    ) -> Source:
+        """Open the source, whose manifests may be known from an earlier run.
+
+        `named` is what it is wrapped in before.
+        """
+        end = self.source(place) if named is None else named(self.source(place))
         if not self._options.cache or not isinstance(place, Reference):
             return end
         return CachedManifests(end, self._saved.manifests)

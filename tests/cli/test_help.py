@@ -110,10 +110,12 @@ def test_a_topic_is_rendered_on_a_terminal(tmp_path: Path, width: int) -> None:
     assert max(map(len, shown.text.splitlines())) <= width
 
 
-def test_no_name_is_cut_off_on_a_narrow_terminal(tmp_path: Path) -> None:
-    shown = on_a_terminal(tmp_path, "help", "environment", width=60).text
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_name_is_cut_off_on_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    shown = on_a_terminal(tmp_path, "help", "environment", width=width).text
     listed = (PAGES / "environment.md").read_text()
-    names = re.findall(r"`([A-Z_]+)`", listed)
+    # Options go on in the next line where there is no room for a whole one.
+    names = re.findall(r"`([A-Z_]+|--[a-z-]+)`" if width > 60 else r"`([A-Z_]+)`", listed)
     assert names
     assert [name for name in names if name not in shown] == []
     assert "…" not in shown

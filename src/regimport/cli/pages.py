@@ -20,7 +20,9 @@ class WholeWords(TableElement):
                     column.overflow = "fold"
                 first = part.columns[0]
                 words = (Measurement.get(console, options, cell).minimum for cell in first.cells)
-                first.min_width = min(max(words, default=0), options.max_width // 2)
+                # Where an even share is too narrow for the longest word, others get less.
+                if (longest := max(words)) > options.max_width // len(part.columns) - 3:
+                    first.width = min(longest, options.max_width // 2)
             yield part
 
 
