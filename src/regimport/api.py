@@ -26,7 +26,7 @@ from regimport.models.reference import (
 )
 from regimport.operations import run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running
+from regimport.run import running, selector
 
 if TYPE_CHECKING:
     import httpx
