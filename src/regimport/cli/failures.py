@@ -82,7 +82,8 @@ class _Ending:
     """
 
     def __init__(self, command: str, options: Mapping[str, object]) -> None:
-        self._command = command
+        several = any(options.get(name) for name in ("from_file", "all_tags", "tags"))
+        self._command = "copy several" if command == "copy" and several else command
         self._document = "json" in (options.get("output"), options.get("format"))
         self._events = options.get("progress") == ProgressKind.JSON
         verbose = options.get("verbose")
@@ -152,11 +153,12 @@ class _Ending:
 
 def _as_ours(error: Exception) -> RegimportError:
     from regimport.errors import RegimportError
+    from regimport.redact import reason_of
 
     if isinstance(error, RegimportError):
         return error
     if isinstance(error, OSError):
-        return RegimportError(f"the output could not be written: {error.strerror}")
+        return RegimportError(f"the output could not be written: {reason_of(error)}")
     return bug(error)
 
 
