@@ -46,6 +46,8 @@ def test_what_is_used_every_day_comes_first(program: Program) -> None:
         "--platform",
         "--as-index",
         "--no-attestations",
+        "--referrers",
+        "--foreign-layers",
         "--no-clobber",
         "--dry-run",
         "--verify",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regimport.engine.steps import Step
     from regimport.engine.subset import Subset
     from regimport.models.ratelimit import RateLimit
+    from regimport.models.referrers import Referrers
 
 __all__ = [
     "document_of",
@@ -43,6 +44,7 @@ def document_of(report: Report) -> dict[str, object]:
         "pulls": report.pulls,
         "rate_limit": None if limit is None else rate_limit_document(limit),
         "exit_code": report.exit_code,
+        "referrers": None if report.referrers is None else _referrers(report.referrers),
         "tally": asdict(report.tally),
         "subset": None if report.subset is None else _subset(report, report.subset),
         "targets": [_target(report, target) for target in report.targets],
@@ -57,6 +59,22 @@ def _subset(report: Report, subset: Subset) -> dict[str, object]:
         "platforms": list(subset.platforms),
         "attestations": subset.attestations,
         "index": json.loads(subset.index.raw) if report.dry_run else None,
+    }
+
+
+def _referrers(referrers: Referrers) -> dict[str, object]:
+    return {
+        "complete": referrers.complete,
+        "found": [
+            {
+                "subject": found.subject,
+                "digest": found.manifest.digest,
+                "media_type": found.manifest.media_type,
+                "artifact_type": found.artifact_type or None,
+                "tag": found.tag,
+            }
+            for found in referrers.found
+        ],
     }
 
 

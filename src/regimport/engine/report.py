@@ -20,6 +20,7 @@ from regimport.values import dataclass, field
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.subset import Subset
+    from regimport.models.referrers import Referrers
 
 __all__ = ["Report", "TargetReport", "target_reports"]
 
@@ -69,6 +70,8 @@ class Report:
     `rate_limit` is what the registry says is left, None if it says nothing. `subset` is the new
     index, if one was made of a part of the source's; then `root` is the new index, and `source`
     still names the old one.
+    `referrers` is what was
+    found to belong to the image, and brought along; None if it was not wanted.
     """
 
     source: str
@@ -81,6 +84,7 @@ class Report:
     round_trip: float | None = None
     pulls: int = 0
     rate_limit: RateLimit | None = None
+    referrers: Referrers | None = None
     subset: Subset | None = None
 
     def __str__(self) -> str:
