@@ -22,7 +22,9 @@ from regimport import (
     BlobStarted,
     BrokenTransfer,
     BytesMoved,
+    Change,
     Checking,
+    Comparison,
     ContentMismatch,
     CopyOptions,
     Credential,
@@ -32,6 +34,8 @@ from regimport import (
     Difference,
     Digest,
     Flaw,
+    HistoryEntry,
+    ImageConfig,
     Inspection,
     Interrupted,
     InvalidConfig,
@@ -85,6 +89,8 @@ from support.images import many_platforms
 _FUNCTIONS = {
     "copy",
     "delete",
+    "diff",
+    "diff_tags",
     "digest",
     "find_use",
     "inspect",
@@ -109,7 +115,9 @@ _PLAN = Plan((Step(_BLOB, Action.COPY),), (Step(_BLOB, Action.PRESENT),))
 _SETTINGS = RegistrySettings(mirrors=("https://mirror.example",), request_rate=2.0)
 _DIFFERENCE = Difference(Side.TARGET, Flaw.DIGEST, Part.LAYER, _DIGEST, _DIGEST, "other", _DIGEST)
 _READ = ReadBack(Side.TARGET, "r.example/x", 1, 2, 3, 4, (_DIFFERENCE,))
-_NODE = Node(_BLOB, None, _BLOB, (_BLOB,), ())
+_STEP = HistoryEntry(None, "RUN true", "", empty_layer=True)
+_IMAGE = ImageConfig(user="nobody", labels=FrozenMapping({"a": "b"}), history=(_STEP,))
+_NODE = Node(_BLOB, None, _BLOB, (_BLOB,), (), _IMAGE)
 _LIMIT = RateLimit(100, 76, 21600, "192.0.2.1")
 
 
@@ -203,6 +211,10 @@ _VALUES = [
     Unreachable("away", attempts=4, status=503),
     UsageError("usage"),
     ManifestUse("r.example/x", "1", _DIGEST, ("1", "latest"), ("index",)),
+    _STEP,
+    _IMAGE,
+    Change("linux/amd64", "label x", "1", None),
+    Comparison("r.example/x@d", "r.example/y@d", (Change("", "tag 1", None, _DIGEST),)),
     Deletion("r.example/x", _DIGEST, ("1",), manifest=True),
     Verification("r.example/x@d", "t.example/x@d", _BLOB, (_READ,), 1.5),
     Warned("careful"),

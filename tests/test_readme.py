@@ -16,6 +16,7 @@ from _pytest.mark import ParameterSet
 from regimport import errors, options
 from regimport.configuration.document import RegistryDocument
 from regimport.configuration.load import load
+from regimport.engine.compare import DIFFERENT
 from regimport.server.run import serving
 from support.client import Client
 from support.images import many_platforms
@@ -115,7 +116,7 @@ def test_the_exit_codes_are_those_of_the_errors(text: str) -> None:
     listed = {int(code) for code in re.findall(r"^\| (\d+)(?:, \d+)? \|", text, re.MULTILINE)}
     kinds = [getattr(errors, name) for name in errors.__all__]
     codes = {kind.exit_code for kind in kinds if hasattr(kind, "exit_code")}
-    assert listed == codes | {0}
+    assert listed == codes | {0, DIFFERENT}
 
 
 def test_the_limits_are_those_of_the_options() -> None:

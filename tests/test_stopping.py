@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from regimport import Interrupted, api, deletion, listings
+from regimport import Interrupted, api, comparison, deletion, listings
 from regimport.stopping import stopped_by
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,8 @@ def functions(address: str) -> dict[str, Callable[[threading.Event], object]]:
         "manifest": lambda stop: api.manifest(image, stop=stop),
         "digest": lambda stop: api.digest(image, stop=stop),
         "tags": lambda stop: list(listings.tags(f"{address}/app", stop=stop)),
+        "diff": lambda stop: comparison.diff(image, f"{address}/other", stop=stop),
+        "diff_tags": lambda stop: comparison.diff_tags(f"{address}/a", f"{address}/b", stop=stop),
         "find_use": lambda stop: deletion.find_use(image, stop=stop),
         "delete": lambda stop: deletion.delete(image, stop=stop),
         "repositories": lambda stop: list(listings.repositories(address, stop=stop)),

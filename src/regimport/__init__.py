@@ -24,7 +24,9 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.comparison import diff, diff_tags
     from regimport.deletion import delete, find_use
+    from regimport.engine.compare import Change, Comparison
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
+    from regimport.models.image_config import HistoryEntry, ImageConfig
     from regimport.models.manifest import Manifest
     from regimport.models.on_disk import ArchiveReference, LayoutReference
     from regimport.models.platform import Platform
@@ -80,7 +83,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "comparison": ("diff", "diff_tags"),
     "deletion": ("delete", "find_use"),
+    "engine.compare": ("Change", "Comparison"),
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
@@ -126,6 +131,7 @@ _HOMES = {
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
+    "models.image_config": ("HistoryEntry", "ImageConfig"),
     "models.manifest": ("Manifest",),
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
@@ -144,7 +150,9 @@ __all__ = [
     "BlobStarted",
     "BrokenTransfer",
     "BytesMoved",
+    "Change",
     "Checking",
+    "Comparison",
     "ContentMismatch",
     "CopyOptions",
     "Credential",
@@ -155,6 +163,8 @@ __all__ = [
     "Digest",
     "Event",
     "Flaw",
+    "HistoryEntry",
+    "ImageConfig",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -203,6 +213,8 @@ __all__ = [
     "__version__",
     "copy",
     "delete",
+    "diff",
+    "diff_tags",
     "digest",
     "find_use",
     "inspect",

@@ -24,9 +24,9 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
-from regimport.operations import run_copy, run_verification
+from regimport.operations import run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running, selector
+from regimport.run import running
 
 if TYPE_CHECKING:
     import httpx
@@ -157,25 +157,11 @@ def inspect(
 
     Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
     """
-    from regimport.engine.configs import read_configs  # noqa: PLC0415 - a copy needs none of it
-    from regimport.engine.examine import examine  # noqa: PLC0415
-    from regimport.engine.walk import walk  # noqa: PLC0415
-
     place = with_default_tag(parse_end(reference))
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        workers, end = run.workers, run.source(place)
-        root, _ = resolve(end, selector(place), workers)
-        run.choose_jobs()
-        largest = options.limits.max_layer_size
-        graph, _ = walk(end, root, workers, run.reporter, largest=largest)
-        if options.platforms:
-            from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
-
-            graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
-        configs = read_configs(end, graph, workers)
-    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
+        return run_inspection(run, place, options)
 
 
 def manifest(

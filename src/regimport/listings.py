@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from regimport.engine.tag_filter import TagFilter, TagOrder, sort_tags
-from regimport.errors import InvalidOptions, InvalidReference, Side
+from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
-from regimport.models.reference import parse_end, registry_of
+from regimport.models.reference import parse_repository, registry_of
 from regimport.options import CopyOptions
 from regimport.run import running
 
@@ -46,11 +46,7 @@ def tags(
     a pattern that no tag can match, and what `copy` raises for its source. `transport` and `stop`
     are those of `copy`.
     """
-    place = parse_end(repository)
-    if place.tag is not None or place.digest is not None:
-        raise InvalidReference(
-            f"{repository!r} names an image, but a repository is expected", hint=f"try {place.name}"
-        )
+    place = parse_repository(repository)
     if newest is not None and newest < 1:
         raise InvalidOptions("`newest` is 1 or more")
     wanted = TagFilter(tuple(match), tuple(exclude))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from regimport.engine.ends import Source
+from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.target import Status, TargetCopy, mountable_repository
@@ -16,13 +18,14 @@ from regimport.events import Resolved
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import AnyReference
 from regimport.options import CopyOptions
-from regimport.run import Run
+from regimport.run import Run, selector
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.examine import Inspection
     from regimport.engine.walk import Graph
 
-__all__ = ["run_copy", "run_verification"]
+__all__ = ["run_copy", "run_inspection", "run_verification"]
 
 
 def run_copy(
@@ -30,7 +33,7 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = run.source(origin), run.workers
+    source, workers = _named_for(wanted, run.source(origin)), run.workers
     reference, copies = run.selector(source, origin), run.targets(wanted, origin)
     root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
     run.choose_jobs()
@@ -63,6 +66,17 @@ def run_copy(
     )
 
 
+def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
+    """Return the source, whose image is named as the targets will name it.
+
+    Without a tag, an image is put under the name that it has; and the digest of a target says
+    which algorithm is meant.
+    """
+    if all(place.tag is None or place.digest is not None for place in wanted):
+        return source
+    return NamedBySha256(source)
+
+
 def _with_lenders(pending: Sequence[TargetCopy], settled: Sequence[TargetCopy]) -> list[TargetCopy]:
     """Return the pending copies; where a repository of their registry has the image, it lends."""
     having = [copy.references[0] for copy in settled if copy.status is Status.PRESENT]
@@ -83,7 +97,7 @@ def _planned(
 ) -> tuple[Graph, list[TargetCopy]]:
     """Return the image's graph, and the copies with what each has to do; check the limits."""
     # An image that is there already needs neither.
-    from regimport.engine.limits import check_limits  # noqa: PLC0415
+    from regimport.engine.limits import check_count, check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
     run.open_connections(root)
@@ -95,6 +109,7 @@ def _planned(
         run.reporter,
         exact=options.dry_run,
         largest=options.limits.max_layer_size,
+        check=partial(check_count, limits=options.limits),
         known=run.known,
     )
     check_limits(graph, options.limits)
@@ -118,7 +133,7 @@ def run_verification(
     """Resolve the source, and read the image back: at the source, if wanted, and at the target."""
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
-    end = run.source(origin)
+    end = _named_for([wanted], run.source(origin))
     root, _ = resolve(end, run.selector(end, origin), run.workers)
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(
@@ -132,3 +147,25 @@ def run_verification(
     if not target_only:
         places.insert(0, Place(end, Side.SOURCE))
     return root, read_back(places, root, run.retry)
+
+
+def run_inspection(
+    run: Run, place: AnyReference, options: CopyOptions, side: Side = Side.SOURCE
+) -> Inspection:
+    """Read an image's manifests and configurations, and return what it is made of."""
+    # A copy needs none of these.
+    from regimport.engine.configs import read_configs  # noqa: PLC0415
+    from regimport.engine.examine import examine  # noqa: PLC0415
+    from regimport.engine.walk import walk  # noqa: PLC0415
+
+    workers, end = run.workers, run.source(place, side)
+    root, _ = resolve(end, selector(place), workers)
+    run.choose_jobs()
+    largest = options.limits.max_layer_size
+    graph, _ = walk(end, root, workers, run.reporter, largest=largest)
+    if options.platforms:
+        from regimport.engine.platforms import only  # noqa: PLC0415 - where some are wanted
+
+        graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
+    configs = read_configs(end, graph, workers)
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)

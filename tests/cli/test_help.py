@@ -110,6 +110,17 @@ def test_a_topic_is_rendered_on_a_terminal(tmp_path: Path, width: int) -> None:
     assert max(map(len, shown.text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_name_is_cut_off_on_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    shown = on_a_terminal(tmp_path, "help", "environment", width=width).text
+    listed = (PAGES / "environment.md").read_text()
+    # Options go on in the next line where there is no room for a whole one.
+    names = re.findall(r"`([A-Z_]+|--[a-z-]+)`" if width > 60 else r"`([A-Z_]+)`", listed)
+    assert names
+    assert [name for name in names if name not in shown] == []
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize("command", ["copy", "cp", "auth explain", "config", "help"])
 def test_help_with_a_command_is_the_help_of_the_command(program: Program, command: str) -> None:
     shown = program("help", *command.split())

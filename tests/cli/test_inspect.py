@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regimport.engine.configs import ImageConfig
+from regimport.models.image_config import ImageConfig
 from regimport.server.run import serving
 from support.client import Client
 from support.images import (
@@ -179,3 +179,43 @@ def test_a_configuration_that_cannot_be_had_costs_only_its_date(
 )
 def test_a_configuration_that_makes_no_sense_says_nothing(raw: bytes) -> None:
     assert ImageConfig.parse(raw) == ImageConfig()
+
+
+def test_what_the_configuration_says_is_shown_and_cannot_act_on_the_terminal(
+    program: Program, registry: str
+) -> None:
+    image = Image()
+    settings = {
+        "User": "nobody",
+        "WorkingDir": "/srv",
+        "StopSignal": "SIGQUIT",
+        "Entrypoint": ["/bin/app", "two words"],
+        "Cmd": ["--serve"],
+        "Env": ["PATH=/bin"],
+        "ExposedPorts": {"80/tcp": {}},
+        "Volumes": {"/data": {}},
+        "Labels": {"title": "an \x1b[31mapp"},
+    }
+    history = [{"created": "2026-05-04T03:02:01Z", "created_by": "RUN make"}, "odd"]
+    content = {"os": "linux", "architecture": "amd64", "config": settings, "history": history}
+    config = image.blob(json.dumps(content).encode(), OCI_CONFIG)
+    image.manifest(config, [image.blob(some_bytes("layer", 100))])
+    name = push(registry, image)
+    shown = program("inspect", "--config", name).out
+    for line in (
+        "user         nobody",
+        "directory    /srv",
+        "stop signal  SIGQUIT",
+        "entry point  /bin/app 'two words'",
+        "command      --serve",
+        "environment  PATH=/bin",
+        "port         80/tcp",
+        "volume       /data",
+        "history      2026-05-04 03:02  RUN make",
+    ):
+        assert f"    {line}\n" in shown
+    assert "\x1b" not in shown
+    assert "PATH" not in program("inspect", name).out
+    document = json.loads(program("inspect", "-o", "json", name).out)["root"]["image"]
+    assert document["labels"] == {"title": "an \x1b[31mapp"}
+    assert document["history"][1]["created_by"] == ""

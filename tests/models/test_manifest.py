@@ -176,7 +176,6 @@ def test_of_two_types_of_one_kind_that_in_the_body_counts(
     [
         b'{"schemaVersion": 2, "layers": [], "layers": []}',
         b'{"schemaVersion": 2, "layers": [], "l\\u0061yers": []}',
-        b'{"layers": [], "annotations": {"a": "1", "a": "2"}}',
     ],
 )
 def test_a_name_that_stands_twice_is_refused(raw: bytes) -> None:

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.miniature import Miniature
-from support.world import World
+from support.world import World, led_here
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Names lead to this machine while the test runs."""
-    find: Callable[..., Any] = socket.getaddrinfo
-    with ExitStack() as stack:
-        found = World(stack)
-
-        def lookup(host: str | bytes, port: object, *rest: Any, **more: Any) -> Any:
-            place = found.places.get(host if isinstance(host, str) else host.decode())
-            if place is None:
-                return find(host, port, *rest, **more)
-            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)]
-
-        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with led_here(monkeypatch) as found:
         yield found
 
 

@@ -23,6 +23,7 @@ _DAILY = (
     "login.logout",
 )
 _OTHERS = (
+    "diff.diff",
     "repositories.repositories",
     "delete.delete",
     "help.help_",

@@ -10,6 +10,7 @@ from regimport.cli import params, settings
 from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
+from regimport.cli.timeouts import DeadlineOptions
 
 __all__ = ["digest"]
 
@@ -25,6 +26,7 @@ def digest(
     platform: params.Platforms = None,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
+    time: DeadlineOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
@@ -50,6 +52,7 @@ def digest(
         ),
         platforms=settings.parse_platforms(platform),
     )
+    options = time.apply(options)
     credential = credentials.read()
     with reporter_for(printer) as reporter:
         found = api.digest(reference, options=options, credential=credential, reporter=reporter)

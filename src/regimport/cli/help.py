@@ -87,9 +87,10 @@ def _show(page: str) -> None:
         print(page, end="")
         return
     from rich.console import Console
-    from rich.markdown import Markdown
 
-    Console().print(Markdown(page))
+    from regimport.cli.pages import Page
+
+    Console().print(Page(page))
 
 
 def _show_command(context: typer.Context, words: list[str], pages: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -12,12 +13,15 @@ from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer, counted, human_size
+from regimport.cli.timeouts import DeadlineOptions
 from regimport.cli.wording import with_options
+from regimport.models.mediatype import INDEX_TYPES
 from regimport.redact import safe_text
 
 if TYPE_CHECKING:
     from regimport.engine.examine import Inspection, Node
     from regimport.models.descriptor import Descriptor
+    from regimport.models.image_config import ImageConfig
 
 __all__ = ["inspect"]
 
@@ -27,6 +31,13 @@ Raw: TypeAlias = Annotated[
 Layers: TypeAlias = Annotated[
     bool, typer.Option("--layers", help="Show the config and the layers of each manifest, too.")
 ]
+Config: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--config",
+        help="Show what each image's configuration says, too: labels, environment, history, …",
+    ),
+]
 
 
 def inspect(
@@ -34,10 +45,12 @@ def inspect(
     *,
     raw: Raw = False,
     layers: Layers = False,
+    config: Config = False,
     platform: params.Platforms = None,
     limits: LimitOptions,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
+    time: DeadlineOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
@@ -63,6 +76,7 @@ def inspect(
         limits=limits.parse(),
         platforms=settings.parse_platforms(platform),
     )
+    options = time.apply(options)
     credential = credentials.read()
     with reporter_for(printer) as reporter:
         if raw:
@@ -79,14 +93,14 @@ def inspect(
 
         printer.document(InspectionDocument.of(inspection).model_dump_json(indent=2))
         return
-    for line in _lines(inspection, layers=layers):
+    for line in _lines(inspection, layers=layers, config=config):
         printer.result(line)
 
 
-def _lines(inspection: Inspection, *, layers: bool) -> Iterator[str]:
+def _lines(inspection: Inspection, *, layers: bool, config: bool) -> Iterator[str]:
     yield inspection.reference
     width = max(len(_name(leaf)) for leaf in _leaves(inspection.root))
-    yield from _tree(inspection.root, width, layers=layers)
+    yield from _tree(inspection.root, width, layers=layers, config=config)
     total = f"{counted(inspection.manifests, 'manifest')} and {counted(inspection.blobs, 'blob')}, "
     total += human_size(inspection.unique_bytes)
     if inspection.total_bytes != inspection.unique_bytes:
@@ -104,8 +118,12 @@ def _leaves(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _tree(node: Node, width: int, *, layers: bool) -> Iterator[str]:
+def _tree(node: Node, width: int, *, layers: bool, config: bool) -> Iterator[str]:
     """Yield a line for each platform; with `layers` for all that is under the root."""
+    if node.shown_above and node.descriptor.media_type in INDEX_TYPES:
+        size = human_size(node.size)
+        yield f"  {'index':{width}}  {node.descriptor.digest}  {size:>10}  shown above"
+        return
     if not node.children:
         created = "" if node.created is None else f"{node.created:%Y-%m-%d %H:%M}"
         size = human_size(node.size)
@@ -114,21 +132,47 @@ def _tree(node: Node, width: int, *, layers: bool) -> Iterator[str]:
     elif layers:
         yield f"  {'index':{width}}  {_described(node.descriptor)}"
     if layers:
-        for kind, blobs in (("config", [node.config]), ("layer", node.layers)):
-            for blob in blobs:
-                if blob is not None:
-                    yield f"  {f'  {kind}':{width}}  {_described(blob)}"
+        yield from _blobs(node, width)
+    if config and node.image is not None:
+        yield from (f"    {name:11}  {text}" for name, text in _settings(node.image))
     for child in node.children:
-        yield from _tree(child, width, layers=layers)
+        yield from _tree(child, width, layers=layers, config=config)
+
+
+def _blobs(node: Node, width: int) -> Iterator[str]:
+    if node.shown_above:
+        yield f"  {'':{width}}  its layers are shown above"
+        return
+    for kind, blobs in (("config", [node.config]), ("layer", node.layers)):
+        for blob in blobs:
+            if blob is not None:
+                yield f"  {f'  {kind}':{width}}  {_described(blob)}"
 
 
 def _name(leaf: Node) -> str:
-    """Return the platform of a manifest, or else what it is."""
-    platform = leaf.descriptor.platform
-    if platform is not None and platform.known:
-        return str(platform)
-    kind = leaf.descriptor.annotations.get("vnd.docker.reference.type")
-    return safe_text(kind or leaf.artifact_type or "no platform", 60)
+    return safe_text(leaf.title, 60)
+
+
+def _settings(image: ImageConfig) -> Iterator[tuple[str, str]]:
+    """Yield what a configuration says, by name."""
+    for name, text in (
+        ("author", image.author),
+        ("user", image.user),
+        ("directory", image.working_directory),
+        ("stop signal", image.stop_signal),
+    ):
+        if text:
+            yield name, text
+    for name, words in (("entry point", image.entrypoint), ("command", image.command)):
+        if words:
+            yield name, shlex.join(words)
+    yield from (("environment", variable) for variable in image.environment)
+    yield from (("port", port) for port in image.exposed_ports)
+    yield from (("volume", volume) for volume in image.volumes)
+    yield from (("label", f"{name}={text}") for name, text in image.labels.items())
+    for step in image.history:
+        when = f"{step.created:%Y-%m-%d %H:%M}" if step.created else "unknown"
+        yield "history", f"{when}  {step.created_by or step.comment}"
 
 
 def _described(descriptor: Descriptor) -> str:

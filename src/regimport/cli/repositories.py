@@ -10,6 +10,7 @@ from regimport.cli import params, settings
 from regimport.cli.connections import ConnectionOptions
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
+from regimport.cli.timeouts import DeadlineOptions
 
 __all__ = ["repositories"]
 
@@ -24,6 +25,7 @@ def repositories(
     *,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
+    time: DeadlineOptions,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
 ) -> None:
@@ -37,8 +39,10 @@ def repositories(
     from regimport.cli.progress import reporter_for
 
     printer = Printer(*verbosity, params.ProgressKind.NONE)
-    options = settings.registry_options(
-        printer, connections.shared, authfile=credentials.authfile, source=connections.tls
+    options = time.apply(
+        settings.registry_options(
+            printer, connections.shared, authfile=credentials.authfile, source=connections.tls
+        )
     )
     credential = credentials.read()
     with reporter_for(printer) as reporter:

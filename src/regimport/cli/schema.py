@@ -23,6 +23,7 @@ class DocumentName(StrEnum):
     REPOSITORIES = "repositories"
     DIGEST = "digest"
     DELETION = "deletion"
+    COMPARISON = "comparison"
     RATELIMIT = "ratelimit"
     EXPLANATION = "explanation"
     ERROR = "error"
@@ -34,9 +35,9 @@ DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
         help="That of the command of this name; report is that of copy, inspection of inspect, "
-        "verification of verify, deletion of delete, explanation of auth explain, error of any "
-        "other command that fails, events the lines of --progress json, config the configuration "
-        "file."
+        "verification of verify, deletion of delete, comparison of diff, explanation of "
+        "auth explain, error of any other command that fails, events the lines of --progress json, "
+        "config the configuration file."
     ),
 ]
 
@@ -63,6 +64,7 @@ def schema(document: DocumentArgument) -> None:
 
 
 def _models() -> dict[str, type[BaseModel]]:
+    from regimport.cli.documents.comparison import ComparisonDocument
     from regimport.cli.documents.deletion import DeletionDocument
     from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
@@ -82,6 +84,7 @@ def _models() -> dict[str, type[BaseModel]]:
         DocumentName.TAGS: TagsDocument,
         DocumentName.REPOSITORIES: RepositoriesDocument,
         DocumentName.DIGEST: DigestDocument,
+        DocumentName.COMPARISON: ComparisonDocument,
         DocumentName.DELETION: DeletionDocument,
         DocumentName.RATELIMIT: RateLimitAnswer,
         DocumentName.EXPLANATION: ExplanationDocument,

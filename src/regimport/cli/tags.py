@@ -11,8 +11,9 @@ from regimport.cli import params, settings
 from regimport.cli.connections import ConnectionOptions, RegistryMirror
 from regimport.cli.credentials import CredentialOptions
 from regimport.cli.printer import Printer
+from regimport.cli.timeouts import DeadlineOptions
 
-__all__ = ["tags"]
+__all__ = ["Exclude", "Match", "tags"]
 
 
 class Order(StrEnum):
@@ -77,6 +78,7 @@ def tags(
     newest: Newest = None,
     credentials: CredentialOptions,
     connections: ConnectionOptions,
+    time: DeadlineOptions,
     registry_mirror: RegistryMirror = None,
     output: params.Output = params.OutputKind.TEXT,
     verbosity: params.VerbosityOptions,
@@ -91,12 +93,14 @@ def tags(
     from regimport.cli.progress import reporter_for
 
     printer = Printer(*verbosity, params.ProgressKind.NONE)
-    options = settings.registry_options(
-        printer,
-        connections.shared,
-        authfile=credentials.authfile,
-        source=connections.tls,
-        registry_mirror=registry_mirror,
+    options = time.apply(
+        settings.registry_options(
+            printer,
+            connections.shared,
+            authfile=credentials.authfile,
+            source=connections.tls,
+            registry_mirror=registry_mirror,
+        )
     )
     credential = credentials.read()
     with reporter_for(printer) as reporter:

@@ -10,13 +10,28 @@ import typer
 from regimport.cli.quantities import parse_duration, parse_rate
 from regimport.options import CopyOptions, RetryPolicy, Timeouts
 
-__all__ = ["TimeOptions"]
+__all__ = ["DeadlineOptions", "TimeOptions"]
 
 
 def _duration(help_text: str, *, metavar: str = "DURATION", show_default: bool = True) -> object:
     return typer.Option(
         metavar=metavar, help=help_text, rich_help_panel="Time", show_default=show_default
     )
+
+
+_DEADLINE = "End after this time, finished or not: 90s, 30m, 1h30m."
+
+
+class DeadlineOptions(NamedTuple):
+    """The deadline of a command that writes nothing, as it was written."""
+
+    deadline: Annotated[str | None, _duration(_DEADLINE, show_default=False)] = None
+
+    def apply(self, options: CopyOptions) -> CopyOptions:
+        """Return `options` with the deadline in them; raise `InvalidOptions`."""
+        if self.deadline is None:
+            return options
+        return replace(options, deadline=parse_duration(self.deadline, "--deadline"))
 
 
 class TimeOptions(NamedTuple):
@@ -39,7 +54,7 @@ class TimeOptions(NamedTuple):
     deadline: Annotated[
         str | None,
         _duration(
-            "End after this time, finished or not: 90s, 30m, 1h30m. What has been copied stays.",
+            f"{_DEADLINE} What has been copied stays.",
             show_default=False,
         ),
     ] = None

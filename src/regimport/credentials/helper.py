@@ -88,7 +88,9 @@ class Helper:
         document = _first_value(self._run("list", "") or "{}")
         if not isinstance(document, dict):
             raise BrokenHelper(f"{self.program} did not answer with a JSON object")
-        return {key: name for key, name in document.items() if isinstance(name, str)}
+        return {
+            key: name for key, name in document.items() if isinstance(name, str) and key.isascii()
+        }
 
     def _run(self, action: str, text: str) -> str | None:
         """Return the answer to an action, None if the helper knows nothing of the server."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import errno
+import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from regimport.credentials.dockerconfig import DockerConfig, canonical_key, config_path, read_text
@@ -49,6 +50,13 @@ class Store:
 
         Raise `RegimportError` if the helper fails, or if the file cannot be written.
         """
+        with suppress(OSError):
+            # The writing would tell of that; the lock is on this folder.
+            Path(os.path.realpath(self._path)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked():
+            return self._save(registry, credential)
+
+    def _save(self, registry: str, credential: Credential) -> str:
         document, config = self._read()
         before = dict(document)
         helper = self._helper(config, registry)
@@ -74,6 +82,10 @@ class Store:
         Entries for single repositories stay. Raise `RegimportError` if the helper fails, or if the
         file cannot be written.
         """
+        with self._locked():
+            return self._forget(registry)
+
+    def _forget(self, registry: str) -> bool:
         document, config = self._read()
         host = host_name(registry)
         helper = self._helper(config, registry)
@@ -94,6 +106,21 @@ class Store:
         text = text.removeprefix("\ufeff")
         config = DockerConfig.parse(text, str(self._path))
         return (json.loads(text) if text.strip() else {}), config
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other logins from writing between the reading of the file and its writing.
+
+        The lock is on the folder, since the file is replaced. Where a folder cannot be locked, as
+        on some network file systems, or cannot be opened, there is none.
+        """
+        folder = Path(os.path.realpath(self._path)).parent
+        with ExitStack() as stack:
+            with suppress(OSError):
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
 
     def _replace(self, document: Mapping[str, object]) -> None:
         """Write the file, to its end: one that is cut off would leave secrets beside it."""

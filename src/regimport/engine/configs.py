@@ -1,11 +1,8 @@
-"""The configurations of images: when each was created, and for which platform."""
+"""The configurations of an image's platforms, as far as they can be read."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from regimport.engine.ends import Source
 from regimport.engine.walk import Graph
@@ -13,9 +10,9 @@ from regimport.engine.workers import Workers
 from regimport.errors import DeadlineExceeded, Interrupted, RegimportError
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
-from regimport.models.platform import Platform
+from regimport.models.image_config import ImageConfig
 
-__all__ = ["ImageConfig", "read_configs"]
+__all__ = ["read_configs"]
 
 # Artifacts have configurations too, which say other things.
 _CONFIG_TYPES = frozenset(
@@ -28,25 +25,8 @@ _CONFIG_TYPES = frozenset(
 # built have a few KiB, and a platform each.
 _MAX_BYTES = 1024 * 1024
 _MAX_CONFIGS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """What an image's configuration says of it; what it does not say is None."""
-
-    created: datetime | None = None
-    platform: Platform | None = None
-
-    @classmethod
-    def parse(cls, raw: bytes) -> ImageConfig:
-        """Read a configuration (OCI image specification, config.md); what is invalid is None."""
-        try:
-            document = json.loads(raw)
-        except (ValueError, RecursionError):
-            return cls()
-        if not isinstance(document, Mapping):
-            return cls()
-        return cls(_time(document.get("created")), Platform.from_json(document))
+# All of an image's, in bytes: what they say is kept, and takes up to twenty times that in memory.
+_MAX_BYTES_OF_ALL = 8 * 1024 * 1024
 
 
 def read_configs(source: Source, graph: Graph, workers: Workers) -> Mapping[Digest, ImageConfig]:
@@ -61,7 +41,12 @@ def read_configs(source: Source, graph: Graph, workers: Workers) -> Mapping[Dige
         and manifest.config.media_type in _CONFIG_TYPES
         and manifest.config.size <= _MAX_BYTES
     }
-    blobs = list({blob.digest: blob for blob in wanted.values()}.values())[:_MAX_CONFIGS]
+    blobs: list[Descriptor] = []
+    left = _MAX_BYTES_OF_ALL
+    for blob in {blob.digest: blob for blob in wanted.values()}.values():
+        left -= max(0, blob.size)
+        if left >= 0 and len(blobs) < _MAX_CONFIGS:
+            blobs.append(blob)
     read = workers.map(lambda blob: _read(source, blob), blobs)
     known = {
         blob.digest: config for blob, config in zip(blobs, read, strict=True) if config is not None
@@ -84,15 +69,3 @@ def _read(source: Source, blob: Descriptor) -> ImageConfig | None:
     except RegimportError:
         return None
     return ImageConfig.parse(bytes(content))
-
-
-def _time(value: object) -> datetime | None:
-    """Return a time of RFC 3339 in UTC; the year 1 is how Go writes that there is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.year > 1 else None

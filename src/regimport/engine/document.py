@@ -65,6 +65,7 @@ def _target(report: Report, target: TargetReport) -> dict[str, object]:
         "tag": target.tag,
         "pinned": target.pinned,
         "status": target.status.value,
+        "confirmed": target.confirmed,
         "tally": asdict(target.tally),
         "steps": steps,
         "error": None if target.error is None else error_document(target.error),

@@ -121,5 +121,5 @@ class Target(Source, Protocol):
         committed is lost when the target is closed, which whoever has opened it does.
         """
 
-    def points_to(self, manifest: Manifest, reference: str) -> bool:
-        """Return whether a tag or a digest points to this manifest; True if unclear."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool | None:
+        """Return whether a tag or a digest points to this manifest; None if it does not say."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from regimport.engine.configs import ImageConfig
 from regimport.engine.limits import violations
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
+from regimport.models.image_config import ImageConfig
 from regimport.models.manifest import Manifest
 from regimport.options import Limits
 from regimport.values import dataclass
@@ -22,7 +22,9 @@ __all__ = ["Inspection", "Node", "examine"]
 class Node:
     """A manifest of the tree, as its parent describes it, with what is under it.
 
-    `created` is when the image was created, None if its configuration does not say so.
+    What is under a manifest that was there before is not repeated: `shown_above` is true then.
+    `size` are the bytes of this manifest and all under it, shared content counted each time.
+    `image` is what its configuration says, None if that is no image's, or could not be read.
     """
 
     descriptor: Descriptor
@@ -30,14 +32,23 @@ class Node:
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     children: tuple[Node, ...]
-    created: datetime | None = None
+    image: ImageConfig | None = None
+    size: int = 0
+    shown_above: bool = False
 
     @property
-    def size(self) -> int:
-        """Bytes of this manifest and all under it, shared content counted each time."""
-        own = self.descriptor.size + sum(layer.size for layer in self.layers)
-        config = self.config.size if self.config else 0
-        return own + config + sum(child.size for child in self.children)
+    def created(self) -> datetime | None:
+        """When the image was created, None if its configuration does not say so."""
+        return None if self.image is None else self.image.created
+
+    @property
+    def title(self) -> str:
+        """The platform of a manifest, or else what it is."""
+        platform = self.descriptor.platform
+        if platform is not None and platform.known:
+            return str(platform)
+        kind = self.descriptor.annotations.get("vnd.docker.reference.type")
+        return kind or self.artifact_type or "no platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ def examine(
 ) -> Inspection:
     """Sum a graph up, all of whose manifests were read; `configs` are those that were, too."""
     content = {manifest.digest: manifest for manifest in graph.manifests}
-    root = _node(graph.root, content, configs)
+    root = _node(graph.root, content, configs, {})
     blobs = {blob.digest: blob.size for found in graph.manifests for blob in found.blobs()}
     return Inspection(
         reference,
@@ -80,14 +91,26 @@ def _node(
     descriptor: Descriptor,
     content: Mapping[Digest, Manifest],
     configs: Mapping[Digest, ImageConfig],
+    known: dict[Digest, Node],
 ) -> Node:
+    """Return the tree under a manifest, each of which is unfolded once; `known` are those."""
     manifest = content[descriptor.digest]
-    config = configs.get(descriptor.digest, ImageConfig())
-    return Node(
-        replace(descriptor, platform=descriptor.platform or config.platform),
+    image = configs.get(descriptor.digest)
+    platform = descriptor.platform or (None if image is None else image.platform)
+    above = known.get(descriptor.digest)
+    children = manifest.manifests if above is None else ()
+    node = Node(
+        replace(descriptor, platform=platform),
         descriptor.artifact_type or manifest.artifact_type,
         manifest.config,
-        manifest.layers,
-        tuple(_node(child, content, configs) for child in manifest.manifests),
-        config.created,
+        manifest.layers if above is None else (),
+        tuple(_node(child, content, configs, known) for child in children),
+        image,
+        shown_above=above is not None,
     )
+    if above is not None:
+        return replace(node, size=above.size)
+    own = descriptor.size + sum(blob.size for blob in manifest.blobs())
+    node = replace(node, size=own + sum(child.size for child in node.children))
+    known[descriptor.digest] = node
+    return node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from regimport.engine.walk import Graph
 from regimport.errors import LimitExceeded
@@ -11,12 +11,15 @@ from regimport.models.digest import Digest
 from regimport.models.platform import Platform
 from regimport.options import Limits
 
-__all__ = ["check_limits", "violations"]
+__all__ = ["check_count", "check_limits", "violations"]
 
 
 def check_limits(graph: Graph, limits: Limits) -> None:
     """Raise `LimitExceeded`, naming every offender, if the image is over a limit."""
-    found = tuple(violations(graph, limits))
+    _raise(tuple(violations(graph, limits)))
+
+
+def _raise(found: tuple[str, ...]) -> None:
     if found:
         raise LimitExceeded(
             found,
@@ -25,14 +28,14 @@ def check_limits(graph: Graph, limits: Limits) -> None:
         )
 
 
+def check_count(named: Sequence[Descriptor], limits: Limits) -> None:
+    """Raise `LimitExceeded` if an image names too many manifests, of which none need be read."""
+    _raise(tuple(_too_many(named, limits)))
+
+
 def violations(graph: Graph, limits: Limits) -> Iterator[str]:
     """Yield a line for every limit that is exceeded and for every offender."""
-    named = graph.named
-    count = len(named) or 1
-    if limits.max_manifests is not None and count > limits.max_manifests:
-        yield f"the image has {count} manifests; the limit is {limits.max_manifests}:"
-        for manifest in named:
-            yield f"  manifest {manifest.digest}{_of(manifest.platform)}, {manifest.size} bytes"
+    yield from _too_many(graph.named, limits)
     allowed = limits.max_layer_size
     if allowed is None:
         return
@@ -43,6 +46,15 @@ def violations(graph: Graph, limits: Limits) -> Iterator[str]:
                 f"layer {layer.digest}{_of(platform)} is {size}; the limit is {limit} "
                 "(`max_layer_size`)"
             )
+
+
+def _too_many(named: Sequence[Descriptor], limits: Limits) -> Iterator[str]:
+    count = len(named) or 1
+    if limits.max_manifests is not None and count > limits.max_manifests:
+        yield f"the image has {count} manifests; the limit is {limits.max_manifests}:"
+        for manifest in named:
+            size = f", {manifest.size} bytes" if manifest.has_size else ""
+            yield f"  manifest {manifest.digest}{_of(manifest.platform)}{size}"
 
 
 def _of(platform: Platform | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from regimport.engine.ends import Source
@@ -30,18 +30,19 @@ def make_plans(
     *,
     exact: bool = False,
     largest: int | None = None,
+    check: Callable[[Sequence[Descriptor]], object] = len,
     known: KnownBlobs | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the image's manifests, ask the targets what they have, and decide; write nothing.
 
     Return the image, and the targets with their plans. A target that has neither a tag nor any
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
-    of each upload asks in the same request. `largest` is that of `walk`. Of several repositories of
-    a registry, one is sent a blob, and the others mount it; so do those for which the run has
-    `known` blobs elsewhere in their registry.
+    of each upload asks in the same request. `largest` and `check` are those of `walk`. Of several
+    repositories of a registry, one is sent a blob, and the others mount it; so do those for which
+    the run has `known` blobs elsewhere in their registry.
     """
     seen = KnownBlobs() if known is None else known
-    graph, found = walk(source, root, workers, reporter, targets, largest=largest)
+    graph, found = walk(source, root, workers, reporter, targets, largest=largest, check=check)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:

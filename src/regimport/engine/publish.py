@@ -52,34 +52,42 @@ class Publisher:
             else:
                 return
 
-    def confirm(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Look until the reference points to the manifest that was put.
+    def confirm(self, end: Target, manifest: Manifest, reference: str) -> bool:
+        """Look until the reference points to the manifest that was put; return whether it does.
 
-        A tag that still does not exist at the last look is a warning, if the manifest is there by
-        its digest. Raise `ContentMismatch` if that is missing, too, or the tag shows another one.
+        A target that does not say is a warning. So is a tag that still does not exist at the last
+        look, if the manifest is there by its digest. Raise `ContentMismatch` if that is missing,
+        too, or the tag shows another one.
         """
         workers = self.mover.retry.workers
-        for pause in _PAUSES:
-            if end.points_to(manifest, reference):
-                return
-            workers.pause(pause)
-        if end.points_to(manifest, reference):
-            return
+        for pause in (*_PAUSES, None):
+            match end.points_to(manifest, reference):
+                case True:
+                    return True
+                case None:
+                    self._warn(
+                        f"{end.name} has taken the manifest for {reference}, but does not say "
+                        "whether it shows it: this account may not read there, it seems"
+                    )
+                    return False
+            if pause is not None:
+                workers.pause(pause)
         shown = end.head_manifest(reference)
         if shown is None and end.head_manifest(manifest.digest) is not None:
-            self.mover.retry.reporter.tell(
-                Warned(
-                    f"{end.name} has stored {manifest.digest}, but its tag {reference} is not "
-                    f"visible yet, {sum(_PAUSES):.0f} s after it was set"
-                )
+            self._warn(
+                f"{end.name} has stored {manifest.digest}, but its tag {reference} is not "
+                f"visible yet, {sum(_PAUSES):.0f} s after it was set"
             )
-            return
+            return False
         raise ContentMismatch(
             f"{reference} at {end.name} does not show the manifest that was put there",
             expected=manifest.digest,
             got="nothing" if shown is None else shown.digest,
             hint="somebody else may have set the tag meanwhile; run the copy again to set it",
         ).located(Side.TARGET, end.name)
+
+    def _warn(self, message: str) -> None:
+        self.mover.retry.reporter.tell(Warned(message))
 
     def _mend(
         self, end: Target, manifest: Manifest, named: frozenset[str], *, believe: bool

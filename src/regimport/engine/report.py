@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "TargetReport", "target_reports"]
 
+_THERE = frozenset({Status.COPIED, Status.PRESENT})
+
 
 @dataclass(frozen=True, slots=True)
 class TargetReport:
@@ -30,6 +32,8 @@ class TargetReport:
     `pinned` is the reference by digest. `tag` is the tag that was set, None if the image is there
     by digest alone. `plan` is what was to be done, None if nothing was: the image was there, or
     the target had failed before. `verification` is None unless the image was read back.
+    `confirmed` is whether the target has shown that the reference points to the image: not so in a
+    dry run, and where a registry takes what it is sent but lets this account read nothing.
     """
 
     reference: str
@@ -40,6 +44,7 @@ class TargetReport:
     error: RegimportError | None = None
     plan: Plan | None = None
     verification: ReadBack | None = None
+    confirmed: bool = False
 
     def __str__(self) -> str:
         """Return its reference and what was done: `r.example/app@sha256:…: copied`."""
@@ -134,10 +139,12 @@ def _report(reference: AnyReference, copy: TargetCopy, root: Descriptor) -> Targ
         tally=copy.tally if planned is None else Tally.of(planned),
         error=copy.error,
         plan=copy.plan,
+        confirmed=copy.status in _THERE and (reference.tag or root.digest) not in copy.unconfirmed,
     )
     if copy.verification is None:
         return report
     own = copy.verification.for_tag(reference.tag)
     error = own.failure()
     status = copy.status if error is None else Status.FAILED
-    return replace(report, status=status, error=error, verification=own)
+    confirmed = error is None
+    return replace(report, status=status, error=error, verification=own, confirmed=confirmed)

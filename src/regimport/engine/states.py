@@ -37,6 +37,7 @@ class TargetState:
         self.plan = plan
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
+        self._unconfirmed: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -61,7 +62,17 @@ class TargetState:
         with self._lock:
             self._tally = self._tally.with_manifest(Action.COPY)
 
+    def add_unconfirmed(self, reference: str) -> None:
+        """Note a reference that was put, and that the target does not show."""
+        self._unconfirmed.add(reference)
+
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
         status = Status.COPIED if self._error is None else Status.FAILED
-        return replace(self.copy, status=status, tally=self._tally, error=self._error)
+        return replace(
+            self.copy,
+            status=status,
+            tally=self._tally,
+            error=self._error,
+            unconfirmed=frozenset(self._unconfirmed),
+        )

@@ -37,7 +37,8 @@ class TargetCopy:
     copy once it is known that they do not point to the image. `mount_from` is the source's
     repository where both are in one registry. `has_no_tags` is true if none of the tags exists yet:
     the repository may well be new. `existing` are the manifests of the image that it has. `plan` is
-    None until one was made, `verification` unless the image was read back.
+    None until one was made, `verification` unless the image was read back. `unconfirmed` are the
+    tags, or the digest, that were put, and that the target does not show.
     """
 
     end: Target
@@ -50,6 +51,7 @@ class TargetCopy:
     plan: Plan | None = None
     tally: Tally = field(default_factory=Tally)
     verification: ReadBack | None = None
+    unconfirmed: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -101,7 +101,11 @@ class _ManifestTasks:
             self._put(state, root, tag)
         self._unless_failed(state, state.copy.end.commit)
         for tag in tags:
-            self._unless_failed(state, partial(self._publisher.confirm, state.copy.end, root, tag))
+            self._unless_failed(state, partial(self._confirm, state, root, tag))
+
+    def _confirm(self, state: TargetState, root: Manifest, reference: str) -> None:
+        if not self._publisher.confirm(state.copy.end, root, reference):
+            state.add_unconfirmed(reference)
 
     def _put(self, state: TargetState, manifest: Manifest, reference: str) -> None:
         put = partial(self._publisher.put, state.copy.end, manifest, reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from regimport.engine.budget import Budget
 from regimport.engine.differences import Difference, Flaw, Part, ReadBack
 from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
@@ -102,6 +103,7 @@ class _Inventory:
     """What is to be read at one place, and what was found there."""
 
     place: Place
+    budget: Budget = field(default_factory=Budget)
     manifests: int = 0
     blobs: list[_Item] = field(default_factory=list)
     # Written by several threads, each with a single append.
@@ -123,7 +125,8 @@ class _Inventory:
         """Read a manifest, checked against its digest; None if it is missing or differs."""
         wanted = item.descriptor
         try:
-            manifest = self.place.end.get_manifest(wanted.digest)
+            self.budget.check()
+            manifest = self.budget.spend(self.place.end.get_manifest(wanted.digest))
         except NotFound:
             self._note(Flaw.MISSING, item)
             return None

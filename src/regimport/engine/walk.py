@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from regimport.engine.budget import Budget
 from regimport.engine.ends import Source
 from regimport.engine.sizes import completed, described, sizes_of_blobs
 from regimport.engine.target import TargetCopy
@@ -47,12 +48,14 @@ def visit_levels(
     visit: Callable[[Sequence[Descriptor]], Iterable[Manifest]],
     side: Side,
     name: str,
+    check: Callable[[Sequence[Descriptor]], object] = len,
 ) -> list[Descriptor]:
     """Visit the manifests under `root` breadth-first, each digest once; return all but the root.
 
     `visit` is called with a level, the root being the first, and returns those manifests of it
-    that it has read. Raise `InvalidManifest`, located at `side` and `name`, for a graph that is
-    too deep or too large.
+    that it has read. `check` is called with all that are named so far, before those of another
+    level are read, and may raise. Raise `InvalidManifest`, located at `side` and `name`, for a
+    graph that is too deep or too large.
     """
     named = {root.digest: root}
     level = [root]
@@ -66,6 +69,7 @@ def visit_levels(
             raise InvalidManifest(message).located(side, name)
         if not level:
             return list(named.values())[1:]
+        check(list(named.values())[1:])
     message = f"the image nests indexes more than {MAX_DEPTH} deep"
     raise InvalidManifest(message).located(side, name)
 
@@ -78,18 +82,19 @@ def walk(
     targets: Sequence[TargetCopy] = (),
     *,
     largest: int | None = None,
+    check: Callable[[Sequence[Descriptor]], object] = len,
 ) -> tuple[Graph, list[TargetCopy]]:
     """Read the graph under `root`, level by level, several manifests at once.
 
     Return it, and the targets with the manifests that each holds. A manifest that every target
     holds is not read for its own sake: registries count that as a pull. Indexes are, since they
     say what there is; without targets all is read. Sizes that descriptors do not say are found out;
-    where a blob has to be read for that, at most `largest` bytes and a piece more are. Raise
-    `InvalidManifest` for a graph that is too deep or too large, `ContentMismatch` for content that
-    is not what its descriptor says.
+    where a blob has to be read for that, at most `largest` bytes and a piece more are. `check` is
+    that of `visit_levels`. Raise `InvalidManifest` for a graph that is too deep or too large,
+    `ContentMismatch` for content that is not what its descriptor says.
     """
     walker = _Walker(source, root, workers, reporter, targets)
-    named = visit_levels(root, walker.visit, Side.SOURCE, source.name)
+    named = visit_levels(root, walker.visit, Side.SOURCE, source.name, check)
     read = walker.manifests
     sizes = sizes_of_blobs(source, read, workers, largest)
     graph = Graph(
@@ -119,6 +124,7 @@ class _Walker:
         self._reporter = reporter
         self._targets = targets
         self.manifests: dict[Digest, Manifest] = {}
+        self._budget = Budget()
         # Written by several threads, each with a single call.
         self.existing: dict[str, set[Digest]] = {target.name: set() for target in targets}
 
@@ -127,7 +133,8 @@ class _Walker:
         certain = [child for child in level if child is self._root or _must_be_read(child)]
         # What is read in any case does not wait for the targets' answers.
         self._run(certain, level)
-        others = [child for child in level if child not in certain and self._needed(child)]
+        read = {child.digest for child in certain}
+        others = [child for child in level if child.digest not in read and self._needed(child)]
         self._run(others, ())
         return [self.manifests[child.digest] for child in certain + others]
 
@@ -146,7 +153,11 @@ class _Walker:
                 self._warn_of_type(manifest)
 
     def _read(self, child: Descriptor) -> Manifest:
-        manifest = self._source.get_manifest(child.digest)
+        try:
+            self._budget.check()
+            manifest = self._budget.spend(self._source.get_manifest(child.digest))
+        except InvalidManifest as error:
+            raise error.located(Side.SOURCE, self._source.name) from None
         # The size of the root may come from an answer to HEAD, where proxies change it.
         if child is not self._root and child.has_size:
             _check_size(manifest, child, self._source)

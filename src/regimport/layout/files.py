@@ -78,6 +78,16 @@ class Files(Folder):
             except FileNotFoundError:
                 return set()
 
+    def hashes_to(self, digest: Digest) -> bool:
+        """Whether there is a blob whose bytes hash to its name."""
+        with self.stream(*blob_parts(digest)) as found:
+            if found is None:
+                return False
+            hasher = digest.hasher()
+            for piece in found[1]:
+                hasher.update(piece)
+        return hasher.hexdigest() == digest.encoded
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock index.json against other writers, in this process and in others.

@@ -8,7 +8,9 @@ ever written into a file that existed before.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -20,8 +22,9 @@ from typing import Self
 from regimport.errors import RegimportError
 from regimport.redact import reason_of
 
-__all__ = ["CHUNK", "Folder", "Incoming", "explained"]
+__all__ = ["CHUNK", "Folder", "Incoming", "explained", "sweep"]
 
+_INCOMING = re.compile(r"\.incoming-[0-9a-f]{16}")
 # How many bytes are read and written at once.
 CHUNK = 1024 * 1024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -219,14 +222,38 @@ class Folder:
             os.close(folder)
 
 
+def sweep(folder: Folder) -> None:
+    """Remove what killed processes have left: temporary files that no process has locked.
+
+    A process that is writing one keeps it locked until it is in its place.
+    """
+    for name in folder.files_in():
+        if _INCOMING.fullmatch(name):
+            # Another process may be removing the same file, or putting it in its place.
+            with suppress(OSError, RegimportError):
+                descriptor = folder.open(name)
+                if descriptor is not None:
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        folder.remove(name)
+                    finally:
+                        os.close(descriptor)
+
+
 class Incoming:
     """A file that is being written; unless it is placed, it is removed when the block ends."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        # Not in blobs/: a file that a killed process leaves must not look like content.
-        self._name = f".incoming-{secrets.token_hex(8)}"
-        self._descriptor = folder.make(self._name)
+        while True:
+            # Not in blobs/: a file that a killed process leaves must not look like content.
+            self._name = f".incoming-{secrets.token_hex(8)}"
+            self._descriptor = folder.make(self._name)
+            # It is locked for as long as it is written: `sweep` removes those that are not.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if folder.status(self._name) is not None:
+                return
+            os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self

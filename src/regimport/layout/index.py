@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from regimport.errors import InvalidManifest
+from regimport.large import LARGE_BYTES, begin_large, one_large, too_many_values
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import OCI_INDEX, is_media_type
+from regimport.models.names import MANIFEST, Members, check_names
 from regimport.models.reference import image_named
 from regimport.values import dataclass, field
 
@@ -21,8 +23,10 @@ __all__ = ["IMAGE_NAME", "MAX_INDEX_BYTES", "REF_NAME", "Entry", "Index"]
 REF_NAME = "org.opencontainers.image.ref.name"
 # containerd's annotation for the full name of an image (images/annotations.go); Docker has it, too.
 IMAGE_NAME = "io.containerd.image.name"
-# Far more than any layout needs, at some 250 bytes a tag; it keeps a wrong file out of memory.
-MAX_INDEX_BYTES = 64 * 1024 * 1024
+# More than any layout needs: at some 250 bytes a tag, more than 60,000 tags. Read as JSON, each
+# value takes up to 400 bytes; they are counted before.
+MAX_INDEX_BYTES = 16 * 1024 * 1024
+_MAX_VALUES = 500_000
 _MEMBERS: Mapping[str, object] = FrozenMapping({"schemaVersion": 2, "mediaType": OCI_INDEX})
 
 
@@ -86,10 +90,21 @@ class Index:
             return cls()
         if len(content) > MAX_INDEX_BYTES:
             raise InvalidManifest(f"index.json is larger than {MAX_INDEX_BYTES} bytes")
+        if too_many_values(content, _MAX_VALUES):
+            raise InvalidManifest(f"index.json has more than {_MAX_VALUES} values")
+        with one_large():
+            if len(content) > LARGE_BYTES:
+                begin_large()
+            return cls._parse(content)
+
+    @classmethod
+    def _parse(cls, content: bytes) -> Index:
         try:
-            document = json.loads(content)
+            document = json.loads(content, object_pairs_hook=Members.of)
         except (ValueError, RecursionError) as error:
             raise InvalidManifest(f"index.json is not JSON: {str(error)[:200]}") from error
+        if isinstance(document, dict):
+            check_names(document, MANIFEST, "index.json")
         listed = document.pop("manifests", None) if isinstance(document, dict) else None
         if not isinstance(listed, list):
             raise InvalidManifest("index.json has no list of manifests")
@@ -106,10 +121,15 @@ class Index:
         """
         listed = [entry.document for entry in self.entries]
         document = {**self.members, "manifests": listed}
-        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(content) > MAX_INDEX_BYTES:
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        try:
+            content = text.encode()
+        except UnicodeEncodeError:
+            # Half of a surrogate pair, which only an escape can hold, stays what it is.
+            content = json.dumps(document, separators=(",", ":")).encode()
+        if len(content) > MAX_INDEX_BYTES or too_many_values(content, _MAX_VALUES):
             raise InvalidManifest(
-                f"index.json would be larger than {MAX_INDEX_BYTES} bytes",
+                f"index.json would be larger than {MAX_INDEX_BYTES} bytes, or hold too many values",
                 hint="remove tags that are not needed any more, or use another layout",
             )
         return content

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from regimport.errors import ContentMismatch, InvalidManifest, NotFound
+from regimport.large import LARGE_BYTES, begin_large, one_large
 from regimport.layout.files import Files, blob_parts
 from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
 from regimport.models.descriptor import Descriptor
@@ -157,9 +158,16 @@ def load_manifest(
     Raise `ContentMismatch` if its bytes do not hash to its digest: the disk, or the program that
     made the layout, may have changed them.
     """
-    content = contents.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
-    if content is None:
-        return None
+    with one_large():
+        if (contents.size(*blob_parts(digest)) or 0) > LARGE_BYTES:
+            begin_large()
+        content = contents.read(*blob_parts(digest), limit=MAX_MANIFEST_BYTES)
+        return None if content is None else _checked(contents, digest, content, media_type)
+
+
+def _checked(
+    contents: Contents, digest: Digest, content: bytes, media_type: str | None
+) -> Manifest:
     if len(content) > MAX_MANIFEST_BYTES:
         raise InvalidManifest(
             f"{digest} is not a manifest: it has more than {MAX_MANIFEST_BYTES} bytes"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from regimport.errors import ContentMismatch, RegistryError
 from regimport.layout.files import Files, blob_parts
-from regimport.layout.folder import Incoming
+from regimport.layout.folder import Incoming, sweep
 from regimport.layout.index import REF_NAME, Entry
 from regimport.layout.reader import Contents, LayoutReader, load_manifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.manifest import Manifest
-from regimport.models.mediatype import INDEX_TYPES
+from regimport.models.mediatype import INDEX_TYPES, is_foreign_layer
 
 __all__ = ["BlobUpload", "Layout", "named_below"]
 
@@ -26,23 +27,51 @@ class Layout(LayoutReader):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
+        # The blobs whose bytes were hashed, each written with a single call.
+        self._checked: set[Digest] = set()
+        # The images that index.json lists, of those that were asked for, with all below them.
+        self._listed_images: set[Digest] = set()
+        self._swept = False
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a name or a digest points to; None if it is not there, whole.
+
+        A file alone proves nothing: its content may be missing or wrong. So a digest counts where
+        index.json lists it, or where something listed that was asked for before names it.
+        """
+        try:
+            if ":" in reference and not self._is_listed(Digest(reference)):
+                return None
+            return super().head_manifest(reference)
+        except ContentMismatch:
+            return None
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Return whether a blob is there, which is hashed: its name alone proves nothing."""
+        if not super().has_blob(blob):
+            return False
+        if blob.digest not in self._checked:
+            if not self._files.hashes_to(blob.digest):
+                return False
+            self._checked.add(blob.digest)
+        return True
 
     def find_tag(self, tag: str) -> Descriptor | None:
         """Return what a name points to; None if it does not exist."""
-        return self.head_manifest(tag)
+        return super().head_manifest(tag)
 
     def start_upload(
         self, blob: Descriptor, *, mount_from: str | None = None, anew: bool = False
     ) -> BlobUpload | None:
         """Start to store a blob; None if it exists already. A layout mounts nothing."""
         del mount_from
-        self._files.create()
+        self._create()
         exists = not anew and self.has_blob(blob)
         return None if exists else BlobUpload(self._files, blob)
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a name or a digest points to this manifest."""
-        found = self.head_manifest(reference)
+        found = super().head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
     def commit(self) -> None:
@@ -53,10 +82,13 @@ class Layout(LayoutReader):
 
         A name moves from the manifest that it pointed to. A manifest is not listed untagged if an
         index of the layout names it; storing an index removes its children's untagged entries.
+        Raise `RegistryError` if something under it is not there any more: another program may have
+        deleted it meanwhile.
         """
-        self._files.create()
+        self._create()
         self._store(manifest)
         with self._files.locked():
+            self._check_content(manifest)
             old = self.index()
             untagged = reference == manifest.digest
             below = named_below(self._files, old.entries, self._children) if untagged else set()
@@ -68,10 +100,40 @@ class Layout(LayoutReader):
         if self._files.names():
             super()._check()
 
+    def _is_listed(self, digest: Digest) -> bool:
+        if digest not in self._listed_images:
+            entries = [entry for entry in self.index().entries if entry.digest == digest]
+            if not entries:
+                return False
+            below = named_below(self._files, entries, self._children)
+            self._listed_images.update(below, [digest])
+        return True
+
+    def _create(self) -> None:
+        self._files.create()
+        if not self._swept:
+            self._swept = True
+            sweep(self._files)
+
     def _store(self, manifest: Manifest) -> None:
         parts = blob_parts(manifest.digest)
-        if self._files.size(*parts) != len(manifest.raw):
+        if self._files.read(*parts, limit=len(manifest.raw)) != manifest.raw:
             self._files.write(manifest.raw, *parts)
+
+    def _check_content(self, manifest: Manifest) -> None:
+        """Raise `RegistryError`, as a registry does, if content under a manifest is missing."""
+        missing = [
+            part.digest
+            for part in _below(self._files, manifest)
+            if self._files.size(*blob_parts(part.digest)) is None
+        ]
+        if missing:
+            raise RegistryError(
+                f"{missing[0]} is not in the layout any more: another program has deleted it",
+                codes=("MANIFEST_BLOB_UNKNOWN",),
+                digests=missing,
+                hint="run the copy again when nothing else changes the layout",
+            ).located(None, self.name)
 
 
 class BlobUpload:
@@ -105,6 +167,22 @@ class BlobUpload:
 
     def cancel(self) -> None:
         """Do nothing: an upload that was not sent leaves nothing behind."""
+
+
+def _below(files: Files, manifest: Manifest) -> Iterator[Descriptor]:
+    """Yield all that is under a manifest, but for foreign layers, which need not be there."""
+    seen: set[Digest] = set()
+    waiting = [manifest]
+    while waiting:
+        parent = waiting.pop()
+        for part in (*parent.blobs(), *parent.manifests):
+            if part.digest not in seen and not is_foreign_layer(part.media_type):
+                seen.add(part.digest)
+                yield part
+        for child in parent.manifests:
+            found = load_manifest(files, child.digest)
+            if found is not None:
+                waiting.append(found)
 
 
 def named_below(

@@ -9,6 +9,7 @@ from regimport.errors import InvalidManifest, InvalidReference
 from regimport.models.digest import Digest
 from regimport.models.mapping import FrozenMapping
 from regimport.models.mediatype import is_sendable
+from regimport.models.names import DESCRIPTOR, PLATFORM, check_names, valid_text
 from regimport.models.platform import Platform
 
 __all__ = ["UNKNOWN_SIZE", "Descriptor"]
@@ -46,6 +47,10 @@ class Descriptor:
         """Read a descriptor, or raise `InvalidManifest`, whose message calls it `where`."""
         if not isinstance(value, Mapping):
             raise InvalidManifest(f"{where} is not a descriptor")
+        check_names(value, DESCRIPTOR, where)
+        platform = value.get("platform")
+        if isinstance(platform, Mapping):
+            check_names(platform, PLATFORM, f"the platform of {where}")
         media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
         media_type = "" if media_type is None else media_type
         if not isinstance(media_type, str) or not is_sendable(media_type):
@@ -61,8 +66,8 @@ class Descriptor:
             media_type,
             checked,
             _size(size, checked, where),
-            Platform.from_json(value.get("platform")),
-            artifact_type if isinstance(artifact_type, str) else None,
+            Platform.from_json(platform),
+            valid_text(artifact_type),
             _strings(annotations),
         )
 
@@ -79,8 +84,12 @@ def _size(value: object, digest: Digest, where: str) -> int:
     return UNKNOWN_SIZE if value == 0 and digest != Digest.of(b"", digest.algorithm) else value
 
 
+def _text(text: str) -> str:
+    return text if text.isascii() else valid_text(text) or ""
+
+
 def _strings(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not value:
         return _NO_ANNOTATIONS
-    pairs = {key: text for key, text in value.items() if isinstance(text, str)}
+    pairs = {_text(key): _text(text) for key, text in value.items() if isinstance(text, str)}
     return FrozenMapping(pairs)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from regimport.errors import InvalidManifest
+from regimport.large import LARGE_BYTES, begin_large, one_large, too_many_values
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.mediatype import (
@@ -20,6 +21,7 @@ from regimport.models.mediatype import (
     is_same_kind,
     is_sendable,
 )
+from regimport.models.names import MANIFEST, Members, check_names, valid_text
 
 __all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
 
@@ -27,6 +29,9 @@ __all__ = ["MAX_MANIFEST_BYTES", "Manifest"]
 # more. The bound keeps an endless answer out of memory.
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _MAX_DESCRIPTORS = 10_000
+# The values in one manifest, counted before it is read as JSON, where each takes up to 200 bytes.
+# An index of 10,000 manifests has some 100,000.
+_MAX_VALUES = 300_000
 # The members that list what a manifest or an index consists of.
 _CONTENT = ("manifests", "config", "layers", "blobs")
 
@@ -60,9 +65,17 @@ class Manifest:
         as an index could hide its content (CVE-2021-41190). Of two types of one kind, `mediaType`
         counts. A member that is null counts as missing.
         """
+        with one_large():
+            if len(raw) > LARGE_BYTES:
+                begin_large()
+            return cls._parse(raw, content_type, algorithm)
+
+    @classmethod
+    def _parse(cls, raw: bytes, content_type: str | None, algorithm: str) -> Manifest:
         if essence(content_type) in SCHEMA1_TYPES:
             raise _schema1()
         document = _load(raw)
+        check_names(document, MANIFEST, "the manifest")
         header = essence(content_type)
         header = header if header in INDEX_TYPES | MANIFEST_TYPES else ""
         media_type = _media_type(document, header)
@@ -78,7 +91,7 @@ class Manifest:
             _descriptors(layers, "layer"),
             _descriptors(document.get("manifests"), "manifest"),
             None if subject is None else Descriptor.from_json(subject, "its subject"),
-            artifact_type if isinstance(artifact_type, str) else None,
+            valid_text(artifact_type),
             header if header and header != media_type else None,
         )
 
@@ -98,9 +111,14 @@ class Manifest:
 
 
 def _load(raw: bytes) -> Mapping[str, object]:
+    if too_many_values(raw, _MAX_VALUES):
+        raise InvalidManifest(
+            f"the answer is not a manifest: it has more than {_MAX_VALUES} values",
+            hint="no program writes that; somebody may have made it to do harm",
+        )
     try:
         document = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            raw.decode("utf-8"), object_pairs_hook=Members.of, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -111,13 +129,6 @@ def _load(raw: bytes) -> Mapping[str, object]:
     if not isinstance(document, dict):
         raise InvalidManifest("the answer is not a manifest: it is not a JSON object")
     return document
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice in one JSON object")
-    return members
 
 
 def _no_constant(text: str) -> object:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from regimport.errors import InvalidReference
+from regimport.models.names import valid_text
 from regimport.redact import safe_text
 
 __all__ = ["Platform"]
 
+# No part of a platform's name is longer, in characters: a thousand of them may be kept.
+_MOST_CHARACTERS = 200
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 
 # Other spellings of the same architecture (as containerd normalises them).
@@ -64,12 +67,11 @@ class Platform:
         os, architecture = value.get("os"), value.get("architecture")
         if not isinstance(os, str) or not isinstance(architecture, str):
             return None
-        variant, version = value.get("variant"), value.get("os.version")
         return cls(
-            os,
-            architecture,
-            variant if isinstance(variant, str) and variant else None,
-            version if isinstance(version, str) and version else None,
+            _short(os) or "",
+            _short(architecture) or "",
+            _short(value.get("variant")) or None,
+            _short(value.get("os.version")) or None,
         )
 
     def __str__(self) -> str:
@@ -103,3 +105,8 @@ class Platform:
                 return False
         default = _DEFAULT_VARIANTS.get(self.architecture)
         return wanted.variant is None or wanted.variant == (self.variant or default)
+
+
+def _short(value: object) -> str | None:
+    """Return a part of a platform's name, valid and bounded; None if it is no text."""
+    return valid_text(value[:_MOST_CHARACTERS]) if isinstance(value, str) else None

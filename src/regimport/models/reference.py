@@ -28,6 +28,7 @@ __all__ = [
     "is_loopback",
     "is_repository",
     "parse_end",
+    "parse_repository",
     "registry_of",
     "target_of",
     "with_default_tag",
@@ -116,6 +117,16 @@ def parse_end(text: str) -> AnyReference:
     text = text.removeprefix("docker://")
     check_is_reference(text)
     return Reference.parse(text)
+
+
+def parse_repository(text: str) -> AnyReference:
+    """Read what `parse_end` reads, without a tag or digest, or raise `InvalidReference`."""
+    place = parse_end(text)
+    if place.tag is not None or place.digest is not None:
+        raise InvalidReference(
+            f"{text!r} names an image, but a repository is expected", hint=f"try {place.name}"
+        )
+    return place
 
 
 def with_default_tag(reference: AnyReference) -> AnyReference:

@@ -14,10 +14,12 @@ from typing import TypeVar
 
 from regimport.errors import (
     BrokenTransfer,
+    ContentMismatch,
     Interrupted,
     NotFound,
     RateLimited,
     RegimportError,
+    Side,
     Unreachable,
 )
 from regimport.models.descriptor import Descriptor
@@ -28,6 +30,7 @@ from regimport.registry.repository import Repository
 __all__ = ["MirroredRepository"]
 
 _T = TypeVar("_T")
+_Tagged = TypeVar("_Tagged", Descriptor, Manifest)
 
 
 class MirroredRepository:
@@ -44,6 +47,10 @@ class MirroredRepository:
         self._mirrors = [_Mirror(mirror) for mirror in mirrors]
         self._warn = warn
         self._lock = threading.Lock()
+        # What was read of mirrors to describe it, until it is asked for.
+        self._read: dict[str, Manifest] = {}
+        # The blobs of which mirrors have served some bytes.
+        self._served: set[Digest] = set()
 
     def __repr__(self) -> str:
         good = sum(mirror.good for mirror in self._mirrors)
@@ -60,12 +67,14 @@ class MirroredRepository:
             return self._of_tag(
                 reference,
                 lambda repository: repository.head_manifest(reference),
-                lambda found: None if found is None else found.digest,
+                lambda repository: repository.get_manifest(reference).descriptor,
             )
         for mirror in self._usable():
-            found = self._try(mirror, lambda repository: repository.head_manifest(reference))
+            # Its bytes are checked; what the head of an answer says could be anything.
+            found = self._try(mirror, lambda repository: repository.get_manifest(reference))
             if found is not None:
-                return found
+                self._read[found.digest] = found
+                return found.descriptor
         return self._repository.head_manifest(reference)
 
     def get_manifest(self, reference: str) -> Manifest:
@@ -74,8 +83,10 @@ class MirroredRepository:
             return self._of_tag(
                 reference,
                 lambda repository: repository.get_manifest(reference),
-                lambda found: found.digest,
+                lambda repository: repository.get_manifest(reference),
             )
+        if (known := self._read.pop(reference, None)) is not None:
+            return known
         for mirror in self._usable():
             found = self._try(mirror, lambda repository: repository.get_manifest(reference))
             if found is not None:
@@ -83,10 +94,7 @@ class MirroredRepository:
         return self._repository.get_manifest(reference)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Return whether a mirror or the registry has a blob, completely."""
-        for mirror in self._usable():
-            if self._try(mirror, lambda repository: repository.has_blob(blob)):
-                return True
+        """Return whether the registry itself has a blob, completely: no bytes would prove it."""
         return self._repository.has_blob(blob)
 
     def blob_size(self, digest: Digest) -> int | None:
@@ -95,7 +103,11 @@ class MirroredRepository:
 
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
-        """Open a blob; a mirror is asked only once for it, then the next one."""
+        """Open a blob; a mirror is asked only once for it, then the next one.
+
+        If it is wanted from its first byte again, although a mirror has served it, something was
+        wrong with that: then the registry itself is asked.
+        """
         with ExitStack() as stack:
             yield self._open(stack, blob, start)
 
@@ -104,7 +116,9 @@ class MirroredRepository:
         yield from self._repository.tag_pages()
 
     def _open(self, stack: ExitStack, blob: Descriptor, start: int) -> Iterator[bytes]:
-        for mirror in self._usable():
+        with self._lock:
+            anew = not start and blob.digest in self._served
+        for mirror in [] if anew else self._usable():
             with self._lock:
                 if blob.digest in mirror.asked:
                     continue
@@ -113,15 +127,33 @@ class MirroredRepository:
                 mirror, lambda repository: stack.enter_context(repository.read_blob(blob, start))
             )
             if pieces is not None:
-                return pieces
+                return self._counted(pieces, blob, start, mirror)
         return stack.enter_context(self._repository.read_blob(blob, start))
+
+    def _counted(
+        self, pieces: Iterator[bytes], blob: Descriptor, start: int, mirror: _Mirror
+    ) -> Iterator[bytes]:
+        """Yield what a mirror serves of a blob, to its end; raise `ContentMismatch` for more."""
+        left = blob.size - start
+        for piece in pieces:
+            with self._lock:
+                self._served.add(blob.digest)
+            if blob.has_size and len(piece) > left:
+                raise ContentMismatch(
+                    f"the mirror {mirror.repository.name} serves more of {blob.digest} than the "
+                    f"{blob.size} bytes its descriptor says",
+                    expected=f"{blob.size} bytes",
+                    got="more",
+                ).located(Side.SOURCE, mirror.repository.name)
+            left -= len(piece)
+            yield piece
 
     def _of_tag(
         self,
         tag: str,
         ask: Callable[[Repository], _T],
-        digest_of: Callable[[_T], Digest | None],
-    ) -> _T:
+        ask_mirror: Callable[[Repository], _Tagged],
+    ) -> _T | _Tagged:
         """Ask the registry, and the mirrors only if it cannot be reached."""
         try:
             return ask(self._repository)
@@ -129,13 +161,12 @@ class MirroredRepository:
             raise
         except (Unreachable, RateLimited) as error:
             for mirror in self._usable():
-                found = self._try(mirror, ask)
-                digest = None if found is None else digest_of(found)
-                if found is not None and digest is not None:
+                found = self._try(mirror, ask_mirror)
+                if found is not None:
                     self._warn(
                         f"{self.name} could not be reached ({error.message}); its mirror "
-                        f"{mirror.repository.name} says that {tag} is {digest}, which may be out "
-                        "of date"
+                        f"{mirror.repository.name} says that {tag} is {found.digest}, which may be "
+                        "out of date"
                     )
                     return found
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 
@@ -21,12 +23,16 @@ __all__ = ["Listed", "list_pages"]
 _PAGE_BYTES = 16 * 1024 * 1024
 _MAX_VALUES = 1_200_000
 _MAX_NAMES = 1_000_000
+# The names themselves, in bytes, which are kept to tell new ones from those that came before.
+_MAX_NAMES_BYTES = 48 * 1024 * 1024
 _MAX_PAGES = 20_000
 # How many pages in a row may bring no new name before the listing counts as one without end.
 _MAX_IDLE_PAGES = 5
 # How many invalid names a warning quotes, and how much of each, in characters.
 _NAMED = 5
 _NAMED_LENGTH = 80
+# How much of an invalid name is kept, in characters, to know it again.
+_KEPT_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,10 @@ def list_pages(
             raise error_of(answer)
         yield listing.add(answer)
         next_url = next_page(answer.url, answer.headers.get("link", ""))
+        del answer
         listing.check_next(next_url)
     if listing.odd:
-        session.warn(_warning(owner, listed.word, list(listing.odd)))
+        session.warn(_warning(owner, listed.word, list(listing.odd), listing.odd_count))
 
 
 class _Listing:
@@ -66,23 +73,30 @@ class _Listing:
 
     def __init__(self, owner: str, listed: Listed) -> None:
         self.odd: dict[str, None] = {}
+        self.odd_count = 0
         self._owner = owner
         self._listed = listed
         self._names: set[str] = set()
-        self._read: set[str] = set()
+        # The hashes of the pages' addresses, of which each may have thousands of characters.
+        self._read: set[bytes] = set()
         self._pages = 0
+        self._bytes = 0
         self._idle = 0
 
     def add(self, answer: Answer) -> list[str]:
         """Return the names of a page that were not on an earlier one."""
-        self._read.add(answer.url)
+        self._read.add(_hash(answer.url))
         self._pages += 1
         entries = dict.fromkeys(_entries(answer.body, answer.url, self._listed.key))
         valid = self._listed.is_valid
         names = [entry for entry in entries if valid(entry) and entry not in self._names]
         self._names.update(names)
-        self.odd.update((entry, None) for entry in entries if not valid(entry))
-        if len(self._names) + len(self.odd) > _MAX_NAMES:
+        odd = [entry for entry in entries if not valid(entry)]
+        self.odd_count += sum(entry[:_KEPT_LENGTH] not in self.odd for entry in odd)
+        kept = itertools.islice(odd, _NAMED - len(self.odd)) if len(self.odd) < _NAMED else ()
+        self.odd.update((entry[:_KEPT_LENGTH], None) for entry in kept)
+        self._bytes += sum(map(len, names))
+        if len(self._names) + self.odd_count > _MAX_NAMES or self._bytes > _MAX_NAMES_BYTES:
             raise RegistryError(f"{self._owner} lists more than {_MAX_NAMES} {self._listed.key}")
         self._idle = 0 if names else self._idle + 1
         return names
@@ -91,7 +105,7 @@ class _Listing:
         """Raise `RegistryError` if the next page would not bring the listing to an end."""
         if url is None:
             return
-        if url in self._read:
+        if _hash(url) in self._read:
             reason = "its next page is one that was read before"
         elif self._idle >= _MAX_IDLE_PAGES:
             word = self._listed.word
@@ -127,7 +141,11 @@ def _entries(body: bytes, url: str, key: str) -> list[str]:
     return ["" if entry is None else entry for entry in entries]
 
 
-def _warning(owner: str, word: str, odd: Sequence[str]) -> str:
-    quoted = ", ".join(f"'{safe_text(name, _NAMED_LENGTH)}'" for name in odd[:_NAMED])
-    more = f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else ""
+def _hash(url: str) -> bytes:
+    return hashlib.sha256(url.encode("utf-8", "replace")).digest()
+
+
+def _warning(owner: str, word: str, odd: Sequence[str], count: int) -> str:
+    quoted = ", ".join(f"'{safe_text(name, _NAMED_LENGTH)}'" for name in odd)
+    more = f" and {count - len(odd)} more" if count > len(odd) else ""
     return f"{owner} lists what cannot be a {word}, which was left out: {quoted}{more}"

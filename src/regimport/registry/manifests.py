@@ -15,6 +15,7 @@ from regimport.errors import (
     TagExists,
     Unreachable,
 )
+from regimport.large import one_large
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
@@ -47,7 +48,7 @@ def head_manifest(client: RepositoryClient, reference: str) -> Descriptor | None
     session = client.session
     at_target = session.side is Side.TARGET
     answer = _ask_head(client, reference) if at_target else _head(client, reference)
-    found = _descriptor(answer, reference)
+    found = _descriptor(answer, reference, at_target=at_target)
     if found is not None:
         return found
     if at_target and answer is not None and not answer.ok:
@@ -62,7 +63,7 @@ def find_manifest(client: RepositoryClient, reference: str) -> Descriptor | None
 
     What HEAD does not find is asked for with GET; raise the error of an answer that says neither.
     """
-    found = _descriptor(_head(client, reference), reference)
+    found = _descriptor(_head(client, reference), reference, at_target=False)
     return _described_by_get(client, reference) if found is None else found
 
 
@@ -72,8 +73,9 @@ def find_tag(client: RepositoryClient, tag: str) -> Descriptor | None:
     Raise `TagExists` if the registry says neither, and the error of an answer that says more
     (`AccessDenied`, `RateLimited`, `Unreachable`).
     """
+    found = _descriptor(_head(client, tag), tag, at_target=True)
     try:
-        return find_manifest(client, tag)
+        return _described_by_get(client, tag) if found is None else found
     except RegistryError as error:
         if type(error) is not RegistryError:
             raise
@@ -92,6 +94,11 @@ def get_manifest(client: RepositoryClient, reference: str) -> Manifest:
     If the digest is wrong, the manifest is requested once more: an answer without a length may
     have been truncated.
     """
+    with one_large():
+        return _get_manifest(client, reference)
+
+
+def _get_manifest(client: RepositoryClient, reference: str) -> Manifest:
     wanted = _digest(reference)
     answer = _read(client, reference)
     said = wanted or _digest(answer.headers.get("docker-content-digest", ""))
@@ -199,19 +206,22 @@ def _is_stored(client: RepositoryClient, manifest: Manifest, reference: str) -> 
     return held is not None and held.digest == manifest.digest
 
 
-def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
-    """Return whether a tag or a digest points to this manifest; True if unclear."""
-    answer = _ask_head(client, reference)
+def points_to(client: RepositoryClient, manifest: Manifest, reference: str) -> bool | None:
+    """Return whether a tag or a digest points to this manifest; None if the registry says neither.
+
+    Where HEAD is refused, or names no digest of this algorithm, the bytes that GET returns decide.
+    """
+    answer = _head(client, reference)
+    if answer is not None and answer.status == HTTPStatus.NOT_FOUND:
+        return False
+    if answer is not None and answer.ok:
+        named = answer.headers.get("docker-content-digest", "")
+        if named.startswith(f"{manifest.digest.algorithm}:"):
+            return named == manifest.digest
+    answer = _ask_get(client, reference)
     if answer.status == HTTPStatus.NOT_FOUND:
         return False
-    if not answer.ok:
-        return True
-    named = answer.headers.get("docker-content-digest", "")
-    if named.startswith(f"{manifest.digest.algorithm}:"):
-        return named == manifest.digest
-    # Without a digest of this algorithm, the bytes are compared.
-    answer = _ask_get(client, reference)
-    return not answer.ok or answer.body == manifest.raw
+    return answer.body == manifest.raw if answer.ok else None
 
 
 def _says_immutable(answer: Answer) -> bool:
@@ -219,7 +229,7 @@ def _says_immutable(answer: Answer) -> bool:
     return b"immutable" in body or b"imagetagalreadyexists" in body or b"tag_invalid" in body
 
 
-def _descriptor(answer: Answer | None, reference: str) -> Descriptor | None:
+def _descriptor(answer: Answer | None, reference: str, *, at_target: bool) -> Descriptor | None:
     """Return the descriptor in a HEAD answer; None if the answer is a refusal, or incomplete.
 
     Its size is what HEAD says, which is not always the length of what GET returns.
@@ -227,6 +237,9 @@ def _descriptor(answer: Answer | None, reference: str) -> Descriptor | None:
     if answer is None or not answer.ok:
         return None
     digest = _digest(reference) or _digest(answer.headers.get("docker-content-digest", ""))
+    if at_target and digest is not None and ":" not in reference:
+        # What a target's tag points to is compared with an image that is named by sha256.
+        digest = digest if digest.algorithm == "sha256" else None
     length = answer.headers.get("content-length", "")
     media_type = essence(answer.headers.get("content-type"))
     if digest is None or not length.isdecimal() or not media_type:

@@ -41,6 +41,7 @@ class Repository:
         )
         self._uploads = uploads.UploadContext(self._client, Chunking(session.registry), open_store)
         self._create = create
+        self._only_read = actions == "pull"
 
     def __repr__(self) -> str:
         return f"<Repository {self.name} as {self._client.session.side}>"
@@ -51,9 +52,14 @@ class Repository:
         return self._client.name
 
     def head_manifest(self, reference: str) -> Descriptor | None:
-        """Return what a tag or a digest points to; None if it does not exist."""
+        """Return what a tag or a digest points to; None if it does not exist.
+
+        A repository that is written to is taken not to have what it does not tell of: writing it
+        will tell.
+        """
+        head = manifests.find_manifest if self._only_read else manifests.head_manifest
         with self._client.located():
-            return manifests.head_manifest(self._client, reference)
+            return head(self._client, reference)
 
     def find_tag(self, tag: str) -> Descriptor | None:
         """Return what a tag points to; None only where the registry says that it does not exist."""
@@ -83,8 +89,8 @@ class Repository:
     def commit(self) -> None:
         """Do nothing: each manifest is visible when it is put."""
 
-    def points_to(self, manifest: Manifest, reference: str) -> bool:
-        """Return whether a tag or a digest points to this manifest; True if unclear."""
+    def points_to(self, manifest: Manifest, reference: str) -> bool | None:
+        """Return whether a tag or a digest points to this manifest; None if it does not say."""
         with self._client.located():
             return manifests.points_to(self._client, manifest, reference)
 

@@ -20,6 +20,7 @@ from regimport.errors import (
     RegistryError,
     Unreachable,
 )
+from regimport.large import LARGE_BYTES, begin_large, one_large
 from regimport.redact import safe_text, safe_url
 from regimport.transport.heads import coding_of
 from regimport.values import dataclass
@@ -92,14 +93,15 @@ def read_answer(method: str, url: str, response: httpx.Response, limit: int) -> 
 
 def _read(method: str, url: str, response: httpx.Response, most: int) -> bytes:
     """Return a body, decoded; of one that is longer than `most` bytes, more than these."""
-    pieces: list[bytes] = []
-    size = 0
-    for piece in _decoded(method, url, response):
-        pieces.append(bytes(piece))
-        size += len(piece)
-        if size > most:
-            break
-    return b"".join(pieces)
+    body = bytearray()
+    with one_large():
+        for piece in _decoded(method, url, response):
+            body += piece
+            if len(body) > LARGE_BYTES:
+                begin_large()
+            if len(body) > most:
+                break
+        return bytes(body)
 
 
 def _decoded(method: str, url: str, response: httpx.Response) -> Iterator[bytes]:

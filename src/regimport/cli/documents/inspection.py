@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from regimport.cli.documents.base import SCHEMA_VERSION, Document
 from regimport.engine.examine import Inspection, Node
 from regimport.models.descriptor import Descriptor
+from regimport.models.image_config import ImageConfig
 
 __all__ = ["InspectionDocument"]
 
@@ -26,6 +28,62 @@ class BlobDocument(Document):
         return cls(media_type=blob.media_type, digest=blob.digest, size=blob.size)
 
 
+class StepDocument(Document):
+    """A step in which an image was built."""
+
+    created: str | None
+    created_by: str
+    comment: str
+    empty_layer: bool = Field(description="Whether the step made no layer.")
+
+
+class ImageDocument(Document):
+    """What an image's configuration says of it."""
+
+    author: str | None
+    user: str | None
+    working_directory: str | None
+    stop_signal: str | None
+    entrypoint: list[str]
+    command: list[str]
+    environment: list[str] = Field(description="NAME=VALUE.")
+    exposed_ports: list[str]
+    volumes: list[str]
+    labels: dict[str, str]
+    history: list[StepDocument] = Field(description="The oldest step first.")
+
+    @classmethod
+    def of(cls, image: ImageConfig) -> ImageDocument:
+        """Return the document of a configuration."""
+        steps = [
+            StepDocument(
+                created=time_text(step.created),
+                created_by=step.created_by,
+                comment=step.comment,
+                empty_layer=step.empty_layer,
+            )
+            for step in image.history
+        ]
+        return cls(
+            author=image.author,
+            user=image.user,
+            working_directory=image.working_directory,
+            stop_signal=image.stop_signal,
+            entrypoint=list(image.entrypoint),
+            command=list(image.command),
+            environment=list(image.environment),
+            exposed_ports=list(image.exposed_ports),
+            volumes=list(image.volumes),
+            labels=dict(image.labels),
+            history=steps,
+        )
+
+
+def time_text(time: datetime | None) -> str | None:
+    """Return a time as RFC 3339 writes it, in UTC."""
+    return None if time is None else f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
 class NodeDocument(Document):
     """A manifest or an index of the tree, with what is under it."""
 
@@ -37,7 +95,13 @@ class NodeDocument(Document):
     created: str | None = Field(
         description="When the image was created: RFC 3339, UTC; null if that is unknown."
     )
+    image: ImageDocument | None = Field(
+        description="What the configuration says; null if it is no image's, or could not be read."
+    )
     annotations: dict[str, str] = Field(description="The annotations in its parent's descriptor.")
+    shown_above: bool = Field(
+        description="Whether the manifest was there before: what is under it is not repeated."
+    )
     config: BlobDocument | None
     layers: list[BlobDocument]
     manifests: list[NodeDocument]
@@ -45,16 +109,18 @@ class NodeDocument(Document):
     @classmethod
     def of(cls, node: Node) -> NodeDocument:
         """Return the document of a node and all under it."""
-        found = node.descriptor
+        found, config = node.descriptor, None if node.shown_above else node.config
         return cls(
             media_type=found.media_type,
             artifact_type=node.artifact_type,
             digest=found.digest,
             size=found.size,
             platform=None if found.platform is None else str(found.platform),
-            created=None if node.created is None else f"{node.created:%Y-%m-%dT%H:%M:%SZ}",
+            created=time_text(node.created),
+            image=None if node.image is None else ImageDocument.of(node.image),
             annotations=dict(found.annotations),
-            config=None if node.config is None else BlobDocument.of(node.config),
+            shown_above=node.shown_above,
+            config=None if config is None else BlobDocument.of(config),
             layers=[BlobDocument.of(layer) for layer in node.layers],
             manifests=[cls.of(child) for child in node.children],
         )

@@ -51,6 +51,10 @@ class TargetDocument(Document):
     tag: str | None = Field(description="The tag that was set; null if there is none.")
     pinned: str = Field(description="The target by digest: registry/repository@digest.")
     status: Literal["copied", "present", "planned", "failed"]
+    confirmed: bool = Field(
+        description="Whether the target has shown that the reference points to the image. If it "
+        "has not, although the copy succeeded, the account may only write there."
+    )
     tally: TallyDocument = Field(description="The counts of the repository: its tags share them.")
     steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
     error: ErrorDocument | None
