@@ -143,7 +143,8 @@ def break_off(client: Client, method: str, path: str, body: bytes) -> None:
     """Send a request that ends in the middle of its body."""
     host, port = client.connection.host, client.connection.port
     with socket.create_connection((host, port)) as raw:
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * len(body)}\r\n\r\n"
+        length = 2 * len(body)
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
         raw.sendall(head.encode() + body)
         raw.shutdown(socket.SHUT_WR)
         raw.settimeout(10)

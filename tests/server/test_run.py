@@ -21,10 +21,11 @@ from regimport.errors import RegimportError
 from regimport.server.app import create_app
 from regimport.server.run import serving
 from server.client import Client
+from support.registries import HTPASSWD
 
 
 @contextmanager
-def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def command(*arguments: str, scheme: str = "http") -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `regimport serve`, and give the process and the address it says it listens on."""
     with subprocess.Popen(
         [sys.executable, "-m", "regimport", "serve", *arguments],
@@ -35,7 +36,7 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("listening on http://"), process.communicate()
+            assert line.startswith(f"listening on {scheme}://"), process.communicate()
             yield process, line.rpartition("/")[2].strip()
         finally:
             process.kill()
@@ -90,7 +91,9 @@ def test_a_request_that_hangs_does_not_keep_the_registry_from_ending(tmp_path: P
     with serving(tmp_path / "registry") as registry:
         host, _, port = registry.address.partition(":")
         hanging = socket.create_connection((host, int(port)))
-        hanging.sendall(b"PUT /v2/x/manifests/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        hanging.sendall(
+            b"PUT /v2/x/manifests/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+        )
     hanging.close()
 
 
@@ -195,9 +198,24 @@ def push_until_gone(address: str, number: int) -> None:
 
 
 def test_the_command_warns_of_an_address_that_others_reach(tmp_path: Path) -> None:
-    with command(str(tmp_path / "r"), "--port", "0", "--host", "0.0.0.0") as (process, _):
+    arguments = (str(tmp_path / "r"), "--port", "0", "--host", "0.0.0.0")
+    with command(*arguments, "--unprotected") as (process, _):
         code, errors = ended(process, signal.SIGTERM)
-    assert (code, "warning: anyone who can reach 0.0.0.0" in errors) == (143, True)
+    assert (code, errors.count("\n")) == (143, 2)
+    assert "warning: anyone who can reach 0.0.0.0" in errors
+
+
+def test_the_command_does_not_listen_beyond_loopback_unprotected(tmp_path: Path) -> None:
+    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    for arguments, reason in (
+        ([], "anyone who can reach 0.0.0.0 can read and write"),
+        (["--htpasswd", str(tmp_path / "htpasswd")], "in clear text"),
+    ):
+        done = run([str(tmp_path / "r"), "--port", "0", "--host", "0.0.0.0", *arguments])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert reason in done.stderr
+        assert "--unprotected" in done.stderr
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize("host", ["::1", "LOCALHOST", "127.0.0.1"])

@@ -11,7 +11,15 @@ from regimport.errors import InvalidReference, RegimportError
 from regimport.models.digest import Digest
 from regimport.models.reference import is_repository
 
-__all__ = ["Refusal", "asked_digest", "asked_repository", "broken", "failed", "refused"]
+__all__ = [
+    "Refusal",
+    "answer_of",
+    "asked_digest",
+    "asked_repository",
+    "broken",
+    "failed",
+    "refused",
+]
 
 
 class Refusal(Exception):
@@ -38,7 +46,12 @@ def refused(request: Request, error: Exception) -> Response:
     """Answer a `Refusal`."""
     del request
     assert isinstance(error, Refusal)
-    return _answer(error.status, error.code, error.message, error.detail, error.headers)
+    return answer_of(error)
+
+
+def answer_of(refusal: Refusal) -> Response:
+    """Return the answer that says a `Refusal`."""
+    return _answer(refusal.status, refusal.code, refusal.message, refusal.detail, refusal.headers)
 
 
 def failed(request: Request, error: Exception) -> Response:
