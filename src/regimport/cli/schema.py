@@ -18,6 +18,7 @@ class DocumentName(StrEnum):
 
     REPORT = "report"
     INSPECTION = "inspection"
+    IMAGES = "images"
     VERIFICATION = "verification"
     TAGS = "tags"
     REPOSITORIES = "repositories"
@@ -35,8 +36,9 @@ DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
         help="That of the command of this name; report is that of copy, inspection of inspect, "
-        "verification of verify, deletion of delete, comparison of diff, explanation of "
-        "auth explain, error of any other command that fails, events the lines of --progress json, "
+        "images of inspect where an archive has several, verification of verify, deletion of "
+        "delete, comparison of diff, explanation of auth explain, error of any other command that fails, events the lines "
+        "of --progress json, "
         "config the configuration file."
     ),
 ]
@@ -69,6 +71,7 @@ def _models() -> dict[str, type[BaseModel]]:
     from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
     from regimport.cli.documents.failure import FailureDocument
+    from regimport.cli.documents.images import ImagesDocument
     from regimport.cli.documents.inspection import InspectionDocument
     from regimport.cli.documents.ratelimit import RateLimitAnswer
     from regimport.cli.documents.report import ReportDocument
@@ -80,6 +83,7 @@ def _models() -> dict[str, type[BaseModel]]:
     return {
         DocumentName.REPORT: ReportDocument,
         DocumentName.INSPECTION: InspectionDocument,
+        DocumentName.IMAGES: ImagesDocument,
         DocumentName.VERIFICATION: VerificationDocument,
         DocumentName.TAGS: TagsDocument,
         DocumentName.REPOSITORIES: RepositoriesDocument,
