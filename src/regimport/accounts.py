@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import closing
+from http import HTTPStatus
 
 from regimport.auth.lookup import CredentialLookup
 from regimport.credentials.keychain import Explanation, Keychain
 from regimport.credentials.store import Store
-from regimport.errors import InvalidOptions, InvalidReference, RegimportError, Side
+from regimport.errors import AccessDenied, InvalidOptions, InvalidReference, RegimportError, Side
 from regimport.events import Reporter, Silent, Warned
 from regimport.models.credential import Credential
 from regimport.models.mediatype import ACCEPT_MANIFESTS
@@ -133,9 +134,25 @@ def _sign_in(
     with closing(open_session(registry, Side.TARGET, options, lookup, reporter, stop)) as session:
         try:
             _ask(session, Request("GET", ""))
+        except AccessDenied as error:
+            raise _refused(registry, credential, error).located(None, registry) from error
         except RegimportError as error:
             raise error.located(None, registry) from error
     return wanted.is_set()
+
+
+def _refused(registry: str, credential: Credential, error: AccessDenied) -> AccessDenied:
+    """Say in plain words that a registry does not know the user, or the password."""
+    if error.status != HTTPStatus.UNAUTHORIZED:
+        return error
+    return AccessDenied(
+        f"wrong user name or password for {registry} (user {credential.username})",
+        method=error.method,
+        url=error.url,
+        status=error.status,
+        codes=error.codes,
+        hint="nothing was stored; some registries want a token in the place of the password",
+    )
 
 
 def _ask(session: Session, request: Request) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ server was sent: some gateways repeat a request's headers in an error.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
@@ -85,6 +86,8 @@ def printable(text: str, limit: int) -> str:
 
 def reason_of(error: OSError) -> str:
     """Return why an operation failed, in the system's words, without its number and file name."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full"
     return safe_text(error.strerror or str(error)) or type(error).__name__
 
 

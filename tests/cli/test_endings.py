@@ -191,7 +191,7 @@ def test_output_that_cannot_be_written_is_said_once_and_ends_with_code_1(
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "error: the output could not be written: No space left on device\n"
+    assert done.stderr == "error: the output could not be written: the disk is full\n"
 
 
 def test_an_error_that_nobody_can_read_keeps_its_code() -> None:

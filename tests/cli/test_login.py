@@ -85,7 +85,7 @@ def test_a_wrong_password_is_refused_and_not_kept(
 ) -> None:
     ended = _login(program, registry.address, password="hunter2")
     assert ended.code == 4, ended
-    assert "hint: check the" in ended.err
+    assert f"wrong user name or password for {registry.address} (user alice)" in ended.err
     assert registry.address in ended.err
     assert "hunter2" not in ended.err
     assert not config.exists()

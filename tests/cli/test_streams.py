@@ -42,7 +42,7 @@ COMMANDS = ("--version", "--help", "copy --help", "schema report", f"tags oci:{L
     [
         (">&-", "standard output is closed"),
         ("<&- >&-", "standard output is closed"),
-        (">/dev/full", "No space left on device"),
+        (">/dev/full", "the disk is full"),
     ],
 )
 def test_a_result_that_cannot_be_written_ends_with_code_1(

@@ -245,7 +245,7 @@ def test_a_part_of_the_wrong_type_is_refused(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", ["manifests", "layers"])
 def test_a_broken_part_is_named_by_its_place(kind: str) -> None:
     document = {"schemaVersion": 2, kind: [_descriptor(_LAYER), {"mediaType": "x/y"}]}
-    with pytest.raises(InvalidManifest, match=f"its {kind.removesuffix('s')} 2 has no digest"):
+    with pytest.raises(InvalidManifest, match=f"{kind.removesuffix('s')} 2 has no digest"):
         _parse(document)
 
 

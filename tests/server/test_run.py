@@ -250,4 +250,4 @@ def test_the_command_says_what_to_install(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(program, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 2
-    assert "pip install 'starlette>=0.40' 'uvicorn>=0.30'" in done.stderr
+    assert "pip install 'bcrypt>=4' 'starlette>=1.3.1' 'uvicorn>=0.30'" in done.stderr

@@ -42,6 +42,9 @@ class _Server(ThreadingHTTPServer):
     # With a shorter queue, one of many connections waits a second until it is tried again.
     request_queue_size = 64
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up: what they make of it is what is tested."""
+
 
 class Scripted:
     """Runs a script on an address of loopback; with TLS if it has a context."""

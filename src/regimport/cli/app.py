@@ -71,8 +71,10 @@ def _exit(code: int) -> NoReturn:
 def _report_write_error(error: OSError) -> int:
     from contextlib import suppress
 
+    from regimport.redact import reason_of
+
     with suppress(OSError):
-        print(f"error: the output could not be written: {error.strerror}", file=sys.stderr)
+        print(f"error: the output could not be written: {reason_of(error)}", file=sys.stderr)
     return 1
 
 

@@ -152,11 +152,12 @@ class _Ending:
 
 def _as_ours(error: Exception) -> RegimportError:
     from regimport.errors import RegimportError
+    from regimport.redact import reason_of
 
     if isinstance(error, RegimportError):
         return error
     if isinstance(error, OSError):
-        return RegimportError(f"the output could not be written: {error.strerror}")
+        return RegimportError(f"the output could not be written: {reason_of(error)}")
     return bug(error)
 
 

@@ -44,7 +44,7 @@ def parse_rate(text: str) -> float:
     if rate < 1:
         raise InvalidOptions(
             f"invalid --limit-rate {text!r}",
-            hint="write bytes per second, or with a unit 500K, 10M, 1G",
+            hint="write bytes per second, at least 1, or with a unit: 500K, 10M, 1G",
         )
     return rate
 

@@ -213,7 +213,7 @@ class File:
             config = self._loaded()
         if config is None and self._required:
             raise InvalidConfig(
-                f"{self.name} names {self._path}, which does not exist",
+                f"{self.name.partition(' (')[0]} names {self._path}, which does not exist",
                 hint="check the path, or create it with `regimport login --authfile FILE REGISTRY`",
             )
         return config

@@ -72,7 +72,8 @@ def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descripto
             first = found.setdefault(blob.digest, blob)
             if first.size != blob.size:
                 raise ContentMismatch(
-                    f"{blob.digest} is said to have {first.size} and {blob.size} bytes",
+                    f"the image gives blob {blob.digest} two sizes: {first.size} and {blob.size} "
+                    "bytes",
                     expected=f"{first.size} bytes",
                     got=f"{blob.size} bytes",
                 ).located(Side.SOURCE, source.name)

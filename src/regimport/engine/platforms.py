@@ -37,9 +37,9 @@ def choose(
     platforms = list(dict.fromkeys(wanted))
     if len(platforms) > 1:
         raise InvalidOptions(
-            "an image is copied for all platforms or for one: an index of some of them would be "
-            "another index, with another digest",
-            hint="name one of `platforms`, or none; or copy each platform to a tag of its own",
+            "an image is copied for all its platforms or for one: with some of them it would have "
+            "another digest",
+            hint="leave out `platforms` to copy all, or copy each to a tag of its own",
         )
     (platform,) = platforms
     manifest = source.get_manifest(reference)

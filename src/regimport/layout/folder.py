@@ -45,10 +45,12 @@ def explained(root: Path) -> Iterator[None]:
                 hint="raise the limit with `ulimit -n`, or use fewer `jobs`",
             ).located(None, f"oci:{root}") from error
         name = f": {error.filename}" if isinstance(error.filename, str) else ""
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise RegimportError(
             f"the image layout {root} cannot be used{name}: {reason_of(error)}",
-            hint="check the disk's free space and the permissions; links in a layout are not "
-            "followed",
+            hint="make room, and run the same command again; what is finished stays"
+            if full
+            else "check the path and its permissions; links in a layout are not followed",
         ).located(None, f"oci:{root}") from error
 
 

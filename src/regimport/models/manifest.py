@@ -87,10 +87,10 @@ class Manifest:
         return cls(
             raw,
             Descriptor(media_type, digest, len(raw)),
-            None if config is None else Descriptor.from_json(config, "its config"),
+            None if config is None else Descriptor.from_json(config, "the manifest's config"),
             _descriptors(layers, "layer"),
             _descriptors(document.get("manifests"), "manifest"),
-            None if subject is None else Descriptor.from_json(subject, "its subject"),
+            None if subject is None else Descriptor.from_json(subject, "the manifest's subject"),
             valid_text(artifact_type),
             header if header and header != media_type else None,
         )
@@ -139,11 +139,15 @@ def _media_type(document: Mapping[str, object], header: str) -> str:
     """Return the media type, which must fit the header and the shape of the document."""
     declared = document.get("mediaType")
     if declared is not None and not (isinstance(declared, str) and is_sendable(declared)):
-        raise InvalidManifest("its mediaType is not a string of printable ASCII characters")
+        raise InvalidManifest(
+            "the manifest's mediaType is not a string of printable ASCII characters"
+        )
     if document.get("schemaVersion") == 1 or document.get("fsLayers") is not None:
         raise _schema1()
     if declared and header and not is_same_kind(declared, header):
-        raise InvalidManifest(f"its mediaType is {declared}, but it was served as {header}")
+        raise InvalidManifest(
+            f"the manifest's mediaType is {declared}, but it was served as {header}"
+        )
     media_type = declared or header
     lists = _lists_manifests(document, media_type)
     if media_type in (MANIFEST_TYPES if lists else INDEX_TYPES):
@@ -172,12 +176,14 @@ def _descriptors(value: object, kind: str) -> tuple[Descriptor, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise InvalidManifest(f"its {kind}s are not a list")
+        raise InvalidManifest(f"the manifest's {kind}s are not a list")
     if len(value) > _MAX_DESCRIPTORS:
         raise InvalidManifest(
             f"it lists {len(value)} {kind}s; at most {_MAX_DESCRIPTORS} are allowed"
         )
-    return tuple(Descriptor.from_json(item, f"its {kind} {n}") for n, item in enumerate(value, 1))
+    return tuple(
+        Descriptor.from_json(item, f"the manifest's {kind} {n}") for n, item in enumerate(value, 1)
+    )
 
 
 def _schema1() -> InvalidManifest:

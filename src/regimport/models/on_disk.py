@@ -127,9 +127,9 @@ def _split(text: str, kind: str, noun: str) -> tuple[str, str | None, Digest | N
         # After the prefix, two slashes would be read as part of it.
         path = "/" + path.lstrip("/")
     if not path or any(ord(character) < 32 for character in path):
-        what = "layout" if kind == "oci" else "archive"
+        what = "directory" if kind == "oci" else "file"
         raise InvalidReference(
-            f"invalid {what} {text[:160]!r}",
+            f"{f'{kind}:{text[:160]}'!r} does not name a {what}",
             hint=f"write {kind}:{noun}, {kind}:{noun}:TAG or {kind}:{noun}@DIGEST",
         )
     if colon and not is_layout_name(tag):

@@ -179,7 +179,7 @@ def _stock(dialer: Dialer, network: Network) -> httpx.BaseTransport:
     """Return httpx's own transport, to tell a fault of ours from one of the registry."""
     if network.resolve:
         raise InvalidOptions(
-            "httpx's transport cannot be told where a host is",
+            "REGIMPORT_TRANSPORT=httpx does not know `resolve`",
             hint="leave out `resolve`, or unset REGIMPORT_TRANSPORT",
         )
     # Imported where it is asked for: httpcore takes time to load.

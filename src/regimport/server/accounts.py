@@ -10,10 +10,10 @@ import re
 import secrets
 from pathlib import Path
 
-import bcrypt
 from starlette.concurrency import run_in_threadpool
 
 from regimport.errors import UsageError
+from regimport.installation import install_command
 from regimport.redact import reason_of
 from regimport.server.answers import Refusal
 
@@ -36,6 +36,14 @@ class Accounts:
     """
 
     def __init__(self, path: Path) -> None:
+        try:
+            import bcrypt  # noqa: PLC0415 - only for a registry that has accounts
+        except ImportError as error:
+            raise UsageError(
+                "a file of htpasswd needs the package bcrypt, which is not installed",
+                hint=install_command("serve"),
+            ) from error
+        self._bcrypt = bcrypt
         self._hashes = _read(path)
         # For unknown users: the answer must take as long as for known ones.
         self._decoy = next(iter(self._hashes.values()))
@@ -68,7 +76,7 @@ class Accounts:
     def _fits(self, user: bytes, password: bytes) -> bool:
         known = self._hashes.get(user)
         try:
-            fits = bcrypt.checkpw(password[:_MAX_PASSWORD_BYTES], known or self._decoy)
+            fits = self._bcrypt.checkpw(password[:_MAX_PASSWORD_BYTES], known or self._decoy)
         except ValueError:  # a byte that bcrypt does not take
             return False
         return fits and known is not None

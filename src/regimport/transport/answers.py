@@ -144,8 +144,13 @@ def error_of(answer: Answer) -> RegimportError:
     message = f"{said}: {text}" if text else said
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         later = "the registry is failing; try again later"
+        if "no space left on device" in text:
+            later = "the registry's disk is full; ask who runs it to make room"
         return Unreachable(message, status=answer.status, hint=later)
     kind, hint = _KINDS.get(answer.status, (RegistryError, None))
+    if answer.status == HTTPStatus.METHOD_NOT_ALLOWED and answer.method in _WRITES:
+        message = f"the registry does not accept writes: {message}"
+        hint = "it may be a mirror, or read-only for now: ask who runs it, or name another target"
     if answer.asked and answer.status in _OF_STORAGE:
         # It was told nothing of an account: only the URL that the registry has signed.
         hint = "the registry has signed that URL: try again later, or ask who runs the registry"
@@ -173,6 +178,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
 
 
+_WRITES = frozenset({"PATCH", "POST", "PUT"})
 _OF_STORAGE = frozenset({400, 401, 403, 404})
 _KINDS: Mapping[int, tuple[type[RegistryError], str | None]] = {
     401: (

@@ -82,5 +82,7 @@ def in_full(event: Retrying) -> str:
 def _short(event: Retrying) -> str:
     """Return the side and the cause, without the request that it happened to."""
     side = f"{event.side}: " if event.side else ""
-    cause = event.cause.partition("\n")[0].removeprefix(event.what).lstrip(": ")
+    cause = event.cause.partition("\n")[0]
+    if _REQUEST.match(f"{event.what} "):
+        cause = cause.removeprefix(event.what).lstrip(": ")
     return side + _DIGEST.sub(r"\1…", _REQUEST.sub("", cause))

@@ -1,0 +1,91 @@
+"""Networks, TLS and proxies."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import trustme
+
+from messages.stage import Stage, silent
+from support.miniature import Miniature
+from support.peers import Line
+
+CASES: list[Callable[[Stage], None]] = []
+
+
+def _case(case: Callable[[Stage], None]) -> Callable[[Stage], None]:
+    CASES.append(case)
+    return case
+
+
+@_case
+def nobody(stage: Stage) -> None:
+    """Nobody there, or no answer"""
+    stage.nobody()
+    stage.run("regimport copy registry.example/app oci:b")
+    stage.run("regimport login -u ci --password-stdin registry.example", stdin="x")
+    stage.peer(silent, "silent.example")
+    stage.run("regimport copy --idle-timeout 100ms silent.example/app oci:b")
+    stage.peer(lambda _: None, "closing.example")
+    stage.run("regimport copy closing.example/app oci:b")
+
+    def speak(line: Line) -> None:
+        line.head()
+        line.send("220 mail.example ESMTP\r\n")
+
+    stage.peer(speak, "mail.example")
+    stage.run("regimport copy mail.example/app oci:b")
+
+
+@_case
+def no_name(stage: Stage) -> None:
+    """A name that there is not"""
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with patch.object(socket, "getaddrinfo", unknown):
+        stage.run("regimport copy registry.exmaple/app oci:b")
+
+
+@_case
+def tls(stage: Stage) -> None:
+    """Certificates of registries"""
+
+    def serve(name: str, issuer: trustme.CA, *hosts: str, **more: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        issuer.issue_cert(*hosts, **more).configure_cert(context)
+        stage.server(Miniature(), name, context)
+
+    serve("company.example", stage.authority, "127.0.0.1")
+    stage.run("regimport digest company.example/app")
+    stage.write("ca.pem", stage.authority.cert_pem.bytes())
+    serve("other.example", stage.authority, "another.example")
+    stage.run("regimport digest --ca-file ca.pem other.example/app")
+    old = datetime.now(UTC) - timedelta(days=2)
+    serve("expired.example", stage.authority, "127.0.0.1", not_after=old)
+    stage.run("regimport digest --ca-file ca.pem expired.example/app")
+    stage.run("regimport digest --plain-http other.example --ca-file ca.pem other.example/app")
+
+
+@_case
+def proxies(stage: Stage) -> None:
+    """Proxies"""
+    for status in ("407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"):
+
+        def answer(line: Line, status: str = status) -> None:
+            line.head()
+            line.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
+
+        name = f"proxy{status[:3]}.example"
+        stage.peer(answer, name)
+        address = stage.address(name)
+        stage.run("regimport digest registry.example/app", HTTPS_PROXY=f"http://{address}")
+    stage.nobody("closed.example")
+    address = stage.address("closed.example")
+    stage.run("regimport digest registry.example/app", HTTPS_PROXY=f"http://{address}")
