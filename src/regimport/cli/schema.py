@@ -37,9 +37,8 @@ DocumentArgument = Annotated[
     typer.Argument(
         help="That of the command of this name; report is that of copy, inspection of inspect, "
         "images of inspect where an archive has several, verification of verify, deletion of "
-        "delete, comparison of diff, explanation of auth explain, error of any other command that fails, events the lines "
-        "of --progress json, "
-        "config the configuration file."
+        "delete, comparison of diff, explanation of auth explain, error of any other command that "
+        "fails, events the lines of --progress json, config the configuration file."
     ),
 ]
 
