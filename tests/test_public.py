@@ -36,6 +36,8 @@ from regimport import (
     Flaw,
     HistoryEntry,
     ImageConfig,
+    ImageFinished,
+    ImageReport,
     Inspection,
     Interrupted,
     InvalidConfig,
@@ -48,9 +50,11 @@ from regimport import (
     Manifest,
     ManifestPut,
     ManifestUse,
+    ManyReport,
     Network,
     Node,
     NotFound,
+    OfImage,
     Part,
     Pin,
     Plan,
@@ -88,6 +92,8 @@ from support.images import many_platforms
 # What is no value: functions, what a caller implements, and the union of all events.
 _FUNCTIONS = {
     "copy",
+    "copy_many",
+    "copy_tags",
     "delete",
     "diff",
     "diff_tags",
@@ -218,6 +224,10 @@ _VALUES = [
     Deletion("r.example/x", _DIGEST, ("1",), manifest=True),
     Verification("r.example/x@d", "t.example/x@d", _BLOB, (_READ,), 1.5),
     Warned("careful"),
+    ImageFinished("copied", 1, 2),
+    OfImage("r.example/x:1", Warned("careful")),
+    ImageReport("r.example/x:1", ("s.example/x:1",), error=RegimportError("gone")),
+    ManyReport((ImageReport("r.example/x:1", ("s.example/x:1",)),), 1.5),
 ]
 
 

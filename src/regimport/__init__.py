@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
+    from regimport.engine.many import ImageReport, ManyReport
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
     from regimport.engine.tally import Tally
@@ -60,7 +61,9 @@ if TYPE_CHECKING:
         BytesMoved,
         Checking,
         Event,
+        ImageFinished,
         ManifestPut,
+        OfImage,
         Planned,
         ReadingManifests,
         Reporter,
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
         Warned,
     )
     from regimport.listings import repositories, tags
+    from regimport.many import copy_many, copy_tags
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
@@ -89,6 +93,7 @@ _HOMES = {
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
+    "engine.many": ("ImageReport", "ManyReport"),
     "engine.report": ("Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
     "engine.tally": ("Tally",),
@@ -119,7 +124,9 @@ _HOMES = {
         "BytesMoved",
         "Checking",
         "Event",
+        "ImageFinished",
         "ManifestPut",
+        "OfImage",
         "Planned",
         "ReadingManifests",
         "Reporter",
@@ -128,6 +135,7 @@ _HOMES = {
         "Warned",
     ),
     "listings": ("repositories", "tags"),
+    "many": ("copy_many", "copy_tags"),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
@@ -165,6 +173,8 @@ __all__ = [
     "Flaw",
     "HistoryEntry",
     "ImageConfig",
+    "ImageFinished",
+    "ImageReport",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -177,9 +187,11 @@ __all__ = [
     "Manifest",
     "ManifestPut",
     "ManifestUse",
+    "ManyReport",
     "Network",
     "Node",
     "NotFound",
+    "OfImage",
     "Part",
     "Pin",
     "Plan",
@@ -212,6 +224,8 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "copy_many",
+    "copy_tags",
     "delete",
     "diff",
     "diff_tags",

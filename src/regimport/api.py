@@ -74,12 +74,12 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    given = {"source": source_credential, "target": target_credential}
     with running(
         options,
         reporter,
         [origin, *wanted],
-        **given,
+        source=source_credential,
+        target=target_credential,
         transport=transport,
         stop=stop,
         writing=True,

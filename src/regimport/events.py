@@ -14,7 +14,9 @@ __all__ = [
     "BytesMoved",
     "Checking",
     "Event",
+    "ImageFinished",
     "ManifestPut",
+    "OfImage",
     "Planned",
     "ReadingManifests",
     "Reporter",
@@ -122,6 +124,29 @@ class Warned:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFinished:
+    """One image of several is done, as number `finished` of `images`.
+
+    `outcome` is copied, present, planned or failed.
+    """
+
+    outcome: str
+    finished: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfImage:
+    """An event of one image of several: `image` is its source in full.
+
+    What is about a registry that several images share comes without it.
+    """
+
+    image: str
+    event: Event
+
+
 Event: TypeAlias = (
     Resolved
     | ReadingManifests
@@ -133,6 +158,8 @@ Event: TypeAlias = (
     | ManifestPut
     | Retrying
     | Warned
+    | ImageFinished
+    | OfImage
 )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,19 +14,62 @@ from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
 from regimport.engine.target import Status, TargetCopy, mountable_repository
-from regimport.errors import ContentMismatch, Side
-from regimport.events import Resolved
+from regimport.errors import (
+    ContentMismatch,
+    DeadlineExceeded,
+    Interrupted,
+    RegimportError,
+    Side,
+)
+from regimport.events import ImageFinished, Resolved
 from regimport.models.descriptor import Descriptor
 from regimport.models.reference import AnyReference
 from regimport.options import CopyOptions
 from regimport.run import Run, selector
+from regimport.values import dataclass
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.examine import Inspection
+    from regimport.engine.many import ImageReport
     from regimport.engine.walk import Graph
 
-__all__ = ["run_copy", "run_inspection", "run_verification"]
+__all__ = ["Job", "run_copies", "run_copy", "run_inspection", "run_verification"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image to copy, and where to."""
+
+    origin: AnyReference
+    wanted: tuple[AnyReference, ...]
+
+
+def run_copies(
+    run: Run, jobs: Sequence[Job], options: CopyOptions, at_once: int
+) -> Iterator[ImageReport]:
+    """Copy many images, `at_once` of them at the same time, and yield their reports in order.
+
+    An image that fails does not end the others. Raise `DeadlineExceeded` and `Interrupted`.
+    """
+    from regimport.engine.many import ImageReport  # noqa: PLC0415 - one image needs none
+
+    counter = itertools.count(1)
+
+    def copy(job: Job) -> ImageReport:
+        source, targets = str(job.origin), tuple(map(str, job.wanted))
+        view = run.for_image(job.origin)
+        try:
+            done = run_copy(view, job.origin, job.wanted, options)
+            image = ImageReport(source, targets, done)
+        except (DeadlineExceeded, Interrupted):
+            raise
+        except RegimportError as error:
+            image = ImageReport(source, targets, error=error)
+        view.reporter.tell(ImageFinished(image.status.value, next(counter), len(jobs)))
+        return image
+
+    return run.workers.several(copy, jobs, at_once)
 
 
 def run_copy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
 
@@ -12,11 +12,19 @@ from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
 from regimport.cli.timeouts import TimeOptions
+from regimport.errors import InvalidOptions
 
 __all__ = ["copy"]
 
+# The panel of the help that these options are shown in.
+_SEVERAL = "Several images"
+
+OptionalSource: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="SOURCE", help=params.SOURCE_HELP, show_default=False),
+]
 TargetArguments: TypeAlias = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="TARGET...",
         help="Where to copy it: like SOURCE. Without a tag, the source's tag is used. A target "
@@ -71,14 +79,101 @@ Format: TypeAlias = Annotated[
 ]
 
 
+FromFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--from-file",
+        metavar="LIST",
+        help="Copy the images of a list, several at once: SOURCE TARGET a line, or SOURCE alone "
+        "with --target; - is standard input.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+Prefix: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="PREFIX",
+        help="Where the images of --from-file go: each keeps its repository under PREFIX.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+AllTags: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--all-tags",
+        help="Copy every tag of the repository SOURCE to the repositories TARGET.",
+        rich_help_panel=_SEVERAL,
+    ),
+]
+Tags: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tags",
+        metavar="GLOB",
+        help="Copy the tags that match a pattern, such as 'v1.*'; repeatable.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+ExcludeTags: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude-tags",
+        metavar="GLOB",
+        help="With --all-tags or --tags: not those that match this pattern; repeatable.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+
+
+def _check(
+    several: SeveralOptions, source: str | None, targets: list[str] | None, registry: str | None
+) -> None:
+    """Raise `InvalidOptions` for arguments and options that exclude each other."""
+    tags = several.all_tags or several.tags
+    if several.from_file is not None:
+        if source is not None or targets or tags or several.exclude_tags:
+            raise InvalidOptions(
+                "--from-file names all images itself", hint="leave the other arguments out"
+            )
+    elif several.target is not None:
+        raise InvalidOptions("--target is for --from-file", hint="name the target after the source")
+    elif several.exclude_tags and not tags:
+        raise InvalidOptions("--exclude-tags is for --all-tags and --tags", hint="add --all-tags")
+    elif tags and (source is None or not targets):
+        raise InvalidOptions(
+            "the tags need a source and a target",
+            hint="regimport copy --all-tags REPOSITORY REPOSITORY...",
+        )
+    if registry is not None and several != SeveralOptions():
+        raise InvalidOptions(
+            "--source-registry is for one image", hint="write the sources with their registry"
+        )
+
+
+class SeveralOptions(NamedTuple):
+    """Which images to copy, where there are several."""
+
+    from_file: FromFile = None
+    target: Prefix = None
+    all_tags: AllTags = False
+    tags: Tags = None
+    exclude_tags: ExcludeTags = None
+
+
 def copy(
-    source: params.SourceArgument,
-    targets: TargetArguments,
+    source: OptionalSource = None,
+    targets: TargetArguments = None,
     *,
     platform: params.Platforms = None,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
+    several: SeveralOptions,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
     progress: params.Progress = params.ProgressKind.AUTO,
@@ -106,7 +201,9 @@ def copy(
     from regimport.cli.show import check_template, show_report
     from regimport.models.on_disk import is_standard_stream
 
-    printer = Printer(*verbosity, progress, aside=any(map(is_standard_stream, targets)))
+    _check(several, source, targets, source_registry)
+    aside = any(map(is_standard_stream, targets or ()))
+    printer = Printer(*verbosity, progress, aside=aside)
     if format == params.OutputKind.JSON:
         output = params.OutputKind.JSON
     elif format is not None:
@@ -129,6 +226,16 @@ def copy(
         create_repository=create_repository,
     )
     options = time.apply(options)
+    if several != SeveralOptions():
+        from regimport.cli.several import copy_several
+
+        given = credentials.read()
+        code = copy_several(printer, options, given, several, (source, targets), output, format)
+        raise typer.Exit(code)
+    if source is None or not targets:
+        raise InvalidOptions(
+            "a copy needs a source and a target", hint="regimport copy SOURCE TARGET..."
+        )
     if source_registry is not None:
         from regimport.clouds.names import source_at
 

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "OUTPUT",
+    "SOURCE_HELP",
     "Jobs",
     "Output",
     "OutputKind",
@@ -42,14 +43,12 @@ class ProgressKind(StrEnum):
     NONE = "none"
 
 
+SOURCE_HELP = (
+    "The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], "
+    "oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]."
+)
 SourceArgument: TypeAlias = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], "
-        "oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].",
-        show_default=False,
-    ),
+    str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, show_default=False)
 ]
 ReferenceArgument: TypeAlias = Annotated[
     str,

@@ -9,11 +9,18 @@ from regimport.errors import RegimportError, RegistryError
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.many import ManyReport
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Step
     from regimport.models.ratelimit import RateLimit
 
-__all__ = ["document_of", "error_document", "rate_limit_document", "read_back_document"]
+__all__ = [
+    "document_of",
+    "document_of_many",
+    "error_document",
+    "rate_limit_document",
+    "read_back_document",
+]
 
 _VERSION = "1"
 
@@ -36,6 +43,28 @@ def document_of(report: Report) -> dict[str, object]:
         "exit_code": report.exit_code,
         "tally": asdict(report.tally),
         "targets": [_target(report, target) for target in report.targets],
+        "error": None,
+    }
+
+
+def document_of_many(report: ManyReport) -> dict[str, object]:
+    """Return the members of the document about several images."""
+    return {
+        "schema_version": _VERSION,
+        "dry_run": report.dry_run,
+        "duration_seconds": round(report.duration, 3),
+        "exit_code": report.exit_code,
+        "tally": asdict(report.tally),
+        "images": [
+            {
+                "source": image.source,
+                "targets": list(image.targets),
+                "status": image.status.value,
+                "report": None if image.report is None else document_of(image.report),
+                "error": None if image.error is None else error_document(image.error),
+            }
+            for image in report.images
+        ],
         "error": None,
     }
 

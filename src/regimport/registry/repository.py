@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,8 @@ class Repository:
     """One repository of a registry.
 
     Its errors name the repository. At the target, every request asks for the right to push, so
-    that no upload waits for a second token, unless `only_read`. `create` creates the repository, at
+    that no upload waits for a second token, unless `only_read`. `pulls` is how many manifests were
+    read. `create` creates the repository, at
     registries where a push does not. `open_store` returns the store of unfinished uploads.
     """
 
@@ -41,6 +43,8 @@ class Repository:
         )
         self._uploads = uploads.UploadContext(self._client, Chunking(session.registry), open_store)
         self._create = create
+        self._read = itertools.count()
+        self.pulls = 0
         self._only_read = actions == "pull"
 
     def __repr__(self) -> str:
@@ -79,7 +83,9 @@ class Repository:
     def get_manifest(self, reference: str) -> Manifest:
         """Return a manifest; one that is requested by digest is checked."""
         with self._client.located():
-            return manifests.get_manifest(self._client, reference)
+            manifest = manifests.get_manifest(self._client, reference)
+        self.pulls = next(self._read) + 1
+        return manifest
 
     def put_manifest(self, manifest: Manifest, reference: str) -> None:
         """Store a manifest, byte for byte, under a tag or its digest."""

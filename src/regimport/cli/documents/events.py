@@ -34,6 +34,11 @@ class Line(Document):
         default=SCHEMA_VERSION, description="Changes when a field changes its meaning."
     )
     time: str = Field(default_factory=_now, description="When it happened: RFC 3339, UTC.")
+    image: str | None = Field(
+        default=None,
+        description="The source, where several images are copied; null for one image, and for what "
+        "is about a registry that several share.",
+    )
 
 
 class ResolvedLine(Line):
@@ -135,6 +140,15 @@ class WarnedLine(Line):
     message: str
 
 
+class ImageFinishedLine(Line):
+    """One image of several is done."""
+
+    event: Literal["ImageFinished"] = "ImageFinished"
+    outcome: Literal["copied", "present", "planned", "failed"]
+    finished: int = Field(description="How many images are done.")
+    images: int = Field(description="How many images there are.")
+
+
 class LoggedLine(Line):
     """With -vv: a line of the log, or a traceback."""
 
@@ -169,6 +183,7 @@ AnyLine: TypeAlias = Annotated[
     | ManifestPutLine
     | RetryingLine
     | WarnedLine
+    | ImageFinishedLine
     | LoggedLine
     | FailedLine
     | FinishedLine,
@@ -187,12 +202,15 @@ _LINES: Mapping[type[events.Event], type[Line]] = {
     events.ManifestPut: ManifestPutLine,
     events.Retrying: RetryingLine,
     events.Warned: WarnedLine,
+    events.ImageFinished: ImageFinishedLine,
 }
 
 
 def line_of(event: events.Event) -> str:
     """Return the line of an event."""
     values: dict[str, object] = {}
+    if isinstance(event, events.OfImage):
+        values["image"], event = event.image, event.event
     for field in fields(event):
         value = getattr(event, field.name)
         if isinstance(value, Descriptor):

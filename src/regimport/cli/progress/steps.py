@@ -15,6 +15,7 @@ from regimport.events import (
     BlobStarted,
     Event,
     ManifestPut,
+    OfImage,
     ReadingManifests,
     Resolved,
     Retrying,
@@ -60,15 +61,21 @@ class Steps:
         """Count the event, and print what is to be said of it."""
         with self.lock:
             self.count(event, time.monotonic())
+        several = isinstance(event, OfImage)
+        if isinstance(event, OfImage):
+            event = event.event
         # Not under the lock: a live display is drawn anew with each line, and takes it.
         if isinstance(event, Warned):
             self.printer.warning(event.message)
         elif self.printer.verbose:
             self._detail(event)
-        self.announce(event)
+        if not several:
+            self.announce(event)
 
     def count(self, event: Event, now: float) -> None:
         """Count the event; `lock` is held."""
+        if isinstance(event, OfImage):
+            event = event.event
         if isinstance(event, Retrying) and not self.printer.verbose:
             self.causes.add(event, now)
 

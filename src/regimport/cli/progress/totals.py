@@ -13,7 +13,9 @@ from regimport.events import (
     BytesMoved,
     Checking,
     Event,
+    ImageFinished,
     ManifestPut,
+    OfImage,
     Planned,
     ReadingManifests,
     Resolved,
@@ -27,7 +29,7 @@ __all__ = ["STALLED", "MovingBlob", "Totals"]
 STALLED = 5.0
 
 # A verification reads the same blob at both sides.
-_Key: TypeAlias = tuple[Side, Digest]
+_Key: TypeAlias = tuple[str | None, Side, Digest]
 
 
 @dataclass(slots=True)
@@ -57,11 +59,23 @@ class Totals:
         self.checking = False
         self.planned = False
         self.moving: dict[_Key, MovingBlob] = {}
+        self.images = 0
+        self.images_finished = 0
+        self._blobs = self._size = 0
         self._reset(now, 0, 0)
 
     def take(self, event: Event, now: float) -> None:
-        """Count an event."""
-        if isinstance(event, Resolved):
+        """Count an event; those of several images are added up."""
+        image: str | None = None
+        if isinstance(event, OfImage):
+            image, event = event.image, event.event
+        if isinstance(event, ImageFinished):
+            self.images_finished, self.images = event.finished, event.images
+        elif image is not None and isinstance(event, (Planned, Checking)):
+            self._blobs, self._size = self._blobs + event.blobs, self._size + event.size
+            self.manifests += event.manifests if isinstance(event, Planned) else 0
+            self.planned = True
+        elif isinstance(event, Resolved):
             self.source = event.source
         elif isinstance(event, ReadingManifests):
             self.manifests_to_read += event.count
@@ -75,7 +89,7 @@ class Totals:
         elif isinstance(event, ManifestPut):
             self.manifests_put += 1
         elif isinstance(event, (BlobStarted, BytesMoved, BlobFinished)):
-            self._take_blob(event, (event.side, event.blob.digest), now)
+            self._take_blob(event, (image, event.side, event.blob.digest), now)
 
     def _reset(self, now: float, blobs: int, size: int) -> None:
         self._blobs, self._size = blobs, size
