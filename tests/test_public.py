@@ -65,6 +65,9 @@ from regimport import (
     ReadBack,
     ReadingManifests,
     Reference,
+    Referrer,
+    Referrers,
+    ReferrersFound,
     RegimportError,
     RegistryError,
     RegistrySettings,
@@ -117,6 +120,7 @@ _BLOB = Descriptor(
     "application/vnd.example",
     FrozenMapping({"key": "value"}),
 )
+_REFERRER = Referrer(_DIGEST, _BLOB, "application/spdx+json", "sha256-0.sbom")
 _PLAN = Plan((Step(_BLOB, Action.COPY),), (Step(_BLOB, Action.PRESENT),))
 _SETTINGS = RegistrySettings(mirrors=("https://mirror.example",), request_rate=2.0)
 _DIFFERENCE = Difference(Side.TARGET, Flaw.DIGEST, Part.LAYER, _DIGEST, _DIGEST, "other", _DIGEST)
@@ -201,6 +205,9 @@ _VALUES = [
     Reference("r.example", "x", "1", _DIGEST),
     _located(RegimportError("bad", hint="look")),
     RegistryError("refused", status=400),
+    _REFERRER,
+    Referrers((_REFERRER,), complete=False),
+    ReferrersFound(2),
     _SETTINGS,
     Report("r.example/x@d", _BLOB, (_TARGET,), 1.5, rate_limit=_LIMIT),
     Resolved("r.example/x:1", _BLOB),

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         OfImage,
         Planned,
         ReadingManifests,
+        ReferrersFound,
         Reporter,
         Resolved,
         Retrying,
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
     from regimport.models.reference import Reference
+    from regimport.models.referrers import Referrer, Referrers
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -129,6 +131,8 @@ _HOMES = {
         "OfImage",
         "Planned",
         "ReadingManifests",
+        "ReferrersFound",
+        "ReferrersFound",
         "Reporter",
         "Resolved",
         "Retrying",
@@ -144,6 +148,7 @@ _HOMES = {
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
     "models.reference": ("Reference",),
+    "models.referrers": ("Referrer", "Referrers"),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -202,6 +207,9 @@ __all__ = [
     "ReadBack",
     "ReadingManifests",
     "Reference",
+    "Referrer",
+    "Referrers",
+    "ReferrersFound",
     "RegimportError",
     "RegistryError",
     "RegistrySettings",

@@ -19,6 +19,7 @@ __all__ = [
     "OfImage",
     "Planned",
     "ReadingManifests",
+    "ReferrersFound",
     "Reporter",
     "Resolved",
     "Retrying",
@@ -38,6 +39,13 @@ class Resolved:
 @dataclass(frozen=True, slots=True)
 class ReadingManifests:
     """`count` manifests of the source will be read next; some registries count each as a pull."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrersFound:
+    """`count` referrers of the image were found, which come along."""
 
     count: int
 
@@ -150,6 +158,7 @@ class OfImage:
 Event: TypeAlias = (
     Resolved
     | ReadingManifests
+    | ReferrersFound
     | Planned
     | Checking
     | BlobStarted

@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from regimport.engine.ends import Source
+from regimport.engine.ends import BlobSource, Source
 from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
 from regimport.engine.resolve import resolve
+from regimport.engine.steps import Action
 from regimport.engine.target import Status, TargetCopy, mountable_repository
 from regimport.errors import (
     ContentMismatch,
@@ -21,9 +22,10 @@ from regimport.errors import (
     RegimportError,
     Side,
 )
-from regimport.events import ImageFinished, Resolved
+from regimport.events import ImageFinished, Resolved, Warned
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import AnyReference
+from regimport.models.digest import Digest
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.run import Run, selector
 from regimport.values import dataclass
@@ -33,8 +35,13 @@ if TYPE_CHECKING:
     from regimport.engine.examine import Inspection
     from regimport.engine.many import ImageReport
     from regimport.engine.walk import Graph
+    from regimport.models.referrers import Referrers
 
 __all__ = ["Job", "run_copies", "run_copy", "run_inspection", "run_verification"]
+
+
+# How many of the things that are left behind are named.
+_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +89,29 @@ def run_copy(
     root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
     run.choose_jobs()
     run.reporter.tell(Resolved(str(origin), root))
-    settled = [copy for copy in copies if not copy.pending]
-    pending = _with_lenders([copy for copy in copies if copy.pending], settled)
+    settled, pending = _divided(copies, referrers=bool(options.referrers))
+    pending = _with_lenders(pending, settled)
+    if any(copy.pending for copy in pending) and options.referrers is None:
+        _look_for_referrers(run, source, root.digest)
+    found: Referrers | None = None
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
-        root = graph.root
+        root, found = graph.root, graph.referrers
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry, run.known)
+            result = transfer(
+                source,
+                graph,
+                pending,
+                run.retry,
+                run.known,
+                no_clobber=options.no_clobber,
+                external=_external(run, origin) if options.foreign_layers == "copy" else None,
+            )
             pending, bytes_read = list(result.targets), result.bytes_read
+        else:
+            pending = [_with_work(copy) for copy in pending]
     copies = settled + pending
     if options.verify and not options.dry_run:
         copies = _verified(run, wanted, copies, root)
@@ -107,7 +127,60 @@ def run_copy(
         round_trip=run.round_trip,
         pulls=quota.pulls,
         rate_limit=quota.limit,
+        referrers=found,
     )
+
+
+def _divided(
+    copies: Sequence[TargetCopy], *, referrers: bool
+) -> tuple[list[TargetCopy], list[TargetCopy]]:
+    """Return the copies that need nothing any more, and the others.
+
+    With `referrers`, a repository that has the image may lack what belongs to it: one of its copies
+    is among the others.
+    """
+    pending = [copy for copy in copies if copy.pending]
+    settled = [copy for copy in copies if not copy.pending]
+    if referrers:
+        named = {copy.name for copy in pending}
+        present = {copy.name: copy for copy in settled if copy.status is Status.PRESENT}
+        more = [copy for name, copy in present.items() if name not in named]
+        pending += more
+        settled = [copy for copy in settled if copy not in more]
+    return settled, pending
+
+
+def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
+    """Tell, once, of what belongs to an image and is not copied; in the background.
+
+    Nothing waits for it, and nothing comes of what cannot be found out.
+    """
+
+    def look() -> None:
+        found = source.peek_referrers(root)
+        if found:
+            things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+            message = f"{source.name}@{root} has more that belongs to it, which is not copied"
+            run.reporter.tell(Warned(f"{message}: {things}; with `referrers` it comes along"))
+
+    run.workers.start([look])
+
+
+def _external(run: Run, origin: AnyReference) -> BlobSource:
+    """Return what reads the layers of an image from elsewhere."""
+    # Imported where such layers are wanted.
+    from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
+
+    registry = origin.registry if isinstance(origin, Reference) else None
+    sessions = run.sessions
+    return ExternalBlobs(lambda host: sessions.session(Side.SOURCE, registry or host), registry)
+
+
+def _with_work(copy: TargetCopy) -> TargetCopy:
+    """Return a copy, planned only; that there is work where the tag is there already counts."""
+    steps = () if copy.plan is None else copy.plan.steps
+    work = any(step.action in {Action.COPY, Action.MOUNT} for step in steps)
+    return replace(copy, status=Status.PLANNED) if work else copy
 
 
 def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
@@ -144,6 +217,19 @@ def _planned(
     from regimport.engine.limits import check_count, check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
+    largest = options.limits.max_layer_size
+    attach = None
+    if options.referrers:
+        from regimport.engine.referrers import with_referrers  # noqa: PLC0415 - where they are wanted
+
+        attach = partial(
+            with_referrers,
+            source,
+            workers=run.workers,
+            reporter=run.reporter,
+            types=options.referrers,
+            largest=largest,
+        )
     run.open_connections(root)
     graph, planned = make_plans(
         source,
@@ -152,7 +238,9 @@ def _planned(
         run.workers,
         run.reporter,
         exact=options.dry_run,
-        largest=options.limits.max_layer_size,
+        largest=largest,
+        attach=attach,
+        foreign=options.foreign_layers,
         check=partial(check_count, limits=options.limits),
         known=run.known,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
@@ -32,6 +33,16 @@ TargetArguments: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+
+
+class ForeignLayersKind(StrEnum):
+    """Which foreign layers are copied."""
+
+    AUTO = "auto"
+    SKIP = "skip"
+    COPY = "copy"
+
+
 NoClobber: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -46,6 +57,24 @@ DryRun: TypeAlias = Annotated[
 Verify: TypeAlias = Annotated[
     bool,
     typer.Option("--verify", help="Read back what was written, and hash it: exit code 7 or 5."),
+]
+Referrers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--referrers",
+        metavar="all|none|TYPE,…",
+        help="Copy what belongs to the image, too: all signatures, SBOMs, attestations, or those "
+        "of some artifact types. Default: none, and a line tells what is left behind.",
+        show_default=False,
+    ),
+]
+ForeignLayers: TypeAlias = Annotated[
+    ForeignLayersKind,
+    typer.Option(
+        "--foreign-layers",
+        help="Layers that must not be distributed, such as those of Windows: auto copies what "
+        "SOURCE serves, copy fetches the others from their URLs, too.",
+    ),
 ]
 CreateRepository: TypeAlias = Annotated[
     bool,
@@ -170,6 +199,8 @@ def copy(
     targets: TargetArguments = None,
     *,
     platform: params.Platforms = None,
+    referrers: Referrers = None,
+    foreign_layers: ForeignLayers = ForeignLayersKind.AUTO,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
@@ -223,6 +254,8 @@ def copy(
         dry_run=dry_run,
         verify=verify,
         platforms=settings.parse_platforms(platform),
+        referrers=settings.parse_referrers(referrers, quiet=verbosity.quiet),
+        foreign_layers=foreign_layers.value,
         create_repository=create_repository,
     )
     options = time.apply(options)

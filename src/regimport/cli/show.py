@@ -45,7 +45,8 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
                 del errors[target.error]
                 printer.error(target.error)
         elif target.status is Status.PRESENT:
-            printer.note(f"{target.reference}: already there{_verified(target)}")
+            more = _attached(report, target)
+            printer.note(f"{target.reference}: already there{more}{_verified(target)}")
         elif (first := first_of.setdefault(target.pinned, target)) is not target:
             word = "to tag" if target.status is Status.PLANNED else "tagged"
             note = f"{target.reference}: {word}, counted with {first.reference}"
@@ -152,9 +153,19 @@ def _summary(report: Report, target: TargetReport) -> str:
         line += f", {tally.blobs_present} already there ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
         line += f", {counted(tally.blobs_skipped, 'foreign layer')} not copied"
+    if report.referrers is not None:
+        line += f", {counted(len(report.referrers.found), 'referrer')} among them"
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
+
+
+def _attached(report: Report, target: TargetReport) -> str:
+    """Return what was done about the referrers of an image that was there already."""
+    if report.referrers is None:
+        return ""
+    found, copied = counted(len(report.referrers.found), "referrer"), target.tally.manifests_copied
+    return f", {found}, {counted(copied, 'manifest')} {'to copy' if report.dry_run else 'copied'}"
 
 
 def _verified(target: TargetReport) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Step
     from regimport.models.ratelimit import RateLimit
+    from regimport.models.referrers import Referrers
 
 __all__ = [
     "document_of",
@@ -41,9 +42,26 @@ def document_of(report: Report) -> dict[str, object]:
         "pulls": report.pulls,
         "rate_limit": None if limit is None else rate_limit_document(limit),
         "exit_code": report.exit_code,
+        "referrers": None if report.referrers is None else _referrers(report.referrers),
         "tally": asdict(report.tally),
         "targets": [_target(report, target) for target in report.targets],
         "error": None,
+    }
+
+
+def _referrers(referrers: Referrers) -> dict[str, object]:
+    return {
+        "complete": referrers.complete,
+        "found": [
+            {
+                "subject": found.subject,
+                "digest": found.manifest.digest,
+                "media_type": found.manifest.media_type,
+                "artifact_type": found.artifact_type or None,
+                "tag": found.tag,
+            }
+            for found in referrers.found
+        ],
     }
 
 

@@ -81,6 +81,16 @@ class Throttled:
         """Yield the tags, page by page; costs no tokens."""
         return self._source.tag_pages()
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; costs no tokens."""
+        return self._source.referrers(subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what belongs to a manifest; costs no tokens."""
+        return self._source.peek_referrers(subject)
+
     def _slowly(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         step = max(1, int(self._bucket.rate / _STEPS))
         for piece in pieces:

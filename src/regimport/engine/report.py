@@ -19,6 +19,7 @@ from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.models.referrers import Referrers
 
 __all__ = ["Report", "TargetReport", "target_reports"]
 
@@ -65,7 +66,8 @@ class Report:
     `bytes_read` are bytes of blobs from the source. `jobs` is how many blobs and manifests moved
     at once, `round_trip` the measured time that it was chosen for, in seconds. `pulls` is how many
     manifests were read from the source's registry, each of which some registries count as a pull;
-    `rate_limit` is what the registry says is left, None if it says nothing.
+    `rate_limit` is what the registry says is left, None if it says nothing. `referrers` is what was
+    found to belong to the image, and brought along; None if it was not wanted.
     """
 
     source: str
@@ -78,6 +80,7 @@ class Report:
     round_trip: float | None = None
     pulls: int = 0
     rate_limit: RateLimit | None = None
+    referrers: Referrers | None = None
 
     def __str__(self) -> str:
         """Return a line for each target: where the image is, and how it got there."""

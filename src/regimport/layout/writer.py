@@ -77,8 +77,10 @@ class Layout(LayoutReader):
     def commit(self) -> None:
         """Do nothing: each manifest is listed when it is put."""
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.
+
+        Return True: a layout lists what it has.
 
         A name moves from the manifest that it pointed to. A manifest is not listed untagged if an
         index of the layout names it; storing an index removes its children's untagged entries.
@@ -95,6 +97,7 @@ class Layout(LayoutReader):
             new = old.listing(manifest, {} if untagged else {REF_NAME: reference}, below)
             if new != old:
                 self._files.write(new.render(), "index.json")
+        return True
 
     def _check(self) -> None:
         if self._files.names():

@@ -87,10 +87,10 @@ class Repository:
         self.pulls = next(self._read) + 1
         return manifest
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
-        """Store a manifest, byte for byte, under a tag or its digest."""
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
+        """Store a manifest, byte for byte; return whether the registry lists it for its subject."""
         with self._client.located():
-            manifests.put_manifest(self._client, manifest, reference)
+            return manifests.put_manifest(self._client, manifest, reference)
 
     def commit(self) -> None:
         """Do nothing: each manifest is visible when it is put."""
@@ -139,3 +139,19 @@ class Repository:
         """Yield the tags, page by page."""
         with self._client.located():
             yield from tags.tag_pages(self._client)
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; None if the registry has no API for that."""
+        # Imported where they are asked for: an image that is there already is not.
+        from regimport.registry.referrers import list_referrers  # noqa: PLC0415
+
+        with self._client.located():
+            return list_referrers(self._client, subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest; never raises."""
+        from regimport.registry.referrers import peek  # noqa: PLC0415 - as above
+
+        return peek(self._client, subject)

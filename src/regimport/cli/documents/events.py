@@ -58,6 +58,13 @@ class ReadingManifestsLine(Line):
     count: int
 
 
+class ReferrersFoundLine(Line):
+    """Signatures, SBOMs and attestations were found, which come along."""
+
+    event: Literal["ReferrersFound"] = "ReferrersFound"
+    count: int
+
+
 class PlannedLine(Line):
     """The plan is made."""
 
@@ -175,6 +182,7 @@ class FinishedLine(Line):
 AnyLine: TypeAlias = Annotated[
     ResolvedLine
     | ReadingManifestsLine
+    | ReferrersFoundLine
     | PlannedLine
     | CheckingLine
     | BlobStartedLine
@@ -194,6 +202,7 @@ AnyLine: TypeAlias = Annotated[
 _LINES: Mapping[type[events.Event], type[Line]] = {
     events.Resolved: ResolvedLine,
     events.ReadingManifests: ReadingManifestsLine,
+    events.ReferrersFound: ReferrersFoundLine,
     events.Planned: PlannedLine,
     events.Checking: CheckingLine,
     events.BlobStarted: BlobStartedLine,

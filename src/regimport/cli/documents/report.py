@@ -63,6 +63,25 @@ class TargetDocument(Document):
     )
 
 
+class ReferrerDocument(Document):
+    """A manifest that belongs to another one: a signature, an SBOM, an attestation."""
+
+    subject: str = Field(description="The digest of the manifest that it belongs to.")
+    digest: str
+    media_type: str
+    artifact_type: str | None = Field(description="What it is; null if it does not say.")
+    tag: str | None = Field(
+        description="The digest tag that points to it; null if it names its subject itself."
+    )
+
+
+class ReferrersDocument(Document):
+    """What belongs to an image."""
+
+    complete: bool = Field(description="Whether the source told all that it has.")
+    found: list[ReferrerDocument]
+
+
 class ReportDocument(Document):
     """The result of a copy."""
 
@@ -84,6 +103,9 @@ class ReportDocument(Document):
         description="The rate limit that the source's registry reports; null if it reports none."
     )
     exit_code: int = Field(description="What the command exits with.")
+    referrers: ReferrersDocument | None = Field(
+        description="What belongs to the image and came along; null without --referrers."
+    )
     tally: TallyDocument = Field(
         description="The counts of all targets; those of a repository count once."
     )
@@ -111,6 +133,7 @@ class ReportDocument(Document):
             pulls=0,
             rate_limit=None,
             exit_code=error.exit_code,
+            referrers=None,
             tally=TallyDocument(**asdict(Tally())),
             targets=[],
             error=ErrorDocument.of(error),

@@ -17,6 +17,7 @@ from regimport.events import (
     ManifestPut,
     OfImage,
     ReadingManifests,
+    ReferrersFound,
     Resolved,
     Retrying,
     Warned,
@@ -103,6 +104,8 @@ class Steps:
             self.printer.note(f"{event.source} is {event.root.digest}")
         elif isinstance(event, ReadingManifests):
             self.printer.note(f"reading {counted(event.count, 'manifest')}")
+        elif isinstance(event, ReferrersFound):
+            self.printer.note(f"found {counted(event.count, 'referrer')}")
         elif isinstance(event, BlobStarted) and event.done:
             done = human_size(event.done)
             self.printer.note(f"resuming {event.blob.digest} after {done}")
