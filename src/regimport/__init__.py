@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from regimport.engine.many import ImageReport, ManyReport
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
+    from regimport.engine.subset import Subset
     from regimport.engine.tally import Tally
     from regimport.engine.target import Status
     from regimport.errors import (
@@ -98,6 +99,7 @@ _HOMES = {
     "engine.many": ("ImageReport", "ManyReport"),
     "engine.report": ("Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
+    "engine.subset": ("Subset",),
     "engine.tally": ("Tally",),
     "engine.target": ("Status",),
     "errors": (
@@ -221,6 +223,7 @@ __all__ = [
     "Side",
     "Status",
     "Step",
+    "Subset",
     "TagExists",
     "Tally",
     "TargetReport",

@@ -27,7 +27,7 @@ from regimport.models.reference import (
 )
 from regimport.operations import run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running
+from regimport.run import running, selector
 
 if TYPE_CHECKING:
     import httpx
@@ -185,8 +185,11 @@ def manifest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        wanted = run.selector(end, place)
+        end = run.cached_source(place)
+        wanted = selector(place)
+        if not options.selection.whole:
+            end, root = run.part(end, resolve(end, wanted, run.workers)[0])
+            wanted = root.digest
         return run.workers.call(partial(end.get_manifest, wanted))
 
 
@@ -207,6 +210,6 @@ def digest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        root, _ = resolve(end, run.selector(end, place), run.workers)
+        end = run.cached_source(place)
+        _, root = run.part(end, resolve(end, selector(place), run.workers)[0])
     return root.digest

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from regimport.engine.ends import BlobSource, Source
 from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
-from regimport.engine.resolve import resolve
+from regimport.engine.resolve import ask, resolve, settle
 from regimport.engine.steps import Action
 from regimport.engine.target import Status, TargetCopy, mountable_repository
 from regimport.errors import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.examine import Inspection
     from regimport.engine.many import ImageReport
+    from regimport.engine.subset import Subset
     from regimport.engine.walk import Graph
     from regimport.models.referrers import Referrers
 
@@ -84,15 +85,25 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = _named_for(wanted, run.source(origin)), run.workers
-    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
-    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
+    source, workers = run.cached_source(origin, partial(_named_for, wanted)), run.workers
+    subset: Subset | None = None
+    copies, no_clobber = run.targets(wanted, origin), options.no_clobber
+    root, answers = ask(source, selector(origin), workers, copies, certain=no_clobber)
     run.choose_jobs()
+    if not options.selection.whole:
+        from regimport.engine.parts import select_part  # noqa: PLC0415 - where a part is wanted
+
+        trusting = isinstance(origin, Reference) and not (options.verify or options.referrers)
+        part = select_part(
+            source, root, options.selection, run.retry, copies, answers, trusting=trusting
+        )
+        source, root, answers, subset = part.source, part.root, part.answers, part.subset
+    copies = settle(root, copies, answers, no_clobber=no_clobber)
     run.reporter.tell(Resolved(str(origin), root))
     settled, pending = _divided(copies, referrers=bool(options.referrers))
     pending = _with_lenders(pending, settled)
     if any(copy.pending for copy in pending) and options.referrers is None:
-        _look_for_referrers(run, source, root.digest)
+        _look_for_referrers(run, source, root.digest if subset is None else subset.source)
     found: Referrers | None = None
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
@@ -117,7 +128,7 @@ def run_copy(
         copies = _verified(run, wanted, copies, root)
     quota = run.quota(origin)
     return Report(
-        source=str(origin.pinned(root.digest)),
+        source=str(origin.pinned(root.digest if subset is None else subset.source)),
         root=root,
         targets=target_reports(wanted, copies, root),
         duration=time.monotonic() - started,
@@ -128,6 +139,7 @@ def run_copy(
         pulls=quota.pulls,
         rate_limit=quota.limit,
         referrers=found,
+        subset=subset,
     )
 
 
@@ -266,7 +278,7 @@ def run_verification(
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
     end = _named_for([wanted], run.source(origin))
-    root, _ = resolve(end, run.selector(end, origin), run.workers)
+    end, root = run.part(end, resolve(end, selector(origin), run.workers)[0])
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(
             f"the target is {wanted.digest}, but the source is {root.digest}",
@@ -290,7 +302,8 @@ def run_inspection(
     from regimport.engine.examine import examine  # noqa: PLC0415
     from regimport.engine.walk import walk  # noqa: PLC0415
 
-    workers, end = run.workers, run.source(place, side)
+    workers = run.workers
+    end = run.cached_source(place) if side is Side.SOURCE else run.source(place, side)
     root, _ = resolve(end, selector(place), workers)
     run.choose_jobs()
     largest = options.limits.max_layer_size

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
-from regimport.models.platform import Platform
+from regimport.models.platform import Platform, Selection
 from regimport.network import Network
 from regimport.values import dataclass, field
 
@@ -123,9 +123,13 @@ class CopyOptions:
     and podman. `create_repository` creates a missing target repository in AWS, where a push does
     not. `network` is how registries are reached. `verify` reads back what was written.
     `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
-    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
-    the platform to copy or verify, or those to inspect; empty means all; texts such as
-    `linux/arm64` are read with `Platform.parse`. `referrers` are the signatures, SBOMs and
+    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` are
+    those to copy, verify or inspect; empty means all; texts such as `linux/arm64` are read with
+    `Platform.parse`, several of them with commas between. One platform is its manifest alone, with
+    `as_index` a new index; several are a new index, with their attestations unless `attestations`
+    is false, which leaves out those of all platforms, too. `cache` is whether manifests are kept
+    for later runs, and taken from earlier ones.
+    `referrers` are the signatures, SBOMs and
     attestations that come along with an image: "all", "none", or those of some artifact types; None
     copies none, and tells a reporter once what is left behind. `foreign_layers` is which layers
     that must not be distributed are copied: "auto" those that the source serves, "skip" none,
@@ -149,6 +153,9 @@ class CopyOptions:
     limit_rate: float | None = None
     deadline: float | None = None
     platforms: tuple[Platform, ...] = ()
+    as_index: bool = False
+    attestations: bool = True
+    cache: bool = True
     referrers: tuple[str, ...] | None = None
     foreign_layers: ForeignLayers = "auto"
 
@@ -176,6 +183,17 @@ class CopyOptions:
             )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
         object.__setattr__(self, "referrers", _referrers(self.referrers))
+        if self.as_index and not self.platforms:
+            raise InvalidOptions(
+                "`as_index` makes an index of one platform, and none is named",
+                hint="name it with `platforms`; without it, the whole index is copied",
+            )
+
+    @property
+    def selection(self) -> Selection:
+        """The part of the image that is wanted."""
+        platforms = tuple(dict.fromkeys(self.platforms))
+        return Selection(platforms, as_index=self.as_index, attestations=self.attestations)
 
 
 # The fields of `CopyOptions` that are of one type.
@@ -188,6 +206,9 @@ _KINDS: Mapping[str, type] = {
     "dry_run": bool,
     "create_repository": bool,
     "verify": bool,
+    "as_index": bool,
+    "attestations": bool,
+    "cache": bool,
 }
 
 
@@ -212,12 +233,15 @@ def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platfo
     if not isinstance(given, (str, Platform, Iterable)):
         raise InvalidOptions(f"platforms must be a tuple of platforms, not {given!r}")
     several = [given] if isinstance(given, (str, Platform)) else list(given)
+    found: list[Platform] = []
     for platform in several:
-        if not isinstance(platform, (str, Platform)):
+        if isinstance(platform, str):
+            found += map(Platform.parse, platform.split(","))
+        elif isinstance(platform, Platform):
+            found.append(platform)
+        else:
             raise InvalidOptions(f"a platform must be a Platform or a string, not {platform!r}")
-    return tuple(
-        Platform.parse(platform) if isinstance(platform, str) else platform for platform in several
-    )
+    return tuple(found)
 
 
 def _referrers(given: str | Iterable[str] | None) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from regimport.auth.lookup import CredentialLookup
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
+from regimport.engine.cached import CachedManifests
 from regimport.engine.concurrency import (
     MIN_JOBS,
     choose_jobs,
@@ -38,6 +39,7 @@ from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
 from regimport.reporters import ImageReporter, QuotaWarnings, WarningsOnce
+from regimport.state.saved import SavedState
 from regimport.stopping import stopped_by
 from regimport.values import dataclass
 
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 
     from regimport.disk import Disk
     from regimport.engine.known import KnownBlobs
-    from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
 
@@ -58,7 +59,6 @@ class _Shared:
     """What is opened once for all images of a run."""
 
     known: KnownBlobs | None = None
-    saved: UploadFiles | None = None
     disk: Disk | None = None
 
 
@@ -89,6 +89,7 @@ class Run:
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
         self._opening = threading.RLock()
+        self._saved = SavedState(self._warn)
 
     def for_image(self, origin: AnyReference) -> Run:
         """Return a run for one image of several, which shares all else; its events name it."""
@@ -137,14 +138,14 @@ class Run:
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def selector(self, end: Source, place: AnyReference) -> str:
-        """Return the tag or digest to request: the reference's, or that of one platform."""
-        if not self._options.platforms:
-            return selector(place)
-        retry, platforms = self.retry, self._options.platforms
-        from regimport.engine.platforms import choose  # noqa: PLC0415 - where one is wanted
+    def part(self, end: Source, root: Descriptor) -> tuple[Source, Descriptor]:
+        """Return the root of the part that is wanted of an image, and a source that has it."""
+        if self._options.selection.whole:
+            return end, root
+        from regimport.engine.parts import part_of  # noqa: PLC0415 - where a part is wanted
 
-        return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
+        part = part_of(end, root, self._options.selection, self.retry)
+        return part.source, part.root
 
     def quota(self, place: AnyReference) -> Quota:
         """Return the pulls used at the source's registry, and those that remain.
@@ -172,6 +173,18 @@ class Run:
 
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
+
+    def cached_source(
+        self, place: AnyReference, named: Callable[[Source], Source] | None = None
+    ) -> Source:
+        """Open the source, whose manifests may be known from an earlier run.
+
+        `named` is what it is wrapped in before.
+        """
+        end = self.source(place) if named is None else named(self.source(place))
+        if not self._options.cache or not isinstance(place, Reference):
+            return end
+        return CachedManifests(end, self._saved.manifests)
 
     def targets(
         self,
@@ -202,7 +215,7 @@ class Run:
         if not isinstance(place, Reference):
             return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
-        return Repository(session, place.repository, self._creation(place), self._saved_uploads)
+        return Repository(session, place.repository, self._creation(place), self._saved.uploads)
 
     def _disk(self) -> Disk:
         """Return what opens layouts and archives."""
@@ -225,16 +238,6 @@ class Run:
 
     def _warn(self, message: str) -> None:
         self.reporter.tell(Warned(message))
-
-    def _saved_uploads(self) -> UploadFiles:
-        """Return the store of unfinished uploads."""
-        with self._opening:
-            if self._shared.saved is None:
-                # Imported where a large blob is written.
-                from regimport.state.uploads import UploadFiles  # noqa: PLC0415
-
-                self._shared.saved = UploadFiles(self._warn)
-            return self._shared.saved
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:
         """Return a function that creates the repository in ECR, None where that is not wanted."""

@@ -44,6 +44,8 @@ def test_what_is_used_every_day_comes_first(program: Program) -> None:
     daily = copying.partition("─ Options ─")[2].partition("╰")[0]
     assert re.findall(r"│ (--[a-z-]+)", daily) == [
         "--platform",
+        "--as-index",
+        "--no-attestations",
         "--referrers",
         "--foreign-layers",
         "--no-clobber",

@@ -64,7 +64,7 @@ def registry_options(
 
 def parse_platforms(platforms: Sequence[str] | None) -> tuple[Platform, ...]:
     """Return the platforms of `--platform`; raise `InvalidReference`."""
-    return tuple(map(Platform.parse, platforms or ()))
+    return tuple(Platform.parse(each) for text in platforms or () for each in text.split(","))
 
 
 def parse_referrers(given: str | None, *, quiet: bool) -> tuple[str, ...] | None:

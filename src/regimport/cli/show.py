@@ -17,6 +17,7 @@ from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack, Verification
+    from regimport.engine.subset import Subset
 
 __all__ = [
     "check_template",
@@ -34,8 +35,21 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
 
         printer.document(ReportDocument.of(report).model_dump_json(indent=2))
     else:
+        if report.subset is not None and report.dry_run and template is None:
+            for line in report.subset.index.raw.decode().splitlines():
+                printer.result(line)
         for target in report.targets:
             _show_target(printer, report, target, template)
+    _show_endings(printer, report)
+    if report.subset is not None:
+        printer.note(_new_index(report.subset))
+    if report.rate_limit is not None:
+        registry = report.source.partition("/")[0]
+        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
+
+
+def _show_endings(printer: Printer, report: Report) -> None:
+    """Print how the copy to each target ended, on standard error."""
     # The tags of a repository share their counts, and an error.
     first_of: dict[str, TargetReport] = {}
     errors = dict.fromkeys(report.failures)
@@ -53,9 +67,16 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
             printer.note(f"{note}{_verified(target)}")
         else:
             printer.note(_summary(report, target))
-    if report.rate_limit is not None:
-        registry = report.source.partition("/")[0]
-        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
+
+
+def _new_index(subset: Subset) -> str:
+    """Return what the new index is, and what does not go with it."""
+    part = ", ".join(subset.platforms) or "all platforms"
+    without = "" if subset.attestations else ", without attestations"
+    return (
+        f"new index of {part}{without}: {subset.digest}; signatures and referrers of the old one, "
+        f"{subset.source}, do not cover it, and stay behind"
+    )
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:

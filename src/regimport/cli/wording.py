@@ -8,6 +8,8 @@ __all__ = ["with_options"]
 
 # The parameters that are named in messages and hints, in backquotes.
 _OPTIONS = {
+    "attestations": "--no-attestations",
+    "as_index": "--as-index",
     "authfile": "--authfile FILE",
     "ca_file": "--ca-file (of a copy: --source-ca-file, --target-ca-file)",
     "cert_file": "--cert (of a copy: --source-cert, --target-cert)",

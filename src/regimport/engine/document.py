@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from regimport.engine.many import ManyReport
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Step
+    from regimport.engine.subset import Subset
     from regimport.models.ratelimit import RateLimit
     from regimport.models.referrers import Referrers
 
@@ -44,8 +46,19 @@ def document_of(report: Report) -> dict[str, object]:
         "exit_code": report.exit_code,
         "referrers": None if report.referrers is None else _referrers(report.referrers),
         "tally": asdict(report.tally),
+        "subset": None if report.subset is None else _subset(report, report.subset),
         "targets": [_target(report, target) for target in report.targets],
         "error": None,
+    }
+
+
+def _subset(report: Report, subset: Subset) -> dict[str, object]:
+    return {
+        "source_digest": subset.source,
+        "digest": subset.digest,
+        "platforms": list(subset.platforms),
+        "attestations": subset.attestations,
+        "index": json.loads(subset.index.raw) if report.dry_run else None,
     }
 
 

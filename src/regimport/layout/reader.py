@@ -18,7 +18,7 @@ from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.referrers import artifact_type_of, digest_tags, is_digest_tag
 
-__all__ = ["Contents", "ImageReader", "LayoutReader", "load_manifest"]
+__all__ = ["Contents", "ImageReader", "LayoutReader", "is_digest", "load_manifest"]
 
 # How many manifests of a layout are looked at for what they refer to.
 _MAX_MANIFESTS = 10_000
@@ -80,7 +80,7 @@ class ImageReader:
         """Return a manifest, checked against its digest, or raise `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
-            by_digest = _is_digest(reference)
+            by_digest = is_digest(reference)
             raise NotFound(
                 f"{self.name} has no manifest {reference!r}",
                 hint=self.hint_of_missing if by_digest else self._names(),
@@ -149,7 +149,7 @@ class ImageReader:
         self._contents.check()
 
     def _find(self, reference: str) -> Manifest | None:
-        if _is_digest(reference):
+        if is_digest(reference):
             self._check()
             return load_manifest(self._contents, Digest(reference))
         entry = self._entry(self.index(), reference)
@@ -165,9 +165,11 @@ class ImageReader:
         entries = named or index.entries
         entry = None if self.default_name is None else index.named(self.default_name)
         if entry is None and len({entry.digest for entry in entries}) > 1:
-            raise NotFound(
+            error = NotFound(
                 f"{self.name} has several images, and none was chosen", hint=self._names()
-            ).located(None, self.name)
+            )
+            error.images = index.images()
+            raise error.located(None, self.name)
         return entry or next(iter(entries), None)
 
     def _names(self) -> str:
@@ -242,5 +244,6 @@ def _checked(
     return Manifest.parse(content, media_type, algorithm=digest.algorithm)
 
 
-def _is_digest(reference: str) -> bool:
+def is_digest(reference: str) -> bool:
+    """Return whether a reference is a digest rather than a name, which may have a colon, too."""
     return reference.startswith(("sha256:", "sha512:"))

@@ -9,7 +9,7 @@ from regimport.errors import ContentMismatch, RegistryError
 from regimport.layout.files import Files, blob_parts
 from regimport.layout.folder import Incoming, sweep
 from regimport.layout.index import REF_NAME, Entry
-from regimport.layout.reader import Contents, LayoutReader, load_manifest
+from regimport.layout.reader import Contents, LayoutReader, is_digest, load_manifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.manifest import Manifest
@@ -40,7 +40,7 @@ class Layout(LayoutReader):
         index.json lists it, or where something listed that was asked for before names it.
         """
         try:
-            if ":" in reference and not self._is_listed(Digest(reference)):
+            if is_digest(reference) and not self._is_listed(Digest(reference)):
                 return None
             return super().head_manifest(reference)
         except ContentMismatch:
