@@ -10,10 +10,8 @@ import pytest
 
 from support.client import Client
 from support.images import (
-    DOCKER_LIST,
     FORMS,
     FORMS_FOR_SKOPEO,
-    OCI_INDEX,
     Image,
     as_buildx,
     digest_of,
@@ -82,16 +80,14 @@ def test_what_skopeo_puts_in_it_takes_out_of_the_target_the_same(
     assert all(content in contents for content in image.content().values())
 
 
-@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_LIST])
 def test_skopeo_takes_every_platform_of_a_new_index_out_of_the_target(
     program: Program,
     source: DockerRegistry,
     target: DockerRegistry,
     repository: str,
     tmp_path: Path,
-    media_type: str,
 ) -> None:
-    image = as_buildx(media_type=media_type)
+    image = as_buildx()
     Client(source.address).push(repository, image, "1")
     ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
     done = program("copy", "--platform", "linux/amd64,linux/arm/v7", *ends)
