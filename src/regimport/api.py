@@ -75,9 +75,6 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    if reporter is _SILENT and options.referrers is None:
-        # Nobody would hear of what is left behind.
-        options = replace(options, referrers=())
     with running(
         options,
         reporter,
@@ -88,6 +85,9 @@ def copy(
         stop=stop,
         writing=True,
     ) as run:
+        if reporter is _SILENT and options.referrers is None:
+            # Nobody would hear of what is left behind.
+            options = replace(options, referrers=())
         report = run_copy(run, origin, wanted, options)
     if check and len(wanted) == 1:
         report.raise_for_failure()

@@ -260,7 +260,9 @@ def test_every_event_has_a_schema_with_a_version_and_a_time(program: Program) ->
     names = {
         reference.rpartition("/")[2] for reference in schema["discriminator"]["mapping"].values()
     }
-    assert {kind.__name__ for kind in get_args(Event)} <= set(schema["discriminator"]["mapping"])
+    # An event of one of several images is that event's line, with the name of the image.
+    kinds = {kind.__name__ for kind in get_args(Event)} - {"OfImage"}
+    assert kinds <= set(schema["discriminator"]["mapping"])
     for name in names:
         required = set(schema["$defs"][name]["required"])
         assert {"schema_version", "time", "event"} <= required

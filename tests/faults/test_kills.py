@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -80,7 +81,9 @@ def test_a_copy_that_is_ended_leaves_the_tag_whole_and_its_rerun_moves_only_the_
     gun = Gun(number, request)
     with stage.between(locks=(Open(), Open())) as (source, target):
         source.seen = target.seen = gun.seen
-        process = program.start("copy", "-j1", *ends(source, target, repository))
+        process = program.start(
+            "copy", "-j1", "--referrers", "none", *ends(source, target, repository)
+        )
         gun.aim(process)
         out, err = process.communicate(timeout=30)
         source.seen = target.seen = lambda _: None
@@ -108,7 +111,9 @@ def test_a_second_signal_ends_it_at_once(stage: Stage, repository: str, program:
     stuck = [Fault("PUT upload", NoAnswer(), ALWAYS), Fault("DELETE upload", NoAnswer(), ALWAYS)]
     tidying = threading.Event()
     with stage.between(target=stuck, locks=(Open(), Open())) as (source, target):
-        process = program.start("copy", "-j1", *ends(source, target, repository))
+        process = program.start(
+            "copy", "-j1", "--referrers", "none", *ends(source, target, repository)
+        )
 
         def seen(asked: Asked) -> None:
             if asked.kind == "PUT upload":
@@ -134,7 +139,9 @@ def test_a_first_signal_ends_it_soon_even_if_nothing_answers(
     asked = threading.Event()
     with stage.between(target=stuck, locks=(Open(), Open())) as (source, target):
         target.seen = lambda request: asked.set() if request.kind == "PUT upload" else None
-        process = program.start("copy", "-j1", *ends(source, target, repository))
+        process = program.start(
+            "copy", "-j1", "--referrers", "none", *ends(source, target, repository)
+        )
         assert asked.wait(30)
         started = time.monotonic()
         process.send_signal(STOP)
@@ -150,7 +157,9 @@ def test_the_number_of_requests_that_the_cases_end_at_is_right(
     for image, wanted in ((SMALL, SMALL_REQUESTS), (INDEX, INDEX_REQUESTS)):
         stage.set_up(repository, image, OLD)
         with stage.between(locks=(Open(), Open())) as (source, target):
-            assert run_copy(source, target, repository, OPTIONS).error is None
+            assert (
+                run_copy(source, target, repository, replace(OPTIONS, referrers=())).error is None
+            )
             asked = [*source.log, *target.log]
             assert abs(len(asked) - wanted) <= 4, [str(one) for one in asked]
 

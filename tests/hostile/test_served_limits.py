@@ -183,7 +183,9 @@ def test_the_bytes_of_unfinished_uploads_are_bounded(
 
 
 def test_others_are_answered_while_a_large_manifest_is_parsed(client: Client, address: str) -> None:
-    body = b'{"schemaVersion":2,"layers":[],"x":[' + b"{}," * 1_000_000 + b"{}]}"
+    # As many values as a manifest may have, each of them slow to read.
+    value = b'"' + rb"\u00e9" * 8 + b'",'
+    body = b'{"schemaVersion":2,"layers":[],"x":[' + value * 250_000 + b"1]}"
     parsed = threading.Event()
     began = threading.Event()
     answers = []

@@ -195,7 +195,7 @@ def test_acr_without_the_extra_says_which_one_would_help(
     monkeypatch.setitem(sys.modules, "regimport.clouds.azure", None)
     with pytest.raises(AccessDenied) as caught:
         world.copy(f"{_HOST}/team/app", "here.example/copy")
-    assert "pip install 'azure-identity>=1.15'" in caught.value.message
+    assert "pip install 'azure-identity>=1.16.1'" in caught.value.message
 
 
 def test_acr_s_look_alike_gets_no_token(

@@ -78,7 +78,9 @@ class Three:
             endpoint=self.registry.url, mirrors=mirrors or (self.mirror.url,)
         )
         options = CopyOptions(
-            retry=_IMPATIENT, network=Network(registries={"registry.example": settings})
+            retry=_IMPATIENT,
+            network=Network(registries={"registry.example": settings}),
+            referrers=(),  # what is left behind is asked about at the registry
         )
         report = api.copy(
             f"registry.example/{reference}",

@@ -56,7 +56,7 @@ def repository_of(heard: Heard) -> str:
     """The repository that a request is about, nothing for a ping."""
     path = urlsplit(heard.path).path
     match = _MANIFEST.fullmatch(path) or _UPLOAD.fullmatch(path) or _BLOB.fullmatch(path)
-    match = match or _TAGS.fullmatch(path)
+    match = match or _TAGS.fullmatch(path) or _REFERRERS.fullmatch(path)
     return match[1] if match else ""
 
 

@@ -311,7 +311,7 @@ def test_a_socks_proxy_without_the_extra_is_an_error_that_names_it(
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(InvalidOptions, match="SOCKS") as caught:
         Proxies({"HTTPS_PROXY": "socks5://p.example"}).proxy_for("https", "a.example", 443)
-    assert "regimport[socks]" in str(caught.value.hint)
+    assert "httpx[socks]" in str(caught.value.hint)
 
 
 def test_the_registrys_credentials_and_the_proxys_are_told_to_each_alone(
