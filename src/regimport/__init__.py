@@ -24,13 +24,15 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.azure_import import import_image
+    from regimport.clouds.import_options import AzureImport
     from regimport.comparison import diff, diff_tags
     from regimport.deletion import delete, find_use
     from regimport.engine.compare import Change, Comparison
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
-    from regimport.engine.report import Report, TargetReport
+    from regimport.engine.report import ImportReport, Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
     from regimport.engine.tally import Tally
     from regimport.engine.target import Status
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         BytesMoved,
         Checking,
         Event,
+        Importing,
         ManifestPut,
         Planned,
         ReadingManifests,
@@ -83,13 +86,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "azure_import": ("import_image",),
+    "clouds.import_options": ("AzureImport",),
     "comparison": ("diff", "diff_tags"),
     "deletion": ("delete", "find_use"),
     "engine.compare": ("Change", "Comparison"),
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
-    "engine.report": ("Report", "TargetReport"),
+    "engine.report": ("ImportReport", "Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
     "engine.tally": ("Tally",),
     "engine.target": ("Status",),
@@ -119,6 +124,7 @@ _HOMES = {
         "BytesMoved",
         "Checking",
         "Event",
+        "Importing",
         "ManifestPut",
         "Planned",
         "ReadingManifests",
@@ -146,6 +152,7 @@ __all__ = [
     "AccessDenied",
     "Action",
     "ArchiveReference",
+    "AzureImport",
     "BlobFinished",
     "BlobStarted",
     "BrokenTransfer",
@@ -165,6 +172,8 @@ __all__ = [
     "Flaw",
     "HistoryEntry",
     "ImageConfig",
+    "ImportReport",
+    "Importing",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -217,6 +226,7 @@ __all__ = [
     "diff_tags",
     "digest",
     "find_use",
+    "import_image",
     "inspect",
     "manifest",
     "repositories",

@@ -14,6 +14,7 @@ __all__ = [
     "BytesMoved",
     "Checking",
     "Event",
+    "Importing",
     "ManifestPut",
     "Planned",
     "ReadingManifests",
@@ -101,6 +102,15 @@ class ManifestPut:
 
 
 @dataclass(frozen=True, slots=True)
+class Importing:
+    """The registry `target` has been importing the image `source` for `seconds`, by itself."""
+
+    source: str
+    target: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying:
     """Attempt number `attempt` of `attempts` failed; the next follows after `delay` seconds.
 
@@ -131,6 +141,7 @@ Event: TypeAlias = (
     | BytesMoved
     | BlobFinished
     | ManifestPut
+    | Importing
     | Retrying
     | Warned
 )

@@ -11,6 +11,7 @@ from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionO
 from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
+from regimport.cli.server_side import ServerSideOptions
 from regimport.cli.timeouts import TimeOptions
 
 __all__ = ["copy"]
@@ -91,6 +92,7 @@ def copy(
     limits: LimitOptions,
     jobs: params.Jobs = None,
     time: TimeOptions,
+    server_side: ServerSideOptions,
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 
@@ -101,7 +103,6 @@ def copy(
     """
     from dataclasses import replace
 
-    from regimport import api
     from regimport.cli.progress import reporter_for
     from regimport.cli.show import check_template, show_report
     from regimport.models.on_disk import is_standard_stream
@@ -130,12 +131,13 @@ def copy(
     )
     options = time.apply(options)
     if source_registry is not None:
-        from regimport.clouds.names import source_at
+        from regimport.clouds.names import cloud_of, source_at
 
-        source = source_at(source_registry, source)
+        source = source_at(source_registry, source, cloud_of(targets))
+    copying = server_side.copying(source_registry)
     source_credential, target_credential = credentials.read()
     with reporter_for(printer) as reporter:
-        report = api.copy(
+        report = copying(
             source,
             *targets,
             check=False,

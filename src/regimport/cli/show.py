@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, counted, human_size
-from regimport.engine.report import Report, TargetReport
+from regimport.engine.report import ImportReport, Report, TargetReport
 from regimport.engine.steps import Plan, Step
 from regimport.engine.target import Status
 from regimport.errors import InvalidOptions
@@ -27,7 +27,9 @@ __all__ = [
 _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
 
 
-def show_report(printer: Printer, report: Report, output: OutputKind, template: str | None) -> None:
+def show_report(
+    printer: Printer, report: Report | ImportReport, output: OutputKind, template: str | None
+) -> None:
     """Print the result of a copy on standard output, and a summary on standard error."""
     if output is OutputKind.JSON:
         from regimport.cli.documents.report import ReportDocument
@@ -44,6 +46,8 @@ def show_report(printer: Printer, report: Report, output: OutputKind, template: 
             if target.error in errors:
                 del errors[target.error]
                 printer.error(target.error)
+        elif isinstance(report, ImportReport) and target.status is not Status.PRESENT:
+            printer.note(_imported(report, target))
         elif target.status is Status.PRESENT:
             printer.note(f"{target.reference}: already there{_verified(target)}")
         elif (first := first_of.setdefault(target.pinned, target)) is not target:
@@ -94,7 +98,7 @@ def check_template(template: str, output: OutputKind) -> None:
 
 
 def _show_target(
-    printer: Printer, report: Report, target: TargetReport, template: str | None
+    printer: Printer, report: Report | ImportReport, target: TargetReport, template: str | None
 ) -> None:
     if target.error is not None:
         return
@@ -110,23 +114,26 @@ def _show_target(
 _FIELD_NAMES = ("Digest", "MediaType", "Pinned", "Reference", "Size", "Source", "Status", "Tag")
 
 
-def _fields(report: Report | None, target: TargetReport | None) -> Mapping[str, object]:
+def _fields(
+    report: Report | ImportReport | None, target: TargetReport | None
+) -> Mapping[str, object]:
     values = dict.fromkeys((name.lower() for name in _FIELD_NAMES), None)
     if report is None or target is None:
         return values
+    root = report.root
     return {
-        "digest": str(report.root.digest),
-        "mediatype": report.root.media_type,
+        "digest": "" if root is None else str(root.digest),
+        "mediatype": "" if root is None else root.media_type,
         "pinned": target.pinned,
         "reference": target.reference,
-        "size": report.root.size,
+        "size": 0 if root is None else root.size,
         "source": report.source,
         "status": target.status.value,
         "tag": target.tag or "",
     }
 
 
-def _render(template: str, report: Report, target: TargetReport) -> str:
+def _render(template: str, report: Report | ImportReport, target: TargetReport) -> str:
     fields = _fields(report, target)
 
     def value(match: re.Match[str]) -> str:
@@ -137,7 +144,7 @@ def _render(template: str, report: Report, target: TargetReport) -> str:
     return _FIELD.sub(value, template)
 
 
-def _summary(report: Report, target: TargetReport) -> str:
+def _summary(report: Report | ImportReport, target: TargetReport) -> str:
     tally = target.tally
     parts = [
         counted(tally.manifests_copied, "manifest"),
@@ -155,6 +162,14 @@ def _summary(report: Report, target: TargetReport) -> str:
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
+
+
+def _imported(report: ImportReport, target: TargetReport) -> str:
+    registry = target.repository.partition("/")[0]
+    if target.status is Status.PLANNED:
+        return f"{target.reference}: {registry} would be asked to import {report.source}"
+    seen = "" if target.confirmed else "; it cannot be looked at from here"
+    return f"{target.reference}: imported by {registry} in {report.duration:.1f} s{seen}"
 
 
 def _verified(target: TargetReport) -> str:

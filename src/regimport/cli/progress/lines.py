@@ -52,6 +52,8 @@ class Lines(Steps):
 
 def progress_line(totals: Totals, now: float) -> str:
     """Return how far the copy is, in a line."""
+    if (importing := totals.import_line(now)) is not None:
+        return importing
     if totals.source is None and not totals.planned:
         return "looking up the image"
     if not totals.planned:

@@ -13,6 +13,7 @@ from regimport.events import (
     BytesMoved,
     Checking,
     Event,
+    Importing,
     ManifestPut,
     Planned,
     ReadingManifests,
@@ -51,6 +52,8 @@ class Totals:
 
     def __init__(self, now: float) -> None:
         self.source: str | None = None
+        self.importing: Importing | None = None
+        self.imported_from = now
         self.manifests_to_read = 0
         self.manifests = 0
         self.manifests_put = 0
@@ -74,8 +77,17 @@ class Totals:
             self.planned = self.checking = True
         elif isinstance(event, ManifestPut):
             self.manifests_put += 1
+        elif isinstance(event, Importing):
+            self.importing, self.imported_from = event, now - event.seconds
         elif isinstance(event, (BlobStarted, BytesMoved, BlobFinished)):
             self._take_blob(event, (event.side, event.blob.digest), now)
+
+    def import_line(self, now: float) -> str | None:
+        """Return how long the target has been importing, None if it is not."""
+        if self.importing is None:
+            return None
+        seconds = now - self.imported_from
+        return f"{self.importing.target} is importing the image: {seconds:.0f} s"
 
     def _reset(self, now: float, blobs: int, size: int) -> None:
         self._blobs, self._size = blobs, size
