@@ -37,6 +37,8 @@ from regimport import (
     Flaw,
     HistoryEntry,
     ImageConfig,
+    ImageFinished,
+    ImageReport,
     Importing,
     ImportReport,
     Inspection,
@@ -51,9 +53,11 @@ from regimport import (
     Manifest,
     ManifestPut,
     ManifestUse,
+    ManyReport,
     Network,
     Node,
     NotFound,
+    OfImage,
     Part,
     Pin,
     Plan,
@@ -64,6 +68,9 @@ from regimport import (
     ReadBack,
     ReadingManifests,
     Reference,
+    Referrer,
+    Referrers,
+    ReferrersFound,
     RegimportError,
     RegistryError,
     RegistrySettings,
@@ -74,6 +81,7 @@ from regimport import (
     Side,
     Status,
     Step,
+    Subset,
     TagExists,
     Tally,
     TargetReport,
@@ -91,11 +99,14 @@ from support.images import many_platforms
 # What is no value: functions, what a caller implements, and the union of all events.
 _FUNCTIONS = {
     "copy",
+    "copy_many",
+    "copy_tags",
     "delete",
     "diff",
     "diff_tags",
     "digest",
     "find_use",
+    "import_image",
     "inspect",
     "manifest",
     "repositories",
@@ -114,6 +125,7 @@ _BLOB = Descriptor(
     "application/vnd.example",
     FrozenMapping({"key": "value"}),
 )
+_REFERRER = Referrer(_DIGEST, _BLOB, "application/spdx+json", "sha256-0.sbom")
 _PLAN = Plan((Step(_BLOB, Action.COPY),), (Step(_BLOB, Action.PRESENT),))
 _SETTINGS = RegistrySettings(mirrors=("https://mirror.example",), request_rate=2.0)
 _DIFFERENCE = Difference(Side.TARGET, Flaw.DIGEST, Part.LAYER, _DIGEST, _DIGEST, "other", _DIGEST)
@@ -199,6 +211,9 @@ _VALUES = [
     Reference("r.example", "x", "1", _DIGEST),
     _located(RegimportError("bad", hint="look")),
     RegistryError("refused", status=400),
+    _REFERRER,
+    Referrers((_REFERRER,), complete=False),
+    ReferrersFound(2),
     _SETTINGS,
     ImportReport("r.example/x@d", None, (_TARGET,), 1.5, rate_limit=_LIMIT),
     AzureImport(subscription="s", send_credentials=True),
@@ -209,6 +224,7 @@ _VALUES = [
     Side.SOURCE,
     Status.PLANNED,
     Step(_BLOB, Action.SKIP),
+    Subset(_DIGEST, ("linux/arm64",), True, Manifest.parse(many_platforms().raw)),
     TagExists("there"),
     Tally(blobs_copied=1, bytes_copied=2),
     _TARGET,
@@ -224,6 +240,10 @@ _VALUES = [
     Deletion("r.example/x", _DIGEST, ("1",), manifest=True),
     Verification("r.example/x@d", "t.example/x@d", _BLOB, (_READ,), 1.5),
     Warned("careful"),
+    ImageFinished("copied", 1, 2),
+    OfImage("r.example/x:1", Warned("careful")),
+    ImageReport("r.example/x:1", ("s.example/x:1",), error=RegimportError("gone")),
+    ManyReport((ImageReport("r.example/x:1", ("s.example/x:1",)),), 1.5),
 ]
 
 

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from regimport.engine.deletion import Deletion, ManifestUse
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
+    from regimport.engine.many import ImageReport, ManyReport
     from regimport.engine.report import ImportReport, Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
+    from regimport.engine.subset import Subset
     from regimport.engine.tally import Tally
     from regimport.engine.target import Status
     from regimport.errors import (
@@ -62,16 +64,20 @@ if TYPE_CHECKING:
         BytesMoved,
         Checking,
         Event,
+        ImageFinished,
         Importing,
         ManifestPut,
+        OfImage,
         Planned,
         ReadingManifests,
+        ReferrersFound,
         Reporter,
         Resolved,
         Retrying,
         Warned,
     )
     from regimport.listings import repositories, tags
+    from regimport.many import copy_many, copy_tags
     from regimport.models.credential import Credential
     from regimport.models.descriptor import Descriptor
     from regimport.models.digest import Digest
@@ -81,6 +87,7 @@ if TYPE_CHECKING:
     from regimport.models.platform import Platform
     from regimport.models.ratelimit import RateLimit
     from regimport.models.reference import Reference
+    from regimport.models.referrers import Referrer, Referrers
     from regimport.network import Network, Pin, RegistrySettings, Tls
     from regimport.options import CopyOptions, Limits, RetryPolicy, Timeouts
 
@@ -94,8 +101,10 @@ _HOMES = {
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
+    "engine.many": ("ImageReport", "ManyReport"),
     "engine.report": ("ImportReport", "Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
+    "engine.subset": ("Subset",),
     "engine.tally": ("Tally",),
     "engine.target": ("Status",),
     "errors": (
@@ -124,16 +133,21 @@ _HOMES = {
         "BytesMoved",
         "Checking",
         "Event",
+        "ImageFinished",
         "Importing",
         "ManifestPut",
+        "OfImage",
         "Planned",
         "ReadingManifests",
+        "ReferrersFound",
+        "ReferrersFound",
         "Reporter",
         "Resolved",
         "Retrying",
         "Warned",
     ),
     "listings": ("repositories", "tags"),
+    "many": ("copy_many", "copy_tags"),
     "models.credential": ("Credential",),
     "models.descriptor": ("Descriptor",),
     "models.digest": ("Digest",),
@@ -142,6 +156,7 @@ _HOMES = {
     "models.platform": ("Platform",),
     "models.on_disk": ("ArchiveReference", "LayoutReference"),
     "models.reference": ("Reference",),
+    "models.referrers": ("Referrer", "Referrers"),
     "models.ratelimit": ("RateLimit",),
     "network": ("Network", "Pin", "RegistrySettings", "Tls"),
     "options": ("CopyOptions", "Limits", "RetryPolicy", "Timeouts"),
@@ -172,6 +187,8 @@ __all__ = [
     "Flaw",
     "HistoryEntry",
     "ImageConfig",
+    "ImageFinished",
+    "ImageReport",
     "ImportReport",
     "Importing",
     "Inspection",
@@ -186,9 +203,11 @@ __all__ = [
     "Manifest",
     "ManifestPut",
     "ManifestUse",
+    "ManyReport",
     "Network",
     "Node",
     "NotFound",
+    "OfImage",
     "Part",
     "Pin",
     "Plan",
@@ -199,6 +218,9 @@ __all__ = [
     "ReadBack",
     "ReadingManifests",
     "Reference",
+    "Referrer",
+    "Referrers",
+    "ReferrersFound",
     "RegimportError",
     "RegistryError",
     "RegistrySettings",
@@ -210,6 +232,7 @@ __all__ = [
     "Side",
     "Status",
     "Step",
+    "Subset",
     "TagExists",
     "Tally",
     "TargetReport",
@@ -221,6 +244,8 @@ __all__ = [
     "Warned",
     "__version__",
     "copy",
+    "copy_many",
+    "copy_tags",
     "delete",
     "diff",
     "diff_tags",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from http import HTTPStatus
 
 from regimport.auth.lookup import CredentialLookup
 from regimport.credentials.keychain import Explanation, Keychain
@@ -33,6 +32,7 @@ __all__ = ["explain", "login", "logout", "rate_limit"]
 # Docker Hub's own image for this question (docs.docker.com, "Docker Hub pull usage and limits").
 _PREVIEW = {"docker.io": "docker.io/ratelimitpreview/test:latest"}
 
+_UNAUTHORIZED = 401
 _DEFAULTS = CopyOptions()
 _SILENT = Silent()
 
@@ -143,7 +143,7 @@ def _sign_in(
 
 def _refused(registry: str, credential: Credential, error: AccessDenied) -> AccessDenied:
     """Say in plain words that a registry does not know the user, or the password."""
-    if error.status != HTTPStatus.UNAUTHORIZED:
+    if error.status != _UNAUTHORIZED:
         return error
     return AccessDenied(
         f"wrong user name or password for {registry} (user {credential.username})",

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from regimport.models.reference import (
 )
 from regimport.operations import run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running
+from regimport.run import running, selector
 
 if TYPE_CHECKING:
     import httpx
@@ -74,12 +75,15 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    given = {"source": source_credential, "target": target_credential}
+    if reporter is _SILENT and options.referrers is None:
+        # Nobody would hear of what is left behind.
+        options = replace(options, referrers=())
     with running(
         options,
         reporter,
         [origin, *wanted],
-        **given,
+        source=source_credential,
+        target=target_credential,
         transport=transport,
         stop=stop,
         writing=True,
@@ -170,8 +174,11 @@ def manifest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        wanted = run.selector(end, place)
+        end = run.cached_source(place)
+        wanted = selector(place)
+        if not options.selection.whole:
+            end, root = run.part(end, resolve(end, wanted, run.workers)[0])
+            wanted = root.digest
         return run.workers.call(partial(end.get_manifest, wanted))
 
 
@@ -192,6 +199,6 @@ def digest(
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        end = run.source(place)
-        root, _ = resolve(end, run.selector(end, place), run.workers)
+        end = run.cached_source(place)
+        _, root = run.part(end, resolve(end, selector(place), run.workers)[0])
     return root.digest

@@ -197,9 +197,13 @@ class AccessDenied(RegistryError):
 
 
 class NotFound(RegistryError):
-    """The source image, or the target repository, does not exist: exit code 5."""
+    """The source image, or the target repository, does not exist: exit code 5.
+
+    `images` are the names and digests of those that a layout or archive has, where none was chosen.
+    """
 
     exit_code = 5
+    images: Sequence[tuple[str | None, str]] = ()
 
 
 class RateLimited(RegistryError):

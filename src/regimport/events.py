@@ -14,10 +14,13 @@ __all__ = [
     "BytesMoved",
     "Checking",
     "Event",
+    "ImageFinished",
     "Importing",
     "ManifestPut",
+    "OfImage",
     "Planned",
     "ReadingManifests",
+    "ReferrersFound",
     "Reporter",
     "Resolved",
     "Retrying",
@@ -37,6 +40,13 @@ class Resolved:
 @dataclass(frozen=True, slots=True)
 class ReadingManifests:
     """`count` manifests of the source will be read next; some registries count each as a pull."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrersFound:
+    """`count` referrers of the image were found, which come along."""
 
     count: int
 
@@ -132,9 +142,33 @@ class Warned:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFinished:
+    """One image of several is done, as number `finished` of `images`.
+
+    `outcome` is copied, present, planned or failed.
+    """
+
+    outcome: str
+    finished: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfImage:
+    """An event of one image of several: `image` is its source in full.
+
+    What is about a registry that several images share comes without it.
+    """
+
+    image: str
+    event: Event
+
+
 Event: TypeAlias = (
     Resolved
     | ReadingManifests
+    | ReferrersFound
     | Planned
     | Checking
     | BlobStarted
@@ -144,6 +178,8 @@ Event: TypeAlias = (
     | Importing
     | Retrying
     | Warned
+    | ImageFinished
+    | OfImage
 )
 
 

@@ -2,30 +2,82 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from regimport.engine.ends import Source
+from regimport.engine.ends import BlobSource, Source
 from regimport.engine.naming import NamedBySha256
 from regimport.engine.report import Report, target_reports
-from regimport.engine.resolve import resolve
+from regimport.engine.resolve import ask, resolve, settle
+from regimport.engine.steps import Action
 from regimport.engine.target import Status, TargetCopy, mountable_repository
-from regimport.errors import ContentMismatch, Side
-from regimport.events import Resolved
+from regimport.errors import (
+    ContentMismatch,
+    DeadlineExceeded,
+    Interrupted,
+    RegimportError,
+    Side,
+)
+from regimport.events import ImageFinished, Resolved, Warned
 from regimport.models.descriptor import Descriptor
-from regimport.models.reference import AnyReference
+from regimport.models.digest import Digest
+from regimport.models.reference import AnyReference, Reference
 from regimport.options import CopyOptions
 from regimport.run import Run, selector
+from regimport.values import dataclass
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.examine import Inspection
+    from regimport.engine.many import ImageReport
+    from regimport.engine.subset import Subset
     from regimport.engine.walk import Graph
+    from regimport.models.referrers import Referrers
 
-__all__ = ["run_copy", "run_inspection", "run_verification"]
+__all__ = ["Job", "run_copies", "run_copy", "run_inspection", "run_verification"]
+
+
+# How many of the things that are left behind are named.
+_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image to copy, and where to."""
+
+    origin: AnyReference
+    wanted: tuple[AnyReference, ...]
+
+
+def run_copies(
+    run: Run, jobs: Sequence[Job], options: CopyOptions, at_once: int
+) -> Iterator[ImageReport]:
+    """Copy many images, `at_once` of them at the same time, and yield their reports in order.
+
+    An image that fails does not end the others. Raise `DeadlineExceeded` and `Interrupted`.
+    """
+    from regimport.engine.many import ImageReport  # noqa: PLC0415 - one image needs none
+
+    counter = itertools.count(1)
+
+    def copy(job: Job) -> ImageReport:
+        source, targets = str(job.origin), tuple(map(str, job.wanted))
+        view = run.for_image(job.origin)
+        try:
+            done = run_copy(view, job.origin, job.wanted, options)
+            image = ImageReport(source, targets, done)
+        except (DeadlineExceeded, Interrupted):
+            raise
+        except RegimportError as error:
+            image = ImageReport(source, targets, error=error)
+        view.reporter.tell(ImageFinished(image.status.value, next(counter), len(jobs)))
+        return image
+
+    return run.workers.several(copy, jobs, at_once)
 
 
 def run_copy(
@@ -33,27 +85,50 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
-    source, workers = _named_for(wanted, run.source(origin)), run.workers
-    reference, copies = run.selector(source, origin), run.targets(wanted, origin)
-    root, copies = resolve(source, reference, workers, copies, no_clobber=options.no_clobber)
+    source, workers = run.cached_source(origin, partial(_named_for, wanted)), run.workers
+    subset: Subset | None = None
+    copies, no_clobber = run.targets(wanted, origin), options.no_clobber
+    root, answers = ask(source, selector(origin), workers, copies, certain=no_clobber)
     run.choose_jobs()
+    if not options.selection.whole:
+        from regimport.engine.parts import select_part  # noqa: PLC0415 - where a part is wanted
+
+        trusting = isinstance(origin, Reference) and not (options.verify or options.referrers)
+        part = select_part(
+            source, root, options.selection, run.retry, copies, answers, trusting=trusting
+        )
+        source, root, answers, subset = part.source, part.root, part.answers, part.subset
+    copies = settle(root, copies, answers, no_clobber=no_clobber)
     run.reporter.tell(Resolved(str(origin), root))
-    settled = [copy for copy in copies if not copy.pending]
-    pending = _with_lenders([copy for copy in copies if copy.pending], settled)
+    settled, pending = _divided(copies, referrers=bool(options.referrers))
+    pending = _with_lenders(pending, settled)
+    if any(copy.pending for copy in pending) and options.referrers is None:
+        _look_for_referrers(run, source, root.digest if subset is None else subset.source)
+    found: Referrers | None = None
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
-        root = graph.root
+        root, found = graph.root, graph.referrers
         if not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
-            result = transfer(source, graph, pending, run.retry, run.known)
+            result = transfer(
+                source,
+                graph,
+                pending,
+                run.retry,
+                run.known,
+                no_clobber=options.no_clobber,
+                external=_external(run, origin) if options.foreign_layers == "copy" else None,
+            )
             pending, bytes_read = list(result.targets), result.bytes_read
+        else:
+            pending = [_with_work(copy) for copy in pending]
     copies = settled + pending
     if options.verify and not options.dry_run:
         copies = _verified(run, wanted, copies, root)
     quota = run.quota(origin)
     return Report(
-        source=str(origin.pinned(root.digest)),
+        source=str(origin.pinned(root.digest if subset is None else subset.source)),
         root=root,
         targets=target_reports(wanted, copies, root),
         duration=time.monotonic() - started,
@@ -63,7 +138,61 @@ def run_copy(
         round_trip=run.round_trip,
         pulls=quota.pulls,
         rate_limit=quota.limit,
+        referrers=found,
+        subset=subset,
     )
+
+
+def _divided(
+    copies: Sequence[TargetCopy], *, referrers: bool
+) -> tuple[list[TargetCopy], list[TargetCopy]]:
+    """Return the copies that need nothing any more, and the others.
+
+    With `referrers`, a repository that has the image may lack what belongs to it: one of its copies
+    is among the others.
+    """
+    pending = [copy for copy in copies if copy.pending]
+    settled = [copy for copy in copies if not copy.pending]
+    if referrers:
+        named = {copy.name for copy in pending}
+        present = {copy.name: copy for copy in settled if copy.status is Status.PRESENT}
+        more = [copy for name, copy in present.items() if name not in named]
+        pending += more
+        settled = [copy for copy in settled if copy not in more]
+    return settled, pending
+
+
+def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
+    """Tell, once, of what belongs to an image and is not copied; in the background.
+
+    Nothing waits for it, and nothing comes of what cannot be found out.
+    """
+
+    def look() -> None:
+        found = source.peek_referrers(root)
+        if found:
+            things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+            message = f"{source.name}@{root} has more that belongs to it, which is not copied"
+            run.reporter.tell(Warned(f"{message}: {things}; with `referrers` it comes along"))
+
+    run.workers.start([look])
+
+
+def _external(run: Run, origin: AnyReference) -> BlobSource:
+    """Return what reads the layers of an image from elsewhere."""
+    # Imported where such layers are wanted.
+    from regimport.registry.external import ExternalBlobs  # noqa: PLC0415
+
+    registry = origin.registry if isinstance(origin, Reference) else None
+    sessions = run.sessions
+    return ExternalBlobs(lambda host: sessions.session(Side.SOURCE, registry or host), registry)
+
+
+def _with_work(copy: TargetCopy) -> TargetCopy:
+    """Return a copy, planned only; that there is work where the tag is there already counts."""
+    steps = () if copy.plan is None else copy.plan.steps
+    work = any(step.action in {Action.COPY, Action.MOUNT} for step in steps)
+    return replace(copy, status=Status.PLANNED) if work else copy
 
 
 def _named_for(wanted: Sequence[AnyReference], source: Source) -> Source:
@@ -100,6 +229,19 @@ def _planned(
     from regimport.engine.limits import check_count, check_limits  # noqa: PLC0415
     from regimport.engine.plan import make_plans  # noqa: PLC0415
 
+    largest = options.limits.max_layer_size
+    attach = None
+    if options.referrers:
+        from regimport.engine.referrers import with_referrers  # noqa: PLC0415 - where they are wanted
+
+        attach = partial(
+            with_referrers,
+            source,
+            workers=run.workers,
+            reporter=run.reporter,
+            types=options.referrers,
+            largest=largest,
+        )
     run.open_connections(root)
     graph, planned = make_plans(
         source,
@@ -108,7 +250,9 @@ def _planned(
         run.workers,
         run.reporter,
         exact=options.dry_run,
-        largest=options.limits.max_layer_size,
+        largest=largest,
+        attach=attach,
+        foreign=options.foreign_layers,
         check=partial(check_count, limits=options.limits),
         known=run.known,
     )
@@ -134,7 +278,7 @@ def run_verification(
     from regimport.engine.verify import Place, read_back  # noqa: PLC0415 - a copy needs none
 
     end = _named_for([wanted], run.source(origin))
-    root, _ = resolve(end, run.selector(end, origin), run.workers)
+    end, root = run.part(end, resolve(end, selector(origin), run.workers)[0])
     if wanted.digest not in {None, root.digest}:
         raise ContentMismatch(
             f"the target is {wanted.digest}, but the source is {root.digest}",
@@ -158,7 +302,8 @@ def run_inspection(
     from regimport.engine.examine import examine  # noqa: PLC0415
     from regimport.engine.walk import walk  # noqa: PLC0415
 
-    workers, end = run.workers, run.source(place, side)
+    workers = run.workers
+    end = run.cached_source(place) if side is Side.SOURCE else run.source(place, side)
     root, _ = resolve(end, selector(place), workers)
     run.choose_jobs()
     largest = options.limits.max_layer_size

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
-from regimport.models.platform import Platform
+from regimport.models.platform import Platform, Selection
 from regimport.network import Network
 from regimport.values import dataclass, field
 
 __all__ = [
+    "ALL_REFERRERS",
     "MAX_LAYER_SIZE",
     "MAX_MANIFESTS",
     "CopyOptions",
+    "ForeignLayers",
     "Limits",
     "RetryPolicy",
     "Timeouts",
@@ -25,6 +28,11 @@ __all__ = [
 # The documented limits of Azure's `az acr import`.
 MAX_MANIFESTS = 50
 MAX_LAYER_SIZE = 2 * 1024**3
+ForeignLayers: TypeAlias = Literal["auto", "skip", "copy"]
+# In the place of the artifact types of referrers: every one of them.
+ALL_REFERRERS = "all"
+# A media type (RFC 6838, section 4.2).
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 # The longest wait for anything, in seconds: a week.
 _LONGEST = 7 * 24 * 3600.0
 
@@ -115,9 +123,17 @@ class CopyOptions:
     and podman. `create_repository` creates a missing target repository in AWS, where a push does
     not. `network` is how registries are reached. `verify` reads back what was written.
     `limit_rate` is the most bytes to read in a second, over all transfers; None means no limit.
-    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` is
-    the platform to copy or verify, or those to inspect; empty means all; texts such as
-    `linux/arm64` are read with `Platform.parse`.
+    `deadline` is how long the whole run may take, in seconds; None means no limit. `platforms` are
+    those to copy, verify or inspect; empty means all; texts such as `linux/arm64` are read with
+    `Platform.parse`, several of them with commas between. One platform is its manifest alone, with
+    `as_index` a new index; several are a new index, with their attestations unless `attestations`
+    is false, which leaves out those of all platforms, too. `cache` is whether manifests are kept
+    for later runs, and taken from earlier ones.
+    `referrers` are the signatures, SBOMs and
+    attestations that come along with an image: "all", "none", or those of some artifact types; None
+    copies none, and tells a reporter once what is left behind. `foreign_layers` is which layers
+    that must not be distributed are copied: "auto" those that the source serves, "skip" none,
+    "copy" all, if need be from the URLs that the image has for them.
 
     Raise `InvalidOptions` for a value of another type, or out of range.
     """
@@ -137,6 +153,11 @@ class CopyOptions:
     limit_rate: float | None = None
     deadline: float | None = None
     platforms: tuple[Platform, ...] = ()
+    as_index: bool = False
+    attestations: bool = True
+    cache: bool = True
+    referrers: tuple[str, ...] | None = None
+    foreign_layers: ForeignLayers = "auto"
 
     def __post_init__(self) -> None:
         _check_types(self, optional=("limit_rate", "deadline"))
@@ -156,7 +177,23 @@ class CopyOptions:
                 f"plain_http must be a set of registries, not the string {self.plain_http!r}",
                 hint=f"write plain_http=frozenset({{{self.plain_http!r}}})",
             )
+        if self.foreign_layers not in get_args(ForeignLayers):
+            raise InvalidOptions(
+                f"foreign_layers must be auto, skip or copy, not {self.foreign_layers!r}"
+            )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
+        object.__setattr__(self, "referrers", _referrers(self.referrers))
+        if self.as_index and not self.platforms:
+            raise InvalidOptions(
+                "`as_index` makes an index of one platform, and none is named",
+                hint="name it with `platforms`; without it, the whole index is copied",
+            )
+
+    @property
+    def selection(self) -> Selection:
+        """The part of the image that is wanted."""
+        platforms = tuple(dict.fromkeys(self.platforms))
+        return Selection(platforms, as_index=self.as_index, attestations=self.attestations)
 
 
 # The fields of `CopyOptions` that are of one type.
@@ -169,6 +206,9 @@ _KINDS: Mapping[str, type] = {
     "dry_run": bool,
     "create_repository": bool,
     "verify": bool,
+    "as_index": bool,
+    "attestations": bool,
+    "cache": bool,
 }
 
 
@@ -193,12 +233,32 @@ def _platforms(given: Platform | str | Iterable[Platform | str]) -> tuple[Platfo
     if not isinstance(given, (str, Platform, Iterable)):
         raise InvalidOptions(f"platforms must be a tuple of platforms, not {given!r}")
     several = [given] if isinstance(given, (str, Platform)) else list(given)
+    found: list[Platform] = []
     for platform in several:
-        if not isinstance(platform, (str, Platform)):
+        if isinstance(platform, str):
+            found += map(Platform.parse, platform.split(","))
+        elif isinstance(platform, Platform):
+            found.append(platform)
+        else:
             raise InvalidOptions(f"a platform must be a Platform or a string, not {platform!r}")
-    return tuple(
-        Platform.parse(platform) if isinstance(platform, str) else platform for platform in several
-    )
+    return tuple(found)
+
+
+def _referrers(given: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return the artifact types of the referrers to copy: none, all of them, or some."""
+    if given is None:
+        return None
+    types = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+    if types == ("none",):
+        return ()
+    for kind in types:
+        alone = kind == ALL_REFERRERS and len(types) == 1
+        if not alone and _TYPE.fullmatch(str(kind)) is None:
+            raise InvalidOptions(
+                f"invalid `referrers` {kind!r}: write all, none, or artifact types",
+                hint="an artifact type is a media type, such as application/spdx+json",
+            )
+    return types
 
 
 def check_kinds(

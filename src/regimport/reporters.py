@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from regimport.events import Event, ReadingManifests, Reporter, Retrying, Warned
+from regimport.events import Event, OfImage, ReadingManifests, Reporter, Retrying, Warned
 from regimport.models.ratelimit import RateLimit
 
-__all__ = ["QuotaWarnings", "WarningsOnce"]
+__all__ = ["ImageReporter", "QuotaWarnings", "WarningsOnce"]
 
 
 class WarningsOnce:
@@ -25,14 +25,27 @@ class WarningsOnce:
 
     def tell(self, event: Event) -> None:
         """Hand the event on, unless it is a warning that was told before, or a stop caused it."""
-        if isinstance(event, (Retrying, Warned)) and self._stop.is_set():
+        told = event.event if isinstance(event, OfImage) else event
+        if isinstance(told, (Retrying, Warned)) and self._stop.is_set():
             return
-        if isinstance(event, Warned):
+        if isinstance(told, Warned):
             with self._lock:
-                if event in self._told:
+                if told in self._told:
                     return
-                self._told.add(event)
+                self._told.add(told)
         self._reporter.tell(event)
+
+
+class ImageReporter:
+    """Hands events on as those of one image among several."""
+
+    def __init__(self, reporter: Reporter, image: str) -> None:
+        self._reporter = reporter
+        self._image = image
+
+    def tell(self, event: Event) -> None:
+        """Hand the event on, with the image."""
+        self._reporter.tell(OfImage(self._image, event))
 
 
 class QuotaWarnings:

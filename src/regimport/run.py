@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from regimport.auth.lookup import CredentialLookup
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.credentials.keychain import Keychain
+from regimport.engine.cached import CachedManifests
 from regimport.engine.concurrency import (
     MIN_JOBS,
     choose_jobs,
@@ -31,30 +33,41 @@ from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
+from regimport.network import Network
 from regimport.options import CopyOptions, check_kinds
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
-from regimport.reporters import QuotaWarnings, WarningsOnce
+from regimport.reporters import ImageReporter, QuotaWarnings, WarningsOnce
+from regimport.state.saved import SavedState
 from regimport.stopping import stopped_by
+from regimport.values import dataclass
 
 if TYPE_CHECKING:
     import httpx
 
     from regimport.disk import Disk
     from regimport.engine.known import KnownBlobs
-    from regimport.state.uploads import UploadFiles
 
 __all__ = ["Run", "running", "selector"]
 
 _OURS = "REGIMPORT_"
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What is opened once for all images of a run."""
+
+    known: KnownBlobs | None = None
+    disk: Disk | None = None
+
+
 class Run:
     """Opens the ends of a copy, and chooses how many jobs run at once.
 
     `reporter` receives the events of the engine. `max_jobs` is the limit that the settings of the
-    registries set.
+    registries set. It is `single` unless there are several images, each with a run of its own that
+    shares all but its reporter and `read_from`, the repository that it reads.
     """
 
     def __init__(
@@ -68,19 +81,29 @@ class Run:
         self.workers = workers
         self.sessions = sessions
         self.reporter = reporter
-        self._known: KnownBlobs | None = None
+        self._shared = _Shared()
+        self.single = True
+        self.read_from: Repository | None = None
         self._options = options
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
         self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
-        self._opening = threading.Lock()
-        self._saved: UploadFiles | None = None
-        self._on_disk: Disk | None = None
+        self._opening = threading.RLock()
+        self._saved = SavedState(self._warn)
+
+    def for_image(self, origin: AnyReference) -> Run:
+        """Return a run for one image of several, which shares all else; its events name it."""
+        image = copy(self)
+        reporter = ImageReporter(self.reporter, str(origin))
+        image.reporter = _watching_quota(reporter, self._options, [origin], self.sessions)
+        image.read_from = None
+        image.single = False
+        return image
 
     def close(self) -> None:
         """Close the files that were opened."""
-        if self._on_disk is not None:
-            self._on_disk.close()
+        if self._shared.disk is not None:
+            self._shared.disk.close()
 
     @property
     def retry(self) -> RetryContext:
@@ -91,12 +114,12 @@ class Run:
     def known(self) -> KnownBlobs:
         """The blobs that the run has seen or sent at the targets."""
         with self._opening:
-            if self._known is None:
+            if self._shared.known is None:
                 # Imported where something is copied.
                 from regimport.engine.known import KnownBlobs  # noqa: PLC0415
 
-                self._known = KnownBlobs()
-            return self._known
+                self._shared.known = KnownBlobs()
+            return self._shared.known
 
     @property
     def round_trip(self) -> float | None:
@@ -110,21 +133,29 @@ class Run:
 
     def open_connections(self, root: Descriptor) -> None:
         """Start to open the connections that the image under `root` will need, without waiting."""
+        if not self.single:
+            return  # those of the other images are open
         connections = connections_ahead(root, self.workers.jobs, self.round_trip)
         self.workers.start(self.sessions.ahead(connections))
 
-    def selector(self, end: Source, place: AnyReference) -> str:
-        """Return the tag or digest to request: the reference's, or that of one platform."""
-        if not self._options.platforms:
-            return selector(place)
-        retry, platforms = self.retry, self._options.platforms
-        from regimport.engine.platforms import choose  # noqa: PLC0415 - where one is wanted
+    def part(self, end: Source, root: Descriptor) -> tuple[Source, Descriptor]:
+        """Return the root of the part that is wanted of an image, and a source that has it."""
+        if self._options.selection.whole:
+            return end, root
+        from regimport.engine.parts import part_of  # noqa: PLC0415 - where a part is wanted
 
-        return self.workers.call(lambda: choose(end, selector(place), platforms, retry)).digest
+        part = part_of(end, root, self._options.selection, self.retry)
+        return part.source, part.root
 
     def quota(self, place: AnyReference) -> Quota:
-        """Return the pulls used at the source's registry, and those that remain."""
-        return self.sessions.quota(place.registry if isinstance(place, Reference) else "")
+        """Return the pulls used at the source's registry, and those that remain.
+
+        Of several images, each has its own pulls.
+        """
+        found = self.sessions.quota(place.registry if isinstance(place, Reference) else "")
+        if self.single:
+            return found
+        return Quota(0 if self.read_from is None else self.read_from.pulls, found.limit)
 
     def source(self, place: AnyReference, side: Side = Side.SOURCE) -> Source:
         """Open an end for reading: the source, or the target that is to be verified."""
@@ -132,6 +163,8 @@ class Run:
             return self._limited(self._disk().source(place))
         session = self.sessions.session(side, place.registry)
         repository = Repository(session, place.repository, only_read=True)
+        if side is Side.SOURCE:
+            self.read_from = repository
         mirrors = self._options.network.of(place.registry).mirrors
         if not mirrors or side is not Side.SOURCE:
             return self._limited(repository)
@@ -140,6 +173,18 @@ class Run:
 
         mirrors_of_it = [self._mirror(url, place.repository) for url in mirrors]
         return self._limited(MirroredRepository(repository, mirrors_of_it, self._warn))
+
+    def cached_source(
+        self, place: AnyReference, named: Callable[[Source], Source] | None = None
+    ) -> Source:
+        """Open the source, whose manifests may be known from an earlier run.
+
+        `named` is what it is wrapped in before.
+        """
+        end = self.source(place) if named is None else named(self.source(place))
+        if not self._options.cache or not isinstance(place, Reference):
+            return end
+        return CachedManifests(end, self._saved.manifests)
 
     def targets(
         self,
@@ -152,9 +197,10 @@ class Run:
                 "what was written to standard output cannot be read back",
                 hint="leave `verify` out, or write to a file",
             )
-        for place in places:
-            if place.name not in self._targets:
-                self._targets[place.name] = self._target(place, source)
+        with self._opening:
+            for place in places:
+                if place.name not in self._targets:
+                    self._targets[place.name] = self._target(place, source)
         return [
             TargetCopy(self._targets[place.name], (place,), mountable_repository(place, source))
             for place in places
@@ -169,16 +215,17 @@ class Run:
         if not isinstance(place, Reference):
             return self._disk().target(place, _repository_of(source))
         session = self.sessions.session(Side.TARGET, place.registry)
-        return Repository(session, place.repository, self._creation(place), self._saved_uploads)
+        return Repository(session, place.repository, self._creation(place), self._saved.uploads)
 
     def _disk(self) -> Disk:
         """Return what opens layouts and archives."""
-        if self._on_disk is None:
-            # Imported where one is named: most copies have none.
-            from regimport.disk import Disk  # noqa: PLC0415
+        with self._opening:
+            if self._shared.disk is None:
+                # Imported where one is named: most copies have none.
+                from regimport.disk import Disk  # noqa: PLC0415
 
-            self._on_disk = Disk(self.workers.stop)
-        return self._on_disk
+                self._shared.disk = Disk(self.workers.stop)
+            return self._shared.disk
 
     def _mirror(self, url: str, repository: str) -> Repository:
         """Open a repository at a mirror; the path of its URL stands before the name."""
@@ -191,16 +238,6 @@ class Run:
 
     def _warn(self, message: str) -> None:
         self.reporter.tell(Warned(message))
-
-    def _saved_uploads(self) -> UploadFiles:
-        """Return the store of unfinished uploads."""
-        with self._opening:
-            if self._saved is None:
-                # Imported where a large blob is written.
-                from regimport.state.uploads import UploadFiles  # noqa: PLC0415
-
-                self._saved = UploadFiles(self._warn)
-            return self._saved
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:
         """Return a function that creates the repository in ECR, None where that is not wanted."""
@@ -228,6 +265,7 @@ def running(
     reporter: Reporter,
     places: Sequence[AnyReference] = (),
     *,
+    images: Sequence[Sequence[AnyReference]] = (),
     source: Credential | None = None,
     target: Credential | None = None,
     transport: httpx.BaseTransport | None = None,
@@ -236,13 +274,15 @@ def running(
 ) -> Iterator[Run]:
     """Open a run for `places`, the source first, with the credentials given.
 
+    `images` are the places of each of several images, instead.
+
     `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
     work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
     program is interrupted, and raises `Interrupted` then. Raise `InvalidOptions` for a value of
     another type.
     """
     check_kinds(options, reporter, (source, target), stop)
-    max_jobs = limit_jobs(_registries(options, places), options.network)
+    max_jobs = _limit_jobs(options, images or [places])
     workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
     reporter = WarningsOnce(reporter, workers.stop)
 
@@ -321,6 +361,15 @@ def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
         partial(keychain.remark, side, registry),
         partial(keychain.peek, side, registry),
     )
+
+
+def _limit_jobs(options: CopyOptions, images: Sequence[Sequence[AnyReference]]) -> int:
+    """Return how many jobs may go on at once: a job is at all ends of one of the images."""
+    ends = {tuple(_registries(options, places)) for places in images}
+    # Connections to the registries of the other images stay open.
+    everywhere = {registry for registries in ends for registry in registries}
+    files = limit_jobs(everywhere, Network())
+    return min([files, *(limit_jobs(registries, options.network) for registries in ends)])
 
 
 def _registries(options: CopyOptions, places: Sequence[AnyReference]) -> list[str]:

@@ -11,6 +11,7 @@ import base64
 import json
 import re
 import threading
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 __all__ = ["SENT", "SHOWN_QUERY", "SentSecrets"]
@@ -34,11 +35,11 @@ class SentSecrets:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._forms: dict[str, tuple[str, ...]] = {}
+        self._secrets: dict[str, tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
         """Return how many there are."""
-        return f"<SentSecrets: {len(self._forms)}, hidden>"
+        return f"<SentSecrets: {len(self._secrets)}, hidden>"
 
     def add(self, secret: str) -> None:
         """Remember a password or a token."""
@@ -82,7 +83,8 @@ class SentSecrets:
         Without `words`, short secrets stay: in a text that is mostly ours they may be anything.
         """
         with self._lock:
-            forms = {form for known in self._forms.values() for form in known if form in text}
+            secrets = {secret for known in self._secrets.values() for secret in known}
+        forms = {form for secret in secrets for form in _forms(secret) if form in text}
         # The longest first: a password is part of its pair.
         for form in sorted(forms, key=len, reverse=True):
             if len(form) >= _LONG:
@@ -94,23 +96,24 @@ class SentSecrets:
     def _refreshed(self, key: str) -> bool:
         """Whether a secret is known, which then stays longest."""
         with self._lock:
-            known = self._forms.pop(key, None)
+            known = self._secrets.pop(key, None)
             if known is not None:
-                self._forms[key] = known
+                self._secrets[key] = known
             return known is not None
 
     def _add(self, key: str, *secrets: str) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
         with self._lock:
-            self._forms[key] = tuple(forms)
-            if len(self._forms) > _MOST:
-                del self._forms[next(iter(self._forms))]
+            self._secrets[key] = secrets
+            if len(self._secrets) > _MOST:
+                del self._secrets[next(iter(self._secrets))]
 
 
 SENT = SentSecrets()
 
 
-def _forms(secret: str) -> set[str]:
+# Made where a text comes back that may have them in it, which few requests lead to.
+@lru_cache(maxsize=4 * _MOST)
+def _forms(secret: str) -> frozenset[str]:
     """Return the forms that a secret has in JSON, HTML and URLs, and its lines if it has several.
 
     A key of Google is a file of many lines; an answer may have any of them.
@@ -126,4 +129,5 @@ def _forms(secret: str) -> set[str]:
         quote_plus(raw),
     }
     lines = {line.strip() for line in secret.splitlines()}
-    return {form for form in forms | {line for line in lines if len(line) >= _LONG} if form}
+    lines = {line for line in lines if len(line) >= _LONG}
+    return frozenset(form for form in forms | lines if form)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.tars import saved_files, tar_of
+from archive.tars import layout_files, saved_files, tar_of
 from layout.images import make_image, store
 from regimport import digest
 from regimport.layout.writer import Layout
@@ -66,6 +66,17 @@ def test_every_command_reads_standard_input(tmp_path: Path) -> None:
         0,
         f"docker-archive:{tmp_path}/x.tar@{found}",
     )
+
+
+def test_inspect_lists_the_images_of_an_archive_where_none_is_chosen(tmp_path: Path) -> None:
+    images = {name: make_image(name) for name in ("a", "longer")}
+    data, digests = tar_of(layout_files(**images)), [image.root.digest for image in images.values()]
+    shown = run("inspect", "oci-archive:-", data=data)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.decode().split() == ["a", digests[0], "longer", digests[1]]
+    document = json.loads(run("inspect", "-o", "json", "oci-archive:-", data=data).stdout)
+    assert [image["digest"] for image in document["images"]] == digests
+    assert run("digest", "oci-archive:-", data=data).returncode == 5
 
 
 def test_a_failed_copy_writes_nothing_to_standard_output(tmp_path: Path) -> None:

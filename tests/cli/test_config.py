@@ -43,7 +43,7 @@ def test_a_file_that_is_not_valid_ends_every_command_before_it_asks(
     ):
         ended = program(*command, stdin="secret\n", REGIMPORT_CONFIG="config.toml")
         assert ended.code == 2, command
-        assert "registry.localhost.mirror: unknown key; did you mean mirrors?" in ended.err
+        assert "config.toml: unknown key `mirror`; did you mean `mirrors`?" in ended.err
         assert "hint: `regimport schema config`" in ended.err
     assert source.requests() == []
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,15 @@ from faults.actions import Changed, flipped
 from faults.proxy import ALWAYS, Fault, FaultyRegistry
 from regimport.server.run import serving
 from support.client import Client
-from support.images import FORMS, OCI_CONFIG, Image, helm_chart, some_bytes, with_attestation
+from support.images import (
+    FORMS,
+    OCI_CONFIG,
+    Image,
+    as_buildx,
+    helm_chart,
+    some_bytes,
+    with_attestation,
+)
 from support.program import Program
 
 
@@ -133,19 +143,34 @@ def test_an_attestation_is_for_no_platform(program: Program, stage: Stage) -> No
     assert "there is linux/amd64\n" in ended.err
 
 
-def test_several_platforms_are_refused_with_the_reason_before_anything_is_asked(
+def test_several_platforms_are_a_new_index_and_what_stays_behind_is_said(
     program: Program, stage: Stage
 ) -> None:
-    stage.push(ARMS)
-    with FaultyRegistry(stage.source) as source:
-        two = ("--platform", "linux/amd64", "--platform", "linux/arm64")
-        ended = program("copy", *two, f"{source.address}/app:1", f"{stage.target}/app")
-        assert not source.count("* manifest")
-    assert ended.code == 2
-    assert "another index, with another digest" in ended.err
+    image = as_buildx()
+    names = (stage.push(image), f"{stage.target}/app")
+    two = ("--platform", "linux/amd64,linux/arm64")
+    planned = program("copy", "--dry-run", *two, *names)
+    index, end = json.JSONDecoder().raw_decode(planned.out)
+    assert len(index["manifests"]) == 4
+    new = "sha256:" + hashlib.sha256(planned.out[:end].encode()).hexdigest()
+    ended = program("copy", "--platform", "linux/amd64", "--platform", "linux/arm64", *names)
+    assert (ended.code, ended.out) == (0, f"{stage.target}/app@{new}\n"), ended
+    assert f"new index of linux/amd64, linux/arm64: {new}" in ended.err
+    assert f"signatures and referrers of the old one, {image.root}, do not cover it" in ended.err
+    assert program("verify", *two, *names).code == 0
+    assert program("digest", *two, names[0]).out == f"{new}\n"
     twice = ("--platform", "linux/arm64", "--platform", "linux/aarch64")
-    names = (f"{stage.source}/app:1", f"{stage.target}/app")
-    assert program("copy", *twice, *names).code == 0, "it is the same platform twice"
+    ended = program("copy", "--no-cache", *twice, *names)
+    assert ended.out == f"{stage.target}/app@{entries(image)[1]['digest']}\n", "the same, twice"
+    alone = program("copy", "--as-index", "--no-attestations", "-o", "json", *twice, *names)
+    document = json.loads(alone.out)["subset"]
+    assert document["attestations"] is False
+    assert document["platforms"] == ["linux/arm64"]
+
+
+def entries(image: Image) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(image.raw)["manifests"]
+    return found
 
 
 def test_several_manifests_for_one_platform_are_listed(program: Program, stage: Stage) -> None:

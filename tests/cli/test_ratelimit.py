@@ -92,9 +92,9 @@ def test_a_registry_that_reports_no_limit_is_shown_so(
     program: Program, hub: Hub, source: DockerRegistry
 ) -> None:
     hub.limit = None
-    assert program("ratelimit", **_CONFIG).out == "docker.io reports no limit\n"
+    assert program("ratelimit", **_CONFIG).out == "docker.io reports no pull limit\n"
     ended = program("ratelimit", source.address)
-    assert (ended.code, ended.out) == (0, f"{source.address} reports no limit\n")
+    assert (ended.code, ended.out) == (0, f"{source.address} reports no pull limit\n")
     assert [f"{one.method} {one.path}" for one in source.requests()] == ["GET /v2/"]
 
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from regimport import Importing
 from regimport.cli.documents.report import ReportDocument
+from regimport.cli.progress.lines import progress_line
+from regimport.cli.progress.rows import Screen, draw
+from regimport.cli.progress.totals import Totals
 from support.azure_cloud import HOST, Cloud, cloud
 from support.inprocess import Here
 from support.resource_manager import failure, resource_id
@@ -87,6 +91,15 @@ def test_a_password_of_the_option_is_sent_to_azure(here: Here, cloud: Cloud) -> 
     assert cloud.asked["source"]["credentials"] == {"username": "ci", "password": "pw-1"}
 
 
+def test_a_terminal_shows_how_long_the_registry_has_been_importing() -> None:
+    totals = Totals(10.0)
+    totals.take(Importing(SOURCE, HOST, 2.0), 14.0)
+    line = f"{HOST} is importing the image: 9 s"
+    assert progress_line(totals, 21.0) == line
+    (drawn,) = draw(totals, 21.0, Screen(80, 24))
+    assert drawn.plain[2:] == line
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -95,6 +108,11 @@ def test_a_password_of_the_option_is_sent_to_azure(here: Here, cloud: Cloud) -> 
         (("--send-credentials", "a", f"{HOST}/a"), "--send-credentials is only for"),
         (("--server-side", "--platform", "linux/amd64", "a", f"{HOST}/a"), "--platform does not"),
         (("--server-side", "--limit-rate", "1M", "a", f"{HOST}/a"), "--limit-rate does not"),
+        (
+            ("--server-side", "--no-attestations", "--platform", "linux/amd64", "a", f"{HOST}/a"),
+            "every",
+        ),
+        (("--server-side", "--from-file", "list"), "--server-side is for one image"),
         (("--server-side", "--verify", "a", f"{HOST}/a"), "--verify does not"),
         (("--server-side", "--target-registry", "x", "a", f"{HOST}/a"), "must be the resource ID"),
     ],

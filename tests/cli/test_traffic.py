@@ -52,6 +52,8 @@ class Copying:
         with through(Line(delay=0, rate=None), list(dict.fromkeys(ends))) as line:
             source, target = line.addresses[0], line.addresses[-1]
             names = (f"{source}/{name}:{TAG}", f"{target}/{to}:{TAG}")
+            # A look at what is left behind has a test of its own, below.
+            options = options or ("--referrers", "none")
             ended = self.program("copy", *names, "--jobs", str(JOBS), *options)
             assert ended.code == 0, ended
             carried = line.close()
@@ -60,7 +62,12 @@ class Copying:
 
 def _kinds(asked: Sequence[Asked]) -> Counter[str]:
     """Count requests by method and by what they are about."""
-    kinds = {"/manifests/": "manifest", "/blobs/uploads/": "upload", "/blobs/": "blob"}
+    kinds = {
+        "/referrers/": "referrers",
+        "/manifests/": "manifest",
+        "/blobs/uploads/": "upload",
+        "/blobs/": "blob",
+    }
     return Counter(
         f"{one.method} {next(kind for part, kind in kinds.items() if part in one.path)}"
         for one in asked
@@ -106,6 +113,20 @@ def test_a_new_image_costs_what_its_manifests_and_blobs_cost_and_no_more(
     down, up = (carried.received for carried in counts.line[:1]), counts.line[1].sent
     assert image.size < sum(down) < image.size * 1.01 + 2000 * (manifests + blobs)
     assert image.size < up < image.size * 1.01 + 2000 * (manifests + 2 * blobs)
+
+
+def test_a_look_at_what_is_left_behind_costs_five_requests_and_no_pull(
+    copying: Copying, repository: str
+) -> None:
+    with _pushed(copying, IMAGES["hello"](), repository) as (manifests, blobs):
+        counts = copying(repository, repository, "-v")
+    # The fallback tag, and three of cosign's, as this registry has no API for referrers.
+    assert counts.source == {
+        "GET referrers": 1,
+        "HEAD manifest": 1 + 4,
+        "GET manifest": manifests,
+        "GET blob": blobs,
+    }
 
 
 def test_the_same_image_again_costs_one_head_a_side_on_one_connection_each(
@@ -195,5 +216,5 @@ def test_a_copy_that_finds_nothing_to_do_loads_nothing_that_sends(
         "regimport.transport.nested",
         "regimport.transport.socks",
     }
-    assert len([name for name in loaded if name.startswith("regimport")]) <= 122
+    assert len([name for name in loaded if name.startswith("regimport")]) <= 127
     assert len(loaded) <= 420

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from support.client import Client
-from support.images import FORMS, FORMS_FOR_SKOPEO, Image
+from support.images import (
+    FORMS,
+    FORMS_FOR_SKOPEO,
+    Image,
+    as_buildx,
+    digest_of,
+)
 from support.program import Program
 from support.registries import DockerRegistry
 
@@ -72,6 +78,28 @@ def test_what_skopeo_puts_in_it_takes_out_of_the_target_the_same(
     found = {path.name.partition(".")[0]: path.read_bytes() for path in out.iterdir()}
     contents = set(found.values())
     assert all(content in contents for content in image.content().values())
+
+
+def test_skopeo_takes_every_platform_of_a_new_index_out_of_the_target(
+    program: Program,
+    source: DockerRegistry,
+    target: DockerRegistry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    image = as_buildx()
+    Client(source.address).push(repository, image, "1")
+    ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
+    done = program("copy", "--platform", "linux/amd64,linux/arm/v7", *ends)
+    assert done.code == 0, done
+    index = raw(tmp_path, ends[1])
+    assert done.out.strip().endswith(digest_of(index))
+    out = tmp_path / "out"
+    whole = ("copy", "--all", "--preserve-digests", "--src-tls-verify=false")
+    skopeo(tmp_path, *whole, f"docker://{ends[1]}", f"dir:{out}")
+    assert len(list(out.glob("*.manifest.json"))) == 4
+    again = program("copy", "--no-cache", "--platform", "linux/amd64,linux/arm/v7", *ends)
+    assert "already there" in again.err
 
 
 def write_folder(root: Path, image: Image) -> None:

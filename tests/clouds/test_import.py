@@ -249,6 +249,8 @@ def test_a_registry_that_the_subscription_lacks_is_not_found(cloud: Cloud) -> No
     ("options", "said"),
     [
         ({"platforms": ("linux/amd64",)}, "imports every platform"),
+        ({"referrers": ("all",)}, "leaves behind what belongs"),
+        ({"foreign_layers": "copy"}, "Azure reads the source alone"),
         ({"limit_rate": 1000}, "do not pass this machine"),
         ({"verify": True}, "regimport verify"),
         ({"create_repository": True}, "it is for ECR"),

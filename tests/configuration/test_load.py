@@ -68,11 +68,11 @@ def test_an_empty_file_sets_nothing(file: Path) -> None:
     [
         ("[registry", "is not valid TOML: Expected ']'"),
         ('x = "', "is not valid TOML"),
-        ("mirrors = []", "mirrors: unknown key"),
+        ("mirrors = []", "unknown key `mirrors`"),
         ("registry = 3", "registry: input should be a valid dictionary"),
         (
             '[registry."a.example"]\nmirror = []',
-            'registry."a.example".mirror: unknown key; did you mean mirrors?',
+            'unknown key `mirror`; did you mean `mirrors`?\n  in [registry."a.example"]',
         ),
         ("[registry.localhost]\nconcurrency = 0", "registry.localhost.concurrency: input should"),
         ("[registry.localhost]\nconcurrency = '4'", "localhost.concurrency: input should be a"),

@@ -34,6 +34,7 @@ class Memory:
         self.asked: Counter[str] = Counter()
         self.order: list[str] = []
         self.states_sizes = True
+        self.has_api = True
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ class Memory:
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         with self._lock:
             for blob in manifest.blobs():
                 assert blob.digest in self.blobs, f"{blob.digest} is missing"
@@ -101,8 +102,20 @@ class Memory:
             self.order.append(reference)
             if ":" not in reference:
                 self.by_tag[reference] = manifest.digest
+        return manifest.subject is None or self.has_api
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        self.count(f"REFERRERS {subject}")
+        found = [m for m in self.manifests.values() if m.subject and m.subject.digest == subject]
+        return tuple(manifest.descriptor for manifest in found) if self.has_api else None
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        return []
 
     def tag_pages(self) -> Iterator[list[str]]:
+        self.count("TAGS")
         yield list(self.by_tag)
 
 

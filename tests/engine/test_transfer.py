@@ -194,10 +194,10 @@ class Refusing(Memory):
             raise AccessDenied("no blobs")
         return super().start_upload(blob, mount_from=mount_from, anew=anew)
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         if self._what == "manifest":
             raise AccessDenied("no manifests")
-        super().put_manifest(manifest, reference)
+        return super().put_manifest(manifest, reference)
 
 
 @pytest.mark.parametrize("what", ["blob", "manifest"])

@@ -61,7 +61,7 @@ def test_a_list_of_manifests_in_other_case_beside_layers_is_refused() -> None:
 def test_a_member_of_a_descriptor_that_differs_in_case_is_refused(where: str, name: str) -> None:
     message = _refused(_within(single().raw, where, f'"{name}": "x"'))
     assert f"'{name}'" in message
-    assert "its config" in message or "its layer 1" in message
+    assert "manifest's config" in message or "manifest's layer 1" in message
 
 
 def test_a_platform_whose_members_differ_in_case_is_refused() -> None:
@@ -69,7 +69,7 @@ def test_a_platform_whose_members_differ_in_case_is_refused() -> None:
     child = _CHILD | {"platform": {"os": "linux", "architecture": "amd64", "OS": "windows"}}
     index = Image(image.blobs, {})
     index.index([child])
-    assert "the platform of its manifest 1" in _refused(index.raw, OCI_INDEX)
+    assert "the platform of the manifest's manifest 1" in _refused(index.raw, OCI_INDEX)
 
 
 def test_a_name_that_is_there_twice_is_refused_in_every_place_that_is_read() -> None:

@@ -10,10 +10,15 @@ from typing import Any
 from unittest.mock import patch
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from messages.stage import Stage, silent
+from regimport.transport import dial
 from support.miniature import Miniature
 from support.peers import Line
+from support.scripted import Heard, Say
 
 CASES: list[Callable[[Stage], None]] = []
 
@@ -70,7 +75,62 @@ def tls(stage: Stage) -> None:
     old = datetime.now(UTC) - timedelta(days=2)
     serve("expired.example", stage.authority, "127.0.0.1", not_after=old)
     stage.run("regimport digest --ca-file ca.pem expired.example/app")
+    alone = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    alone.load_cert_chain(_self_signed(stage))
+    stage.server(Miniature(), "alone.example", alone)
+    stage.run("regimport digest alone.example/app")
     stage.run("regimport digest --plain-http other.example --ca-file ca.pem other.example/app")
+
+
+def _self_signed(stage: Stage) -> str:
+    """Write a certificate that is signed by its own key, and the key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    both = key.private_bytes(pem, *form) + certificate.public_bytes(pem)
+    return str(stage.write("alone.pem", both))
+
+
+@_case
+def addresses(stage: Stage) -> None:
+    """A registry that sends us to a name which leads inside"""
+    inside = stage.server(Miniature(), "inside.example")
+    port = int(inside.address.rpartition(":")[2])
+
+    def lead(heard: Heard) -> Say:
+        if "/blobs/" in heard.path:
+            return Say(307, {"Location": f"http://inner.example:{port}/x"})
+        return registry(heard)
+
+    registry = Miniature()
+    registry.hold("app", stage.image)
+    outside = stage.server(lead)
+
+    def find(host: bytes | str, port: int, **_: Any) -> Any:
+        place = outside if host == b"evil.example" else inside
+        number = int(place.address.rpartition(":")[2])
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", number))]
+
+    kinds = iter(["address"])
+    with (
+        patch.object(socket, "getaddrinfo", find),
+        # The first address is in the place of one out in the world.
+        patch.object(dial, "kind_of", lambda _: next(kinds, "loopback")),
+    ):
+        stage.run("regimport copy --jobs 1 --plain-http evil.example evil.example/app oci:b")
 
 
 @_case

@@ -20,6 +20,27 @@ def test_the_file_has_every_message_as_it_is_printed(made: tuple[str, object]) -
     assert made[0] == FILE.read_text(), "run tests/messages/make.py, and read what has changed"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "wrong user name or password for registry.example (user alice)",
+        "leave out http://; for a registry without TLS add --plain-http HOST",
+        "of linux/arch0 is 2.0 KiB; the limit is 1 KiB (--max-layer-size)",
+        "uses a self-signed certificate that this machine does not trust",
+        "the disk is full",
+        "'registry.example/app:' ends in ':' without a tag",
+        "conf0.toml: unknown key `mirror`; did you mean `mirrors`?",
+        "plain.example reports no pull limit",
+        "unknown field .Foo; there are .Digest,",
+        "tags are overwritten by default; --no-clobber prevents it",
+        "`regimport tags REPOSITORY` lists the tags of a repository",
+        "the registry does not accept writes",
+    ],
+)
+def test_what_people_meet_often_is_said_in_these_words(said: str, made: tuple[str, object]) -> None:
+    assert said in made[0]
+
+
 def test_no_message_speaks_of_what_only_programmers_know(made: tuple[str, object]) -> None:
     text = made[0]
     for word in ("None ", "Errno", "Traceback", "Exception", "NoneType", "object at 0x"):

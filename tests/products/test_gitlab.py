@@ -6,6 +6,7 @@ import pytest
 
 from regimport import Credential
 from support.miniature import Miniature, TokenDoor
+from support.publishers import PUBLISHERS
 from support.scripted import Heard, Say
 from support.world import World
 
@@ -68,3 +69,54 @@ def test_gitlab_gives_a_token_for_the_last_scope_alone_and_the_blobs_are_sent(
     world.copy(f"{host}/group/app", f"{host}/group/copy", user, user)
     assert registry.holds("group/copy", world.image)
     assert len(world.blobs_sent(host)) == len(world.image.blobs)
+
+
+def _alias(registry: Miniature) -> Miniature:
+    """Have a registry take the tag `sha256-…` for the digest in it, as GitLab's does."""
+    answer = registry.manifest
+
+    def manifest(heard: Heard, repository: str, reference: str) -> Say:
+        alias = reference.startswith("sha256-") and "." not in reference
+        return answer(heard, repository, reference.replace("-", ":", 1) if alias else reference)
+
+    vars(registry)["manifest"] = manifest
+    return registry
+
+
+@pytest.mark.parametrize("publisher", ["cosign with tags", "buildx"])
+def test_gitlab_has_no_list_of_referrers_under_the_tag_that_means_the_image(
+    world: World, publisher: str
+) -> None:
+    """Its children would be taken for referrers, and digest tags are found all the same."""
+    published = PUBLISHERS[publisher]()
+    world.image = published.image
+    gitlab = _alias(world.registry("registry.gitlab.example", "group/app"))
+    goal = world.registry("here.example")
+    for extra in published.extras:
+        gitlab.hold("group/app", extra.content, extra.tag or extra.content.root)
+    report = world.copy(
+        "registry.gitlab.example/group/app", "here.example/copy", referrers=("all",)
+    )
+    assert report.referrers is not None
+    assert len(report.referrers.found) == len(published.extras)
+    assert all(goal.holds("copy", extra.content, str(extra.tag)) for extra in published.extras)
+    assert world.warnings == []
+
+
+def test_gitlab_cannot_list_what_is_brought_there_which_is_said_and_nothing_overwritten(
+    world: World,
+) -> None:
+    published = PUBLISHERS["Notation"]()
+    world.image = published.image
+    origin = world.registry("here.example", "team/app")
+    origin.lists_referrers = True
+    origin.hold("team/app", published.extras[0].content, published.extras[0].content.root)
+    gitlab = _alias(world.registry("registry.gitlab.example"))
+    report = world.copy(
+        "here.example/team/app", "registry.gitlab.example/group/app", referrers=("all",)
+    )
+    assert report.exit_code == 0
+    assert published.extras[0].content.root in gitlab.manifests["group/app"]
+    assert gitlab.holds("group/app", published.image)
+    assert not any(tag.startswith("sha256-") for tag in gitlab.manifests["group/app"])
+    assert any("cannot list referrers" in warning for warning in world.warnings)

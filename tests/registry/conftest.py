@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from products.conftest import world
 from regimport.auth.lookup import CredentialLookup
 from regimport.errors import Side
 from regimport.events import Event
@@ -15,6 +16,8 @@ from regimport.models.credential import Credential
 from regimport.options import CopyOptions, RetryPolicy
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
+
+__all__ = ["IMPATIENT", "Sessions", "sessions", "world"]
 
 IMPATIENT = RetryPolicy(attempts=4, first_delay=0, longest_delay=0)
 

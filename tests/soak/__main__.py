@@ -1,4 +1,4 @@
-"""Copies images through registries that fail at random, or interrupts the program at random.
+"""Copies images through registries that fail at random, interrupts the program, or attacks it.
 
 `sh tests/soak/run.sh --help` says how often, and how to see a failure again.
 """
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from faults.table import Stage
 from regimport.server.run import serving
-from soak import interrupts
+from soak import hostile, interrupts
 from soak.commands import Case, World, world
 from soak.copies import BrokenPromise, copy_through_chaos
 
@@ -32,10 +32,18 @@ def main() -> int:
     parser.add_argument(
         "--interrupts", type=int, metavar="N", help="interrupt N commands, in place of the copies"
     )
+    parser.add_argument(
+        "--hostile",
+        type=float,
+        metavar="SECONDS",
+        help="attack commands for so long",
+    )
     parser.add_argument("--seconds", type=float, default=1800.0, help="stop after so long")
     parser.add_argument("--seed", default=str(int(time.time())), help="for the same lots again")
     parser.add_argument("--one", metavar="SEED", help="the one copy or command that a report names")
     wanted = parser.parse_args()
+    if wanted.hostile:
+        return 1 if attack(wanted.hostile, wanted.seed, wanted.one) else 0
     count = wanted.interrupts or wanted.copies
     seeds = [wanted.one] if wanted.one else [f"{wanted.seed}/{n}" for n in range(count)]
     run = interrupt_commands if wanted.interrupts else copy_images
@@ -65,6 +73,22 @@ def copy_images(seeds: Sequence[str], until: float) -> int:
     ends = ", ".join(f"{count} with code {code}" for code, count in sorted(codes.items()))
     say(f"{sum(codes.values())} copies as promised ({ends}), {faults} faults; {broken} broken")
     return broken
+
+
+def attack(seconds: float, seed: str, one: str | None) -> int:
+    """Attack commands for some time; return how many were not as promised."""
+    with TemporaryDirectory() as folder:
+        if one is not None:
+            say(str(hostile.attack(one, Path(folder))))
+            return 0
+        codes, broken, largest = hostile.soak(seconds, seed, Path(folder))
+    ends = ", ".join(f"{count} with code {code}" for code, count in sorted(codes.items()))
+    most = 0.0 if largest is None else largest.mebibytes
+    say(
+        f"{sum(codes.values())} commands as promised ({ends}), {most:.0f} MiB at most; "
+        f"{len(broken)} broken; seed {seed}"
+    )
+    return len(broken)
 
 
 def interrupt_commands(seeds: Sequence[str], until: float) -> int:

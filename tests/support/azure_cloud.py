@@ -87,6 +87,8 @@ _OPTIONS = {
     "dry_run",
     "deadline",
     "platforms",
+    "referrers",
+    "foreign_layers",
     "limit_rate",
     "verify",
     "create_repository",

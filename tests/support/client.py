@@ -85,6 +85,11 @@ class Client:
         status, headers, _ = self.ask("HEAD", url, Accept=_ACCEPT)
         return headers["Docker-Content-Digest"] if status == 200 else None
 
+    def read_manifest(self, repository: str, reference: str) -> bytes:
+        status, _, raw = self.ask("GET", f"/v2/{repository}/manifests/{reference}", Accept=_ACCEPT)
+        assert status == 200, (reference, raw)
+        return raw
+
     def read_all(self, repository: str, reference: str) -> dict[str, bytes]:
         """Everything under a reference, by digest, each hashed again."""
         found: dict[str, bytes] = {}
@@ -95,9 +100,7 @@ class Client:
         return self.ask("HEAD", f"/v2/{repository}/blobs/{digest}")[0] == 200
 
     def _walk(self, repository: str, reference: str, found: dict[str, bytes]) -> None:
-        url = f"/v2/{repository}/manifests/{reference}"
-        status, _, raw = self.ask("GET", url, Accept=_ACCEPT)
-        assert status == 200, (reference, raw)
+        raw = self.read_manifest(repository, reference)
         digest = digest_of(raw)
         assert ":" not in reference or digest == reference
         found[digest] = raw

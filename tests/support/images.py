@@ -140,6 +140,38 @@ def with_attestation(seed: str = "a") -> Image:
     return image
 
 
+def as_buildx(
+    seed: str = "b",
+    platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64/v8", "linux/arm/v7"),
+    media_type: str = OCI_INDEX,
+    size: int = 700,
+) -> Image:
+    """An index as buildx makes it: the images first, then an attestation for each of them."""
+    image = Image()
+    kind = DOCKER_MANIFEST if media_type == DOCKER_LIST else OCI_MANIFEST
+    children, attestations = [], []
+    for text in platforms:
+        platform = dict(zip(("os", "architecture", "variant"), text.split("/"), strict=False))
+        config = image.blob(json.dumps({"seed": seed, **platform}).encode(), OCI_CONFIG)
+        layer = image.blob(some_bytes(f"{seed}{text}", size))
+        child = image.manifest(config, [layer], kind, platform=platform)
+        children.append(child)
+        attestations.append(
+            image.manifest(
+                image.blob(json.dumps({"attests": text}).encode(), OCI_CONFIG),
+                [image.blob(json.dumps({"subject": child["digest"]}).encode(), IN_TOTO)],
+                platform={"os": "unknown", "architecture": "unknown"},
+                descriptor_annotations={
+                    "vnd.docker.reference.type": "attestation-manifest",
+                    "vnd.docker.reference.digest": child["digest"],
+                },
+            )
+        )
+    annotations = {"org.opencontainers.image.vendor": "\u00e9 & co", "org.example.a": "b"}
+    image.index([*children, *attestations], media_type, annotations=annotations)
+    return image
+
+
 def nested(seed: str = "n") -> Image:
     image = Image()
     leaves = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from support.images import Image, digest_of
+from support.images import OCI_INDEX, Image, digest_of
 from support.scripted import Heard, Say
 
 Door = Callable[[Heard], Say | None]
@@ -22,6 +22,7 @@ Door = Callable[[Heard], Say | None]
 _MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)")
 _BLOB = re.compile(r"/v2/(.+)/blobs/([^/]+)")
 _UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/[^/]*")
+_REFERRERS = re.compile(r"/v2/(.+)/referrers/([^/]+)")
 _TAGS = re.compile(r"/v2/(.+)/tags/list")
 
 
@@ -36,6 +37,15 @@ def as_json(document: object, status: int = 200) -> Say:
 
 def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def entry_of(digest: str, media_type: str, raw: bytes) -> dict[str, object]:
+    """The descriptor of a referrer, as an index lists it."""
+    document = json.loads(raw)
+    kind = document.get("artifactType") or document["config"]["mediaType"]
+    entry = {"mediaType": media_type, "digest": digest, "size": len(raw), "artifactType": kind}
+    annotations = document.get("annotations")
+    return entry | ({"annotations": annotations} if annotations else {})
 
 
 def everybody(_: Heard) -> Say | None:
@@ -138,6 +148,8 @@ class Miniature:
         self.manifests: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.storage = ""  # where blobs are served from, if not from here
         self.must_exist: set[str] | None = None  # the repositories that there are, if that counts
+        self.lists_referrers = False  # whether it has the API for them
+        self.page = 1000  # how many of them it lists at once
 
     def hold(self, repository: str, image: Image, tag: str = "latest") -> None:
         self.blobs.setdefault(repository, {}).update(image.blobs)
@@ -168,6 +180,8 @@ class Miniature:
             return self.blob(heard, match[1], match[2])
         if match := _TAGS.fullmatch(path):
             return self.tags(match[1])
+        if (match := _REFERRERS.fullmatch(path)) and self.lists_referrers:
+            return self.referrers(match[1], match[2], fields)
         return as_json({}) if path == "/v2/" else complaint(404, "NOT_FOUND")
 
     def manifest(self, heard: Heard, repository: str, reference: str) -> Say:
@@ -175,7 +189,11 @@ class Miniature:
             digest = digest_of(heard.body)
             kept = self.manifests.setdefault(repository, {})
             kept[reference] = kept[digest] = (heard.headers["Content-Type"], heard.body)
-            return Say(201, {"Location": heard.path, "Docker-Content-Digest": digest})
+            headers = {"Location": heard.path, "Docker-Content-Digest": digest}
+            subject = json.loads(heard.body).get("subject")
+            if subject and self.lists_referrers:
+                headers["OCI-Subject"] = subject["digest"]
+            return Say(201, headers)
         found = self.manifests.get(repository, {}).get(reference)
         if found is None:
             return complaint(404, "MANIFEST_UNKNOWN")
@@ -213,6 +231,25 @@ class Miniature:
     def tags(self, repository: str) -> Say:
         kept = self.manifests.get(repository, {})
         return as_json({"name": repository, "tags": [tag for tag in kept if ":" not in tag]})
+
+    def referrers(self, repository: str, subject: str, query: Mapping[str, str]) -> Say:
+        kept = self.manifests.get(repository, {})
+        found = [
+            entry_of(digest, media_type, raw)
+            for digest, (media_type, raw) in kept.items()
+            if ":" in digest and (json.loads(raw).get("subject") or {}).get("digest") == subject
+        ]
+        headers = {"Content-Type": OCI_INDEX}
+        if wanted := query.get("artifactType"):
+            found = [entry for entry in found if entry["artifactType"] == wanted]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        start = int(query.get("start", 0))
+        if start + self.page < len(found):
+            path = f"/v2/{repository}/referrers/{subject}?start={start + self.page}"
+            headers["Link"] = f'<{path}>; rel="next"'
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX}
+        body = json.dumps(index | {"manifests": found[start : start + self.page]}).encode()
+        return Say(200, headers, body)
 
     def stored(self, heard: Heard) -> Say:
         """What the storage answers, which has its own signatures and takes nothing else."""

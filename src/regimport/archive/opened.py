@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from regimport.errors import Interrupted, NotFound, RegimportError, UsageError
 from regimport.models.on_disk import STREAM
@@ -99,12 +100,17 @@ class PlainFile:
 class Spool:
     """A copy, in TMPDIR, of an archive that comes in one stream; it grows as it is read."""
 
-    def __init__(self, pieces: Iterator[bytes], name: str) -> None:
-        self._pieces = pieces
+    def __init__(self, descriptor: int, name: str, stopped: Callable[[], bool]) -> None:
+        self._stream = SharedFile(descriptor)
+        self._pieces = _unzipped(_pieces(self._stream, name, stopped), name)
         self._name = name
         self._size = 0
-        with explained(name):
-            self._file = SharedFile(temporary())
+        try:
+            with explained(name):
+                self._file = SharedFile(temporary())
+        except BaseException:
+            self._stream.close()
+            raise
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes at an offset: fewer than `size` only at the end."""
@@ -131,7 +137,8 @@ class Spool:
                 )
 
     def close(self) -> None:
-        """Close the copy; it has no name, and is gone then."""
+        """Close the stream, and the copy; it has no name, and is gone then."""
+        self._stream.close()
         self._file.close()
 
     def _fill(self, end: int) -> None:
@@ -148,28 +155,32 @@ def open_archive(path: str, name: str, stopped: Callable[[], bool]) -> PlainFile
     copied, if it is `stopped`.
     """
     with explained(name):
-        descriptor = 0 if path == STREAM else _open(path, name)
-        kind = os.fstat(descriptor).st_mode
-    if stat.S_ISDIR(kind):
+        # A descriptor of our own: it is closed, and the caller's standard input is not.
+        descriptor = os.dup(0) if path == STREAM else _open(path, name)
+    try:
+        plain = _is_plain(descriptor, path, name)
+    except BaseException:
         os.close(descriptor)
-        raise UsageError(
-            f"{name} is a folder, and no archive", hint=f"for an image layout, write oci:{path}"
-        ).located(None, name)
-    if os.isatty(descriptor):
-        raise UsageError(
-            f"{name} is a terminal, and no archive",
-            hint="`… < FILE`, or write the path of the file",
-        ).located(None, name)
-    if path != STREAM and stat.S_ISREG(kind):
-        start = os.pread(descriptor, 8, 0)
-        if not _is_compressed(start, name):
-            return PlainFile(descriptor, name)
-    pieces = _pieces(descriptor, name, stopped)
-    first = next(pieces, b"")
-    while 0 < len(first) < 8 and (more := next(pieces, b"")):
-        first += more
-    stream = _chained(first, pieces)
-    return Spool(_inflated(stream, name) if _is_compressed(first[:8], name) else stream, name)
+        raise
+    return PlainFile(descriptor, name) if plain else Spool(descriptor, name, stopped)
+
+
+def _is_plain(descriptor: int, path: str, name: str) -> bool:
+    """Return whether it can be read where it is; raise `UsageError` for what is no archive."""
+    with explained(name):
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(kind):
+            raise _no_archive(name, "folder", f"for an image layout, write oci:{path}")
+        if os.isatty(descriptor):
+            raise _no_archive(name, "terminal", "add `< FILE`, or write the path of the file")
+        if path == STREAM or not stat.S_ISREG(kind):
+            return False
+        return not _is_compressed(os.pread(descriptor, 8, 0), name)
+
+
+def _no_archive(name: str, kind: str, hint: str) -> UsageError:
+    error = UsageError(f"{name} is a {kind}, and no archive", hint=hint)
+    return error.located(None, name)
 
 
 @contextmanager
@@ -217,25 +228,24 @@ def temporary() -> int:
         return os.dup(file.fileno())
 
 
-def _pieces(descriptor: int, name: str, stopped: Callable[[], bool]) -> Iterator[bytes]:
-    try:
-        while True:
-            if stopped():
-                raise Interrupted
-            with explained(name):
-                piece = os.read(descriptor, PIECE)
-            if not piece:
-                return
-            yield piece
-    finally:
-        if descriptor != 0:
-            os.close(descriptor)
+def _pieces(stream: SharedFile, name: str, stopped: Callable[[], bool]) -> Iterator[bytes]:
+    while True:
+        if stopped():
+            raise Interrupted
+        with stream.borrow() as descriptor, explained(name):
+            piece = os.read(descriptor, PIECE)
+        if not piece:
+            return
+        yield piece
 
 
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
+def _unzipped(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Undo gzip, if that is what the pieces are."""
+    first = next(pieces, b"")
+    while 0 < len(first) < 8 and (more := next(pieces, b"")):
+        first += more
+    every = chain([first], pieces)
+    yield from _inflated(every, name) if _is_compressed(first[:8], name) else every
 
 
 def _is_compressed(start: bytes, name: str) -> bool:

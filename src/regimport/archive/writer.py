@@ -70,8 +70,11 @@ class Archive(ImageReader):
         exists = not anew and self.has_blob(blob)
         return None if exists else ArchiveUpload(self._draft, blob, self._stopped)
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
-        """Store a manifest, byte for byte; it is listed, as in a layout, from the commit on."""
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
+        """Store a manifest, byte for byte; it is listed, as in a layout, from the commit on.
+
+        Return True: an archive lists what it has.
+        """
         if self._ended:
             raise UsageError(
                 f"{self.name} has got its image, and takes no other",
@@ -82,6 +85,7 @@ class Archive(ImageReader):
         if self._contents.size(*parts) != size:
             self._draft.write("/".join(parts), size, iter([manifest.raw]))
         self._puts.append((manifest, reference))
+        return True
 
     def commit(self) -> None:
         """Put the archive in place, with what others have added to it meanwhile."""

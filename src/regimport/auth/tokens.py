@@ -20,7 +20,7 @@ from regimport.auth.token_service import LONGEST_LIFE, Realm, TokenService, read
 from regimport.errors import AccessDenied, RateLimited, RegistryError, Unreachable, UsageError
 from regimport.models.credential import Credential
 from regimport.redact import safe_url
-from regimport.transport.answers import Answer, error_of
+from regimport.transport.answers import Answer, error_of, refusal_of
 from regimport.transport.origins import Origin, check_realm
 from regimport.values import dataclass, field
 
@@ -260,12 +260,13 @@ def _refused(answer: Answer, realm: Realm, credential: Credential | None) -> Acc
     if Origin.of(answer.url) != realm.origin:
         return AccessDenied(
             f"the token service at {safe_url(realm.url)} redirects to {safe_url(answer.url)}, on "
-            f"another host, where no credentials are sent: {error_of(answer).message}",
+            f"another host, where no credentials are sent: {refusal_of(answer)}",
             status=answer.status,
             hint="ask who runs the registry",
         )
     return AccessDenied(
-        f"the token service refused {credential.described}: {error_of(answer).message}",
+        f"the token service at {realm.origin.name} refused {credential.described}: "
+        f"{refusal_of(answer)}",
         method=answer.method,
         url=safe_url(answer.url),
         status=answer.status,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from enum import StrEnum
+from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
 
@@ -13,11 +14,19 @@ from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
 from regimport.cli.server_side import ServerSideOptions
 from regimport.cli.timeouts import TimeOptions
+from regimport.errors import InvalidOptions
 
 __all__ = ["copy"]
 
+# The panel of the help that these options are shown in.
+_SEVERAL = "Several images"
+
+OptionalSource: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="SOURCE", help=params.SOURCE_HELP, show_default=False),
+]
 TargetArguments: TypeAlias = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="TARGET...",
         help="Where to copy it: like SOURCE. Without a tag, the source's tag is used. A target "
@@ -25,6 +34,16 @@ TargetArguments: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+
+
+class ForeignLayersKind(StrEnum):
+    """Which foreign layers are copied."""
+
+    AUTO = "auto"
+    SKIP = "skip"
+    COPY = "copy"
+
+
 NoClobber: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -39,6 +58,24 @@ DryRun: TypeAlias = Annotated[
 Verify: TypeAlias = Annotated[
     bool,
     typer.Option("--verify", help="Read back what was written, and hash it: exit code 7 or 5."),
+]
+Referrers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--referrers",
+        metavar="all|none|TYPE,…",
+        help="Copy what belongs to the image, too: all signatures, SBOMs, attestations, or those "
+        "of some artifact types. Default: none, and a line tells what is left behind.",
+        show_default=False,
+    ),
+]
+ForeignLayers: TypeAlias = Annotated[
+    ForeignLayersKind,
+    typer.Option(
+        "--foreign-layers",
+        help="Layers that must not be distributed, such as those of Windows: auto copies what "
+        "SOURCE serves, copy fetches the others from their URLs, too.",
+    ),
 ]
 CreateRepository: TypeAlias = Annotated[
     bool,
@@ -72,20 +109,110 @@ Format: TypeAlias = Annotated[
 ]
 
 
+FromFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--from-file",
+        metavar="LIST",
+        help="Copy the images of a list, several at once: SOURCE TARGET a line, or SOURCE alone "
+        "with --target; - is standard input.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+Prefix: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="PREFIX",
+        help="Where the images of --from-file go: each keeps its repository under PREFIX.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+AllTags: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--all-tags",
+        help="Copy every tag of the repository SOURCE to the repositories TARGET.",
+        rich_help_panel=_SEVERAL,
+    ),
+]
+Tags: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tags",
+        metavar="GLOB",
+        help="Copy the tags that match a pattern, such as 'v1.*'; repeatable.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+ExcludeTags: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude-tags",
+        metavar="GLOB",
+        help="With --all-tags or --tags: not those that match this pattern; repeatable.",
+        rich_help_panel=_SEVERAL,
+        show_default=False,
+    ),
+]
+
+
+def _check(
+    several: SeveralOptions, source: str | None, targets: list[str] | None, registry: str | None
+) -> None:
+    """Raise `InvalidOptions` for arguments and options that exclude each other."""
+    tags = several.all_tags or several.tags
+    if several.from_file is not None:
+        if source is not None or targets or tags or several.exclude_tags:
+            raise InvalidOptions(
+                "--from-file names all images itself", hint="leave the other arguments out"
+            )
+    elif several.target is not None:
+        raise InvalidOptions("--target is for --from-file", hint="name the target after the source")
+    elif several.exclude_tags and not tags:
+        raise InvalidOptions("--exclude-tags is for --all-tags and --tags", hint="add --all-tags")
+    elif tags and (source is None or not targets):
+        raise InvalidOptions(
+            "the tags need a source and a target",
+            hint="regimport copy --all-tags REPOSITORY REPOSITORY...",
+        )
+    if registry is not None and several != SeveralOptions():
+        raise InvalidOptions(
+            "--source-registry is for one image", hint="write the sources with their registry"
+        )
+
+
+class SeveralOptions(NamedTuple):
+    """Which images to copy, where there are several."""
+
+    from_file: FromFile = None
+    target: Prefix = None
+    all_tags: AllTags = False
+    tags: Tags = None
+    exclude_tags: ExcludeTags = None
+
+
 def copy(
-    source: params.SourceArgument,
-    targets: TargetArguments,
+    source: OptionalSource = None,
+    targets: TargetArguments = None,
     *,
-    platform: params.Platforms = None,
+    parts: params.PartOptions,
+    referrers: Referrers = None,
+    foreign_layers: ForeignLayers = ForeignLayersKind.AUTO,
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
+    several: SeveralOptions,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
     progress: params.Progress = params.ProgressKind.AUTO,
     verbosity: params.VerbosityOptions,
     source_registry: SourceRegistry = None,
     create_repository: CreateRepository = False,
+    no_cache: params.NoCache = False,
     credentials: SourceAndTargetCredentialOptions,
     connections: SourceAndTargetConnectionOptions,
     registry_mirror: RegistryMirror = None,
@@ -107,7 +234,9 @@ def copy(
     from regimport.cli.show import check_template, show_report
     from regimport.models.on_disk import is_standard_stream
 
-    printer = Printer(*verbosity, progress, aside=any(map(is_standard_stream, targets)))
+    _check(several, source, targets, source_registry)
+    aside = any(map(is_standard_stream, targets or ()))
+    printer = Printer(*verbosity, progress, aside=aside)
     if format == params.OutputKind.JSON:
         output = params.OutputKind.JSON
     elif format is not None:
@@ -126,10 +255,26 @@ def copy(
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
-        platforms=settings.parse_platforms(platform),
+        platforms=settings.parse_platforms(parts.platform),
+        as_index=parts.as_index,
+        attestations=not parts.no_attestations,
+        cache=not no_cache,
+        referrers=settings.parse_referrers(referrers, quiet=verbosity.quiet),
+        foreign_layers=foreign_layers.value,
         create_repository=create_repository,
     )
     options = time.apply(options)
+    if several != SeveralOptions():
+        from regimport.cli.several import copy_several
+
+        server_side.check_alone()
+        given = credentials.read()
+        code = copy_several(printer, options, given, several, (source, targets), output, format)
+        raise typer.Exit(code)
+    if source is None or not targets:
+        raise InvalidOptions(
+            "a copy needs a source and a target", hint="regimport copy SOURCE TARGET..."
+        )
     if source_registry is not None:
         from regimport.clouds.names import cloud_of, source_at
 

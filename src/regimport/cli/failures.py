@@ -82,7 +82,8 @@ class _Ending:
     """
 
     def __init__(self, command: str, options: Mapping[str, object]) -> None:
-        self._command = command
+        several = any(options.get(name) for name in ("from_file", "all_tags", "tags"))
+        self._command = "copy several" if command == "copy" and several else command
         self._document = "json" in (options.get("output"), options.get("format"))
         self._events = options.get("progress") == ProgressKind.JSON
         verbose = options.get("verbose")

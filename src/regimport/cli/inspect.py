@@ -15,6 +15,7 @@ from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer, counted, human_size
 from regimport.cli.timeouts import DeadlineOptions
 from regimport.cli.wording import with_options
+from regimport.errors import NotFound
 from regimport.models.mediatype import INDEX_TYPES
 from regimport.redact import safe_text
 
@@ -85,9 +86,13 @@ def inspect(
             )
             printer.raw(found.raw)
             return
-        inspection = api.inspect(
-            reference, options=options, credential=credential, reporter=reporter
-        )
+        try:
+            inspection = api.inspect(
+                reference, options=options, credential=credential, reporter=reporter
+            )
+        except NotFound as error:
+            _show_images(printer, reference, error, output)
+            return
     if output is params.OutputKind.JSON:
         from regimport.cli.documents.inspection import InspectionDocument
 
@@ -95,6 +100,24 @@ def inspect(
         return
     for line in _lines(inspection, layers=layers, config=config):
         printer.result(line)
+
+
+def _show_images(
+    printer: Printer, reference: str, error: NotFound, output: params.OutputKind
+) -> None:
+    """List the images of a layout or archive of which none was chosen; raise any other error."""
+    if not error.images:
+        raise error
+    if output is params.OutputKind.JSON:
+        from regimport.cli.documents.images import ImagesDocument
+
+        document = ImagesDocument.of(reference, error.images)
+        printer.document(document.model_dump_json(indent=2))
+        return
+    width = max(len(name or "") for name, _ in error.images)
+    for name, digest in error.images:
+        printer.result(f"{name or '':{width}}  {digest}")
+    printer.note("choose one by its name or digest to see what is in it")
 
 
 def _lines(inspection: Inspection, *, layers: bool, config: bool) -> Iterator[str]:

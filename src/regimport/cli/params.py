@@ -9,9 +9,12 @@ import typer
 
 __all__ = [
     "OUTPUT",
+    "SOURCE_HELP",
     "Jobs",
+    "NoCache",
     "Output",
     "OutputKind",
+    "PartOptions",
     "Platforms",
     "Progress",
     "ProgressKind",
@@ -42,14 +45,12 @@ class ProgressKind(StrEnum):
     NONE = "none"
 
 
+SOURCE_HELP = (
+    "The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], "
+    "oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]."
+)
 SourceArgument: TypeAlias = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="The image to copy: REGISTRY/REPOSITORY:TAG or …@DIGEST, oci:DIRECTORY[:TAG], "
-        "oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME].",
-        show_default=False,
-    ),
+    str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, show_default=False)
 ]
 ReferenceArgument: TypeAlias = Annotated[
     str,
@@ -78,9 +79,17 @@ Platforms: TypeAlias = Annotated[
     typer.Option(
         "--platform",
         metavar="OS/ARCH[/VARIANT][:VERSION]",
-        help="Only the manifest for this platform; a version is one of Windows, or its beginning. "
-        "Default: the whole index.",
+        help="Only this platform: its manifest. Several, repeated or with commas: a new index of "
+        "them. A version is one of Windows, or its beginning. Default: the whole index.",
         show_default=False,
+    ),
+]
+NoCache: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        help="Neither use nor keep manifests in ~/.cache/regimport; they save pulls later.",
+        rich_help_panel="Access",
     ),
 ]
 Output: TypeAlias = Annotated[
@@ -114,3 +123,20 @@ class VerbosityOptions(NamedTuple):
         bool, typer.Option("--quiet", "-q", help="Print only the result.", rich_help_panel=OUTPUT)
     ] = False
     verbose: Verbose = 0
+
+
+class PartOptions(NamedTuple):
+    """Which part of the image is wanted, as it was written."""
+
+    platform: Platforms = None
+    as_index: Annotated[
+        bool,
+        typer.Option("--as-index", help="Make a new index of a single --platform, too."),
+    ] = False
+    no_attestations: Annotated[
+        bool,
+        typer.Option(
+            "--no-attestations",
+            help="Leave the attestations in the index out; that makes a new index.",
+        ),
+    ] = False

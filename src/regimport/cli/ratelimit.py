@@ -51,6 +51,6 @@ def ratelimit(
 
         printer.document(RateLimitAnswer.of(host, found).model_dump_json(indent=2))
     elif found is None:
-        printer.result(f"{host} reports no limit")
+        printer.result(f"{host} reports no pull limit")
     else:
         printer.result(f"{host}: {found}")

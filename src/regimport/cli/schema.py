@@ -17,7 +17,9 @@ class DocumentName(StrEnum):
     """The documents that commands print as JSON, and the configuration file."""
 
     REPORT = "report"
+    REPORTS = "reports"
     INSPECTION = "inspection"
+    IMAGES = "images"
     VERIFICATION = "verification"
     TAGS = "tags"
     REPOSITORIES = "repositories"
@@ -34,10 +36,11 @@ class DocumentName(StrEnum):
 DocumentArgument = Annotated[
     DocumentName,
     typer.Argument(
-        help="That of the command of this name; report is that of copy, inspection of inspect, "
-        "verification of verify, deletion of delete, comparison of diff, explanation of "
-        "auth explain, error of any other command that fails, events the lines of --progress json, "
-        "config the configuration file."
+        help="That of the command of this name; report is that of copy, reports of copy with "
+        "several images, inspection of inspect, images of inspect where an archive has "
+        "several, verification of verify, deletion of delete, comparison of diff, explanation "
+        "of auth explain, error of any other command that fails, events the lines of "
+        "--progress json, config the configuration file."
     ),
 ]
 
@@ -69,7 +72,9 @@ def _models() -> dict[str, type[BaseModel]]:
     from regimport.cli.documents.digest import DigestDocument
     from regimport.cli.documents.explanation import ExplanationDocument
     from regimport.cli.documents.failure import FailureDocument
+    from regimport.cli.documents.images import ImagesDocument
     from regimport.cli.documents.inspection import InspectionDocument
+    from regimport.cli.documents.many import ManyReportDocument
     from regimport.cli.documents.ratelimit import RateLimitAnswer
     from regimport.cli.documents.report import ReportDocument
     from regimport.cli.documents.repositories import RepositoriesDocument
@@ -79,7 +84,9 @@ def _models() -> dict[str, type[BaseModel]]:
 
     return {
         DocumentName.REPORT: ReportDocument,
+        DocumentName.REPORTS: ManyReportDocument,
         DocumentName.INSPECTION: InspectionDocument,
+        DocumentName.IMAGES: ImagesDocument,
         DocumentName.VERIFICATION: VerificationDocument,
         DocumentName.TAGS: TagsDocument,
         DocumentName.REPOSITORIES: RepositoriesDocument,

@@ -52,6 +52,13 @@ class ServerSideOptions(NamedTuple):
         ),
     ] = False
 
+    def check_alone(self) -> None:
+        """Raise `InvalidOptions` if any of these options is given, where they cannot be."""
+        if self != ServerSideOptions():
+            raise InvalidOptions(
+                "--server-side is for one image", hint="import each with a command of its own"
+            )
+
     def copying(self, source_registry: str | None) -> Callable[..., Report | ImportReport]:
         """Return the function that copies as the options say; raise `InvalidOptions`."""
         others = {

@@ -14,7 +14,7 @@ from regimport.models.platform import Platform
 from regimport.network import Network, Pin, RegistrySettings, Tls, host_name
 from regimport.options import CopyOptions
 
-__all__ = ["basic_options", "parse_platforms", "registry_options"]
+__all__ = ["basic_options", "parse_platforms", "parse_referrers", "registry_options"]
 
 # Set to `httpx`, requests go through httpx's own transport: to tell a fault of ours from another.
 _TRANSPORT = "REGIMPORT_TRANSPORT"
@@ -64,7 +64,18 @@ def registry_options(
 
 def parse_platforms(platforms: Sequence[str] | None) -> tuple[Platform, ...]:
     """Return the platforms of `--platform`; raise `InvalidReference`."""
-    return tuple(map(Platform.parse, platforms or ()))
+    return tuple(Platform.parse(each) for text in platforms or () for each in text.split(","))
+
+
+def parse_referrers(given: str | None, *, quiet: bool) -> tuple[str, ...] | None:
+    """Return the artifact types of `--referrers`; None looks for what is left behind.
+
+    With `--quiet`, nobody would hear of that, so it is not looked for.
+    """
+    if given is None:
+        return () if quiet else None
+    types = tuple(kind.strip() for kind in given.split(","))
+    return () if types == ("none",) else types
 
 
 def _transport() -> Literal["pooled", "httpx"]:

@@ -17,6 +17,7 @@ from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack, Verification
+    from regimport.engine.subset import Subset
 
 __all__ = [
     "check_template",
@@ -31,13 +32,27 @@ def show_report(
     printer: Printer, report: Report | ImportReport, output: OutputKind, template: str | None
 ) -> None:
     """Print the result of a copy on standard output, and a summary on standard error."""
+    subset = None if isinstance(report, ImportReport) else report.subset
     if output is OutputKind.JSON:
         from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.of(report).model_dump_json(indent=2))
     else:
+        if subset is not None and report.dry_run and template is None:
+            for line in subset.index.raw.decode().splitlines():
+                printer.result(line)
         for target in report.targets:
             _show_target(printer, report, target, template)
+    _show_endings(printer, report)
+    if subset is not None:
+        printer.note(_new_index(subset))
+    if report.rate_limit is not None:
+        registry = report.source.partition("/")[0]
+        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
+
+
+def _show_endings(printer: Printer, report: Report | ImportReport) -> None:
+    """Print how the copy to each target ended, on standard error."""
     # The tags of a repository share their counts, and an error.
     first_of: dict[str, TargetReport] = {}
     errors = dict.fromkeys(report.failures)
@@ -46,19 +61,27 @@ def show_report(
             if target.error in errors:
                 del errors[target.error]
                 printer.error(target.error)
-        elif isinstance(report, ImportReport) and target.status is not Status.PRESENT:
+        elif isinstance(report, ImportReport):
             printer.note(_imported(report, target))
         elif target.status is Status.PRESENT:
-            printer.note(f"{target.reference}: already there{_verified(target)}")
+            more = _attached(report, target)
+            printer.note(f"{target.reference}: already there{more}{_verified(target)}")
         elif (first := first_of.setdefault(target.pinned, target)) is not target:
             word = "to tag" if target.status is Status.PLANNED else "tagged"
             note = f"{target.reference}: {word}, counted with {first.reference}"
             printer.note(f"{note}{_verified(target)}")
         else:
             printer.note(_summary(report, target))
-    if report.rate_limit is not None:
-        registry = report.source.partition("/")[0]
-        printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
+
+
+def _new_index(subset: Subset) -> str:
+    """Return what the new index is, and what does not go with it."""
+    part = ", ".join(subset.platforms) or "all platforms"
+    without = "" if subset.attestations else ", without attestations"
+    return (
+        f"new index of {part}{without}: {subset.digest}; signatures and referrers of the old one, "
+        f"{subset.source}, do not cover it, and stay behind"
+    )
 
 
 def show_verification(printer: Printer, found: Verification, output: OutputKind) -> None:
@@ -144,7 +167,7 @@ def _render(template: str, report: Report | ImportReport, target: TargetReport) 
     return _FIELD.sub(value, template)
 
 
-def _summary(report: Report | ImportReport, target: TargetReport) -> str:
+def _summary(report: Report, target: TargetReport) -> str:
     tally = target.tally
     parts = [
         counted(tally.manifests_copied, "manifest"),
@@ -159,6 +182,8 @@ def _summary(report: Report | ImportReport, target: TargetReport) -> str:
         line += f", {tally.blobs_present} already there ({human_size(tally.bytes_present)})"
     if tally.blobs_skipped:
         line += f", {counted(tally.blobs_skipped, 'foreign layer')} not copied"
+    if report.referrers is not None:
+        line += f", {counted(len(report.referrers.found), 'referrer')} among them"
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
@@ -166,10 +191,20 @@ def _summary(report: Report | ImportReport, target: TargetReport) -> str:
 
 def _imported(report: ImportReport, target: TargetReport) -> str:
     registry = target.repository.partition("/")[0]
+    if target.status is Status.PRESENT:
+        return f"{target.reference}: already there"
     if target.status is Status.PLANNED:
         return f"{target.reference}: {registry} would be asked to import {report.source}"
     seen = "" if target.confirmed else "; it cannot be looked at from here"
     return f"{target.reference}: imported by {registry} in {report.duration:.1f} s{seen}"
+
+
+def _attached(report: Report, target: TargetReport) -> str:
+    """Return what was done about the referrers of an image that was there already."""
+    if report.referrers is None:
+        return ""
+    found, copied = counted(len(report.referrers.found), "referrer"), target.tally.manifests_copied
+    return f", {found}, {counted(copied, 'manifest')} {'to copy' if report.dry_run else 'copied'}"
 
 
 def _verified(target: TargetReport) -> str:

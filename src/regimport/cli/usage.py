@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, str] = {
     "tag": "`regimport copy REPOSITORY:OLD REPOSITORY:NEW` tags an image",
     "validate": "`regimport verify SOURCE TARGET` reads an image back and hashes it",
 }
+_REQUIRED: Mapping[str, str] = {"[SOURCE]": "SOURCE", "[TARGET...]": "TARGET..."}
 _STDIN = "the password is read from standard input: --{0}username with --{0}password-stdin"
 _TLS = "--plain-http HOST is for a registry without TLS, --insecure HOST checks no certificate"
 _OPTIONS: Mapping[str, str] = {
@@ -92,5 +93,9 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the parts of the usage line, where an argument in capitals is required."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        """Return the parts of the usage line, where an argument in capitals is required.
+
+        Those of `copy` are, unless an option names the images.
+        """
+        pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [_REQUIRED.get(piece, piece) for piece in pieces]

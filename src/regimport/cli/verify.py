@@ -33,7 +33,7 @@ def verify(
     target: TargetArgument,
     *,
     target_only: TargetOnly = False,
-    platform: params.Platforms = None,
+    parts: params.PartOptions,
     output: params.Output = params.OutputKind.TEXT,
     progress: params.Progress = params.ProgressKind.AUTO,
     verbosity: params.VerbosityOptions,
@@ -66,7 +66,9 @@ def verify(
             registry_mirror=registry_mirror,
         ),
         jobs=jobs,
-        platforms=settings.parse_platforms(platform),
+        platforms=settings.parse_platforms(parts.platform),
+        as_index=parts.as_index,
+        attestations=not parts.no_attestations,
     )
     options = time.apply(options)
     source_credential, target_credential = credentials.read()

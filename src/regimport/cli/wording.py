@@ -8,11 +8,14 @@ __all__ = ["with_options"]
 
 # The parameters that are named in messages and hints, in backquotes.
 _OPTIONS = {
+    "attestations": "--no-attestations",
+    "as_index": "--as-index",
     "authfile": "--authfile FILE",
     "ca_file": "--ca-file (of a copy: --source-ca-file, --target-ca-file)",
     "cert_file": "--cert (of a copy: --source-cert, --target-cert)",
     "create_repository": "--create-repository",
     "deadline": "--deadline",
+    "foreign_layers": "--foreign-layers copy",
     "insecure": "--insecure HOST",
     "jobs": "--jobs",
     "key_file": "--key (of a copy: --source-key, --target-key)",
@@ -21,6 +24,7 @@ _OPTIONS = {
     "no_clobber": "--no-clobber",
     "plain_http": "--plain-http HOST",
     "platforms": "--platform",
+    "referrers": "--referrers all",
     "resolve": "--resolve",
     "send_credentials": "--send-credentials",
     "server_side": "--server-side",

@@ -55,6 +55,10 @@ def check_ends(
             "the targets of an import must be in one registry",
             hint="import into each registry with a call of its own",
         )
+    if not options.attestations:
+        raise InvalidOptions(f"`attestations` cannot be left out: {_IMPOSSIBLE['platforms']}")
+    if options.foreign_layers == "copy":
+        raise InvalidOptions("`foreign_layers` is for a copy: Azure reads the source alone")
     for name, reason in _IMPOSSIBLE.items():
         if getattr(options, name):
             raise InvalidOptions(f"`{name}` does not go with `server_side`: {reason}")
@@ -64,6 +68,7 @@ def check_ends(
 # The options of a copy that an import cannot have, and why.
 _IMPOSSIBLE = {
     "platforms": "Azure imports every platform of an image, and has no way to choose",
+    "referrers": "Azure leaves behind what belongs to an image; copy it afterwards, without it",
     "limit_rate": "the bytes do not pass this machine",
     "create_repository": "it is for ECR; Azure creates repositories by itself",
     "verify": "compare the two with `regimport verify SOURCE TARGET` afterwards",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from regimport.errors import InvalidConfig, InvalidOptions
 from regimport.network import RegistrySettings, Tls, host_name
-from regimport.redact import reason_of, safe_text
+from regimport.redact import printable, reason_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -161,9 +161,16 @@ def _with_absolute_paths(settings: RegistrySettings, folder: Path) -> RegistrySe
 
 
 def _invalid(path: Path, error: ValidationError) -> InvalidConfig:
-    lines = [f"  {_key(problem['loc'])}: {_explain(problem)}" for problem in error.errors()]
+    problems = error.errors()
+    if len(problems) == 1 and problems[0]["type"] == "extra_forbidden":
+        *table, _ = problems[0]["loc"]
+        place = f"\n  in [{_key(tuple(table))}]" if table else ""
+        message = f"{path}: {_explain(problems[0])}{place}"
+    else:
+        lines = [f"  {_key(problem['loc'])}: {_explain(problem)}" for problem in problems]
+        message = f"{path} is not valid\n" + "\n".join(lines)
     return InvalidConfig(
-        f"{path} is not valid\n" + "\n".join(lines),
+        message,
         hint="`regimport schema config` prints the keys and their types",
     )
 
@@ -177,7 +184,8 @@ def _explain_unknown_key(location: tuple[int | str, ...]) -> str:
     document = RegistryDocument if len(location) == 3 else ConfigDocument
     known = [str(field.alias) for field in document.model_fields.values()]
     similar = difflib.get_close_matches(str(location[-1]), known, 1)
-    return "unknown key" + "".join(f"; did you mean {key}?" for key in similar)
+    named = f"unknown key `{printable(str(location[-1]), 100)}`"
+    return named + "".join(f"; did you mean `{key}`?" for key in similar)
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -186,7 +194,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _quoted(part: str) -> str:
-    return part if _BARE_KEY.fullmatch(part) else f'"{safe_text(part, 100)}"'
+    return part if _BARE_KEY.fullmatch(part) else f'"{printable(part, 100)}"'
 
 
 def _explain(problem: Any) -> str:
@@ -195,4 +203,4 @@ def _explain(problem: Any) -> str:
         return _explain_unknown_key(problem["loc"])
     message: str = problem["msg"]
     message = message.removeprefix("Value error, ")
-    return safe_text(message[:1].lower() + message[1:])
+    return printable(message[:1].lower() + message[1:], 300)

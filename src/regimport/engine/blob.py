@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from itertools import zip_longest
 
-from regimport.engine.ends import Source, Target, Upload
+from regimport.engine.ends import BlobSource, Source, Target, Upload
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
 from regimport.engine.streams import fan_out
@@ -47,10 +47,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class BlobMover:
-    """Moves blobs from `source`, and resumes or restarts a transfer that breaks."""
+    """Moves blobs from `source`, and resumes or restarts a transfer that breaks.
+
+    Blobs that have URLs are read from `external`, which opens these, if there is one.
+    """
 
     source: Source
     retry: RetryContext
+    external: BlobSource | None = None
 
     def move(
         self,
@@ -66,7 +70,8 @@ class BlobMover:
         them lacks. `mounts` are the repositories from which each may mount it, if any; `force`
         sends it even to those that claim to have it.
         """
-        reader = BlobReader(blob, self.source, self.retry)
+        elsewhere = self.external if blob.urls else None
+        reader = BlobReader(blob, elsewhere or self.source, self.retry)
         uploads = [
             _TargetUpload(target, mount_from)
             for target, mount_from in zip_longest(targets, mounts[: len(targets)])

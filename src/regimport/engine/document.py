@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,16 @@ from regimport.errors import RegimportError, RegistryError
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.many import ManyReport
     from regimport.engine.report import ImportReport, Report, TargetReport
     from regimport.engine.steps import Step
+    from regimport.engine.subset import Subset
     from regimport.models.ratelimit import RateLimit
+    from regimport.models.referrers import Referrers
 
 __all__ = [
     "document_of",
+    "document_of_many",
     "error_document",
     "import_document",
     "rate_limit_document",
@@ -41,7 +46,9 @@ def document_of(report: Report) -> dict[str, object]:
         "pulls": report.pulls,
         "rate_limit": None if limit is None else rate_limit_document(limit),
         "exit_code": report.exit_code,
+        "referrers": None if report.referrers is None else _referrers(report.referrers),
         "tally": asdict(report.tally),
+        "subset": None if report.subset is None else _subset(report, report.subset),
         "targets": [_target(target, dry_run=report.dry_run) for target in report.targets],
         "error": None,
     }
@@ -63,8 +70,58 @@ def import_document(report: ImportReport) -> dict[str, object]:
         "pulls": report.pulls,
         "rate_limit": None if limit is None else rate_limit_document(limit),
         "exit_code": report.exit_code,
+        "referrers": None,
         "tally": asdict(Tally()),
+        "subset": None,
         "targets": [_target(target, dry_run=report.dry_run) for target in report.targets],
+        "error": None,
+    }
+
+
+def _subset(report: Report, subset: Subset) -> dict[str, object]:
+    return {
+        "source_digest": subset.source,
+        "digest": subset.digest,
+        "platforms": list(subset.platforms),
+        "attestations": subset.attestations,
+        "index": json.loads(subset.index.raw) if report.dry_run else None,
+    }
+
+
+def _referrers(referrers: Referrers) -> dict[str, object]:
+    return {
+        "complete": referrers.complete,
+        "found": [
+            {
+                "subject": found.subject,
+                "digest": found.manifest.digest,
+                "media_type": found.manifest.media_type,
+                "artifact_type": found.artifact_type or None,
+                "tag": found.tag,
+            }
+            for found in referrers.found
+        ],
+    }
+
+
+def document_of_many(report: ManyReport) -> dict[str, object]:
+    """Return the members of the document about several images."""
+    return {
+        "schema_version": _VERSION,
+        "dry_run": report.dry_run,
+        "duration_seconds": round(report.duration, 3),
+        "exit_code": report.exit_code,
+        "tally": asdict(report.tally),
+        "images": [
+            {
+                "source": image.source,
+                "targets": list(image.targets),
+                "status": image.status.value,
+                "report": None if image.report is None else document_of(image.report),
+                "error": None if image.error is None else error_document(image.error),
+            }
+            for image in report.images
+        ],
         "error": None,
     }
 

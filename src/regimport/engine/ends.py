@@ -13,19 +13,32 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
-__all__ = ["Deletable", "Source", "Target", "Upload"]
+__all__ = ["BlobSource", "Deletable", "Source", "Target", "Upload"]
 
 
-class Source(Protocol):
-    """Where an image is read from.
+class BlobSource(Protocol):
+    """Where blobs are read from."""
+
+    @property
+    def name(self) -> str:
+        """The place, as messages name it."""
+
+    def read_blob(
+        self, blob: Descriptor, start: int = 0
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob; the iterator yields its bytes from `start` on in order, unchecked.
+
+        A piece that is not `bytes` is valid until the next is asked for: its buffer is used again.
+        A connection that breaks on the way raises `BrokenTransfer`.
+        """
+
+
+class Source(BlobSource, Protocol):
+    """Where an image is read from; its name is `registry/repository` or `oci:path`.
 
     Every method raises a `RegimportError`; "not there" is a value where the engine asks whether
     something is there, and `NotFound` where it asks for the thing.
     """
-
-    @property
-    def name(self) -> str:
-        """The repository, as messages name it: `registry/repository` or `oci:path`."""
 
     def head_manifest(self, reference: str) -> Descriptor | None:
         """Ask what a tag or a digest points to; None if nothing."""
@@ -39,17 +52,19 @@ class Source(Protocol):
     def blob_size(self, digest: Digest) -> int | None:
         """Ask how many bytes a blob has; None if the source does not say."""
 
-    def read_blob(
-        self, blob: Descriptor, start: int = 0
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a blob; the iterator yields its bytes from `start` on in order, unchecked.
-
-        A piece that is not `bytes` is valid until the next is asked for: its buffer is used again.
-        A connection that breaks on the way raises `BrokenTransfer`.
-        """
-
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags of the repository, page by page."""
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest, be it here or not; None where lists are not kept.
+
+        With `artifact_type`, others may be left out.
+        """
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest; never raises, asks each once."""
 
 
 class Deletable(Source, Protocol):
@@ -60,6 +75,54 @@ class Deletable(Source, Protocol):
 
     def delete_manifest(self, reference: str) -> None:
         """Delete a tag, or a manifest by digest with all its tags."""
+
+
+class SourceWrapper:
+    """A source whose answers are those of another one, for those that change a part of them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def name(self) -> str:
+        """The repository, as messages name it."""
+        return self._source.name
+
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Ask what a tag or a digest points to."""
+        return self._source.head_manifest(reference)
+
+    def get_manifest(self, reference: str) -> Manifest:
+        """Read a manifest."""
+        return self._source.get_manifest(reference)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Ask whether a blob is there."""
+        return self._source.has_blob(blob)
+
+    def blob_size(self, digest: Digest) -> int | None:
+        """Ask how many bytes a blob has."""
+        return self._source.blob_size(digest)
+
+    def read_blob(
+        self, blob: Descriptor, start: int = 0
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob."""
+        return self._source.read_blob(blob, start)
+
+    def tag_pages(self) -> Iterator[list[str]]:
+        """Yield the tags, page by page."""
+        return self._source.tag_pages()
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest."""
+        return self._source.referrers(subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest."""
+        return self._source.peek_referrers(subject)
 
 
 class Upload(Protocol):
@@ -108,10 +171,11 @@ class Target(Source, Protocol):
         ask whether it is.
         """
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, under a tag or its digest.
 
-        A `RegistryError` has the codes and the digests that the registry names.
+        Return whether the target lists it for its subject, if it has one. A `RegistryError` has the
+        codes and the digests that the registry names.
         """
 
     def commit(self) -> None:

@@ -67,6 +67,16 @@ class NamedBySha256:
         """Yield the tags of the repository, page by page."""
         return self._source.tag_pages()
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest by the name that it has from now on."""
+        return self._source.referrers(subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what belongs to a manifest, by the name that the source knows."""
+        return self._source.peek_referrers(self._known_as.get(subject, subject))
+
 
 def _renamed(manifest: Manifest) -> Manifest:
     return Manifest.parse(manifest.raw, manifest.served_as or manifest.media_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from regimport.engine.ends import Source
 from regimport.engine.known import KnownBlobs, registry_of
@@ -17,8 +18,11 @@ from regimport.events import Reporter
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.mediatype import is_foreign_layer
+from regimport.options import ForeignLayers
 
-__all__ = ["make_plans"]
+__all__ = ["Attach", "make_plans"]
+
+Attach: TypeAlias = Callable[[Graph, list[TargetCopy]], tuple[Graph, list[TargetCopy]]]
 
 
 def make_plans(
@@ -30,6 +34,8 @@ def make_plans(
     *,
     exact: bool = False,
     largest: int | None = None,
+    attach: Attach | None = None,
+    foreign: ForeignLayers = "auto",
     check: Callable[[Sequence[Descriptor]], object] = len,
     known: KnownBlobs | None = None,
 ) -> tuple[Graph, list[TargetCopy]]:
@@ -39,15 +45,22 @@ def make_plans(
     manifest of the image is not asked for every blob, unless the plan is to be `exact`: the start
     of each upload asks in the same request. `largest` and `check` are those of `walk`. Of several
     repositories of a registry, one is sent a blob, and the others mount it; so do those for which
-    the run has `known` blobs elsewhere in their registry.
+    the run has `known` blobs elsewhere in their registry. `attach` adds what belongs to the image,
+    and asks the targets about it. `foreign` is `CopyOptions.foreign_layers`.
     """
     seen = KnownBlobs() if known is None else known
     graph, found = walk(source, root, workers, reporter, targets, largest=largest, check=check)
+    if attach is not None:
+        graph, found = attach(graph, found)
     questions = [(target, blob) for target in found for blob in _lacking(source, graph, target)]
 
     def decide(question: tuple[TargetCopy, Descriptor]) -> tuple[str, Step]:
         target, blob = question
-        return target.name, Step(blob, _action(source, target, blob, seen, exact=exact))
+        if is_foreign_layer(blob.media_type):
+            return target.name, _foreign_step(source, target, blob, seen, foreign)
+        # Its URLs are of no use: the source has it.
+        plain = replace(blob, urls=())
+        return target.name, Step(plain, _action(target, blob, seen, exact=exact))
 
     decided = _sent_once(workers.map(decide, questions), seen)
     return graph, [
@@ -99,28 +112,49 @@ def _sent_once(decided: Sequence[tuple[str, Step]], known: KnownBlobs) -> list[t
     return steps
 
 
-def _action(
-    source: Source, target: TargetCopy, blob: Descriptor, known: KnownBlobs, *, exact: bool
-) -> Action:
+def _action(target: TargetCopy, blob: Descriptor, known: KnownBlobs, *, exact: bool) -> Action:
     if known.has(target.name, blob.digest):
         return Action.PRESENT
     if target.mount_from is not None or known.mountable(target.name, blob.digest):
         return Action.MOUNT
-    foreign = is_foreign_layer(blob.media_type)
-    new = target.has_no_tags and not target.existing and not exact
-    if new and not foreign:
+    if target.has_no_tags and not target.existing and not exact:
         return Action.COPY
+    if not target.end.has_blob(blob):
+        return Action.COPY
+    known.add(target.name, blob.digest)
+    return Action.PRESENT
+
+
+def _foreign_step(
+    source: Source,
+    target: TargetCopy,
+    blob: Descriptor,
+    known: KnownBlobs,
+    wanted: ForeignLayers,
+) -> Step:
+    """Return what is to be done with a foreign layer, which the source need not have.
+
+    The step of one that is to be read from its URLs is the only one whose blob has any.
+    """
+    plain = replace(blob, urls=())
+    if known.has(target.name, blob.digest):
+        return Step(plain, Action.PRESENT)
+    if known.mountable(target.name, blob.digest):
+        return Step(plain, Action.MOUNT)
     if target.end.has_blob(blob):
         known.add(target.name, blob.digest)
-        return Action.PRESENT
-    if foreign and not source.has_blob(blob):
-        return Action.SKIP
-    return Action.COPY
+        return Step(plain, Action.PRESENT)
+    if wanted == "skip":
+        return Step(plain, Action.SKIP)
+    if source.has_blob(blob):
+        return Step(plain, Action.COPY if target.mount_from is None else Action.MOUNT)
+    return Step(blob, Action.COPY) if wanted == "copy" else Step(plain, Action.SKIP)
 
 
 def _manifest_steps(graph: Graph, held: frozenset[Digest]) -> tuple[Step, ...]:
     read = {manifest.digest: manifest.descriptor for manifest in graph.manifests}
-    known = {descriptor.digest: descriptor for descriptor in (graph.root, *graph.named)}
+    image = (graph.root, *graph.named, *graph.attached)
+    known = {descriptor.digest: descriptor for descriptor in image}
     label = labeller(graph)
     return tuple(
         Step(label(read.get(digest, descriptor)), Action.PRESENT if digest in held else Action.COPY)

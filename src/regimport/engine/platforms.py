@@ -1,7 +1,6 @@
-"""Finds the manifest of an image for the platform that the user wants.
+"""Finds the part of an image that is for the platforms that the user wants.
 
-An index is never rewritten, since that would change its digest: of one platform, its own manifest
-becomes the root that is copied.
+Of one platform, its own manifest becomes the root that is copied; of several, a new index.
 """
 
 from __future__ import annotations
@@ -15,43 +14,68 @@ from regimport.engine.ends import Source
 from regimport.engine.reading import BlobReader
 from regimport.engine.retrying import RetryContext
 from regimport.engine.sizes import described, measured
+from regimport.engine.subset import SubsetSource, attested_by, make_subset
 from regimport.engine.walk import Graph, visit_levels
 from regimport.errors import InvalidOptions, NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
 from regimport.models.mediatype import INDEX_TYPES
-from regimport.models.platform import Platform
+from regimport.models.platform import Platform, Selection
 
-__all__ = ["choose", "only"]
+__all__ = ["choose", "cut", "only"]
 
 
 def choose(
-    source: Source, reference: str, wanted: Sequence[Platform], retry: RetryContext
+    source: Source, manifest: Manifest, wanted: Sequence[Platform], retry: RetryContext
 ) -> Descriptor:
-    """Return the one manifest under `reference` that is for the platform wanted.
+    """Return the one manifest of an image that is for the platform wanted.
 
-    Raise `InvalidOptions` if several are, and `NotFound`, naming the platforms that there are, if
-    none is.
+    `manifest` is the image's root. Raise `InvalidOptions` if several are, and `NotFound`, naming
+    the platforms that there are, if none is.
     """
-    platforms = list(dict.fromkeys(wanted))
-    if len(platforms) > 1:
-        raise InvalidOptions(
-            "an image is copied for all its platforms or for one: with some of them it would have "
-            "another digest",
-            hint="leave out `platforms` to copy all, or copy each to a tag of its own",
-        )
-    (platform,) = platforms
-    manifest = source.get_manifest(reference)
+    (platform,) = wanted
     if manifest.media_type not in INDEX_TYPES:
         return _itself(source, manifest, platform, retry)
-    found = _leaves(source, manifest)
+    found, _ = _leaves(source, manifest)
     matching = _matching(found, platform)
     if not matching:
         _none(source, [platform], found)
     if len(matching) > 1:
         raise _several(platform, matching).located(Side.SOURCE, source.name)
     return matching[0]
+
+
+def cut(
+    source: Source, manifest: Manifest, part: Selection, retry: RetryContext
+) -> tuple[Source, Manifest]:
+    """Return the index of a part of an image, and a source that has it.
+
+    `manifest` is the image's root. Where nothing is left out, that is the index; so it is for an
+    image without one. Raise `NotFound`, naming the platforms that there are, if nothing is for one
+    that is wanted.
+    """
+    if manifest.media_type not in INDEX_TYPES:
+        for platform in part.platforms:
+            _itself(source, manifest, platform, retry)
+        return source, manifest
+    leaves, indexes = _leaves(source, manifest)
+    images = [child for child in leaves if attested_by(child) is None]
+    kept = {child.digest for child in images}
+    if part.platforms:
+        missing = [platform for platform in part.platforms if not _matching(images, platform)]
+        if missing:
+            _none(source, missing, images)
+        kept = {child.digest for each in part.platforms for child in _matching(images, each)}
+    if part.attestations:
+        kept |= {child.digest for child in leaves if attested_by(child) in kept}
+    index, new = make_subset(manifest, indexes, kept, part)
+    if index is None:
+        raise NotFound(
+            f"without its attestations, nothing is left of {manifest.digest}",
+            hint="leave `attestations` out",
+        ).located(Side.SOURCE, source.name)
+    return (SubsetSource(source, new) if new else source), index
 
 
 def _several(wanted: Platform, matching: Sequence[Descriptor]) -> InvalidOptions:
@@ -97,8 +121,8 @@ def _cut(manifest: Manifest, kept: set[Digest]) -> Manifest:
     return replace(manifest, manifests=children)
 
 
-def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
-    """Return the manifests that an index names, and the indexes in it, each once."""
+def _leaves(source: Source, index: Manifest) -> tuple[list[Descriptor], dict[Digest, Manifest]]:
+    """Return the manifests under an index, each once; and the indexes among them, read."""
     read = {index.digest: index}
 
     def visit(level: Sequence[Descriptor]) -> Iterator[Manifest]:
@@ -112,7 +136,10 @@ def _leaves(source: Source, index: Manifest) -> list[Descriptor]:
 
     named = visit_levels(index.descriptor, visit, Side.SOURCE, source.name)
     found = (described(child, read) for child in named)
-    return [child for child in found if child.media_type not in INDEX_TYPES]
+    indexes = {
+        digest: manifest for digest, manifest in read.items() if manifest.media_type in INDEX_TYPES
+    }
+    return [child for child in found if child.digest not in indexes], indexes
 
 
 def _matching(found: Sequence[Descriptor], wanted: Platform) -> list[Descriptor]:

@@ -19,6 +19,8 @@ __all__ = ["Publisher"]
 # How a registry says that something under a manifest is not there (OCI distribution
 # specification, "Error codes"; the last one is said of an index's manifests).
 _LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
+# The status of a manifest that a registry does not take (HTTP 400).
+_REFUSED = 400
 _PUTS = 3
 # How long to wait, in seconds, before each further look at a tag that does not show what was put:
 # replicas, and caches that keep an earlier answer, take a while.
@@ -33,24 +35,24 @@ class Publisher:
     content: Mapping[Digest, Manifest]
     read: Callable[[int], None]
 
-    def put(self, end: Target, manifest: Manifest, reference: str) -> None:
-        """Put a manifest under a tag or its digest.
+    def put(self, end: Target, manifest: Manifest, reference: str) -> bool:
+        """Put a manifest under a tag or its digest; return what `Target.put_manifest` does.
 
         A target that says that something under it is missing is given a moment, and is sent what
         it lacks; at the last attempt also what it claims to have.
         """
         for number in range(1, _PUTS + 1):
             try:
-                end.put_manifest(manifest, reference)
+                return end.put_manifest(manifest, reference)
             except RegistryError as error:
                 if number == _PUTS or not _LACKING.intersection(error.codes):
+                    _explain(error, manifest)
                     raise
                 retry = self.mover.retry
                 delay = retry.policy.random_delay(number + 1)
                 retry.wait(f"manifest {reference}", number, error, delay, attempts=_PUTS)
                 self._mend(end, manifest, frozenset(error.digests), believe=number == 1)
-            else:
-                return
+        raise AssertionError("unreachable")
 
     def confirm(self, end: Target, manifest: Manifest, reference: str) -> bool:
         """Look until the reference points to the manifest that was put; return whether it does.
@@ -120,3 +122,13 @@ class Publisher:
         for outcome in moved.outcomes:
             if isinstance(outcome.error, RegimportError):
                 raise outcome.error
+
+
+def _explain(error: RegistryError, manifest: Manifest) -> None:
+    """Say what the layers have to do with it, where a target refuses those of Windows' bases."""
+    foreign = any(is_foreign_layer(layer.media_type) for layer in manifest.layers)
+    if foreign and error.status == _REFUSED:
+        error.hint = (
+            "the image has foreign layers, which are named by URL: allow these URLs in the "
+            "target's configuration, or bring the layers along with `foreign_layers`"
+        )

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from regimport.engine.ends import Source
+from regimport.engine.ends import Source, SourceWrapper
 from regimport.models.descriptor import Descriptor
-from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 
 __all__ = ["Bucket", "Throttled"]
@@ -40,22 +39,16 @@ class Bucket:
             return max(0.0, self._paid_until - now)
 
 
-class Throttled:
-    """A source that is read no faster than its bucket allows; `pause` waits, or raises."""
+class Throttled(SourceWrapper):
+    """A source that is read no faster than its bucket allows; `pause` waits, or raises.
+
+    What has no content costs no tokens.
+    """
 
     def __init__(self, source: Source, bucket: Bucket, pause: Callable[[float], None]) -> None:
-        self._source = source
+        super().__init__(source)
         self._bucket = bucket
         self._pause = pause
-
-    @property
-    def name(self) -> str:
-        """The repository, as messages name it."""
-        return self._source.name
-
-    def head_manifest(self, reference: str) -> Descriptor | None:
-        """Ask what a tag or a digest points to; costs no tokens."""
-        return self._source.head_manifest(reference)
 
     def get_manifest(self, reference: str) -> Manifest:
         """Read a manifest."""
@@ -63,23 +56,11 @@ class Throttled:
         self._pause(self._bucket.take(len(manifest.raw)))
         return manifest
 
-    def has_blob(self, blob: Descriptor) -> bool:
-        """Ask whether a blob is there; costs no tokens."""
-        return self._source.has_blob(blob)
-
-    def blob_size(self, digest: Digest) -> int | None:
-        """Ask how many bytes a blob has; costs no tokens."""
-        return self._source.blob_size(digest)
-
     @contextmanager
     def read_blob(self, blob: Descriptor, start: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a blob; its bytes come in small pieces, with pauses between them."""
         with self._source.read_blob(blob, start) as pieces:
             yield self._slowly(pieces)
-
-    def tag_pages(self) -> Iterator[list[str]]:
-        """Yield the tags, page by page; costs no tokens."""
-        return self._source.tag_pages()
 
     def _slowly(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         step = max(1, int(self._bucket.rate / _STEPS))

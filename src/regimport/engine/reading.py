@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from regimport.engine.ends import Source
+from regimport.engine.ends import BlobSource
 from regimport.engine.retrying import RetryContext
 from regimport.engine.streams import SecondThread
 from regimport.errors import BrokenTransfer, ContentMismatch, Interrupted, Side
@@ -37,7 +37,7 @@ class BlobReader:
     """
 
     def __init__(
-        self, blob: Descriptor, source: Source, retry: RetryContext, side: Side = Side.SOURCE
+        self, blob: Descriptor, source: BlobSource, retry: RetryContext, side: Side = Side.SOURCE
     ) -> None:
         self.received = 0
         self._side = side

@@ -19,6 +19,8 @@ from regimport.values import dataclass, field
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
+    from regimport.engine.subset import Subset
+    from regimport.models.referrers import Referrers
 
 __all__ = ["ImportReport", "Report", "TargetReport", "target_reports"]
 
@@ -65,7 +67,11 @@ class Report:
     `bytes_read` are bytes of blobs from the source. `jobs` is how many blobs and manifests moved
     at once, `round_trip` the measured time that it was chosen for, in seconds. `pulls` is how many
     manifests were read from the source's registry, each of which some registries count as a pull;
-    `rate_limit` is what the registry says is left, None if it says nothing.
+    `rate_limit` is what the registry says is left, None if it says nothing. `subset` is the new
+    index, if one was made of a part of the source's; then `root` is the new index, and `source`
+    still names the old one.
+    `referrers` is what was
+    found to belong to the image, and brought along; None if it was not wanted.
     """
 
     source: str
@@ -78,6 +84,8 @@ class Report:
     round_trip: float | None = None
     pulls: int = 0
     rate_limit: RateLimit | None = None
+    referrers: Referrers | None = None
+    subset: Subset | None = None
 
     def __str__(self) -> str:
         """Return a line for each target: where the image is, and how it got there."""

@@ -13,10 +13,10 @@ from regimport.errors import ContentMismatch, NotFound, RegimportError, Side, Ta
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 
-__all__ = ["resolve"]
+__all__ = ["Current", "ask", "resolve", "settle"]
 
 # What a target's tag points to: nothing, or it could not be found out.
-_Current = Descriptor | RegimportError | None
+Current = Descriptor | RegimportError | None
 
 
 def resolve(
@@ -27,33 +27,60 @@ def resolve(
     *,
     no_clobber: bool = False,
 ) -> tuple[Descriptor, list[TargetCopy]]:
+    """Return the image's root, and what is to be done at the targets: `ask`, then `settle`."""
+    root, answers = ask(source, reference, workers, targets, certain=no_clobber)
+    return root, settle(root, targets, answers, no_clobber=no_clobber)
+
+
+def ask(
+    source: Source,
+    reference: str,
+    workers: Workers,
+    targets: Sequence[TargetCopy] = (),
+    *,
+    certain: bool = False,
+) -> tuple[Descriptor, list[Current]]:
     """Ask both ends at once: the source what `reference` is, the targets what their tags are.
 
-    Return the image's root, and the copies: those that are done or must not be tried say so, and
-    the others are one for each repository. A target without a tag is asked about the source's
-    digest, if that is known. With `no_clobber`, a target that does not say whether a tag exists has
-    failed. Raise `NotFound` if the source has no such image.
+    Return the image's root, and the answer of each target. A target without a tag is asked about
+    the digest in `reference`, if there is one. Where they must be `certain`, a tag that a target
+    does not tell of is an error. Raise `NotFound` if the source has no such image.
     """
     pinned = reference if reference.startswith(("sha256:", "sha512:")) else None
-    calls: list[Callable[[], _Current]] = [
+    calls: list[Callable[[], Current]] = [
         partial(source.head_manifest, reference),
-        *(partial(_current, target, pinned, certain=no_clobber) for target in targets),
+        *(partial(_current, target, pinned, certain=certain) for target in targets),
     ]
     root, *answers = workers.map(lambda call: call(), calls)
     if not isinstance(root, Descriptor):
-        separator = ":" if pinned is None else "@"
+        separator = "@" if ":" in reference else ":"
         raise NotFound(
             f"the source has no {source.name}{separator}{reference}",
             hint="check the spelling; `regimport tags REPOSITORY` lists what there is",
             status=404,
         ).located(Side.SOURCE, source.name)
+    return root, answers
+
+
+def settle(
+    root: Descriptor,
+    targets: Sequence[TargetCopy],
+    answers: Sequence[Current],
+    *,
+    no_clobber: bool = False,
+) -> list[TargetCopy]:
+    """Return the copies of `root` to the targets, whose tags are what they answered.
+
+    Those that are done or must not be tried say so, and the others are one for each repository.
+    With `no_clobber`, a target that did not say whether a tag exists has failed.
+    """
     found = list(zip(targets, answers, strict=True))
     judged = [_judged(target, root, now, no_clobber=no_clobber) for target, now in found]
     known = {target.name for target, now in found if now is not None}
-    return root, _merged(judged, known)
+    return _merged(judged, known)
 
 
-def _current(target: TargetCopy, pinned: str | None, *, certain: bool) -> _Current:
+def _current(target: TargetCopy, pinned: str | None, *, certain: bool) -> Current:
     """Return what the target's tag, or the digest `pinned`, points to there.
 
     Where it must be `certain`, a tag that the target does not tell of is an error.
@@ -68,7 +95,7 @@ def _current(target: TargetCopy, pinned: str | None, *, certain: bool) -> _Curre
 
 
 def _judged(
-    target: TargetCopy, root: Descriptor, current: _Current, *, no_clobber: bool
+    target: TargetCopy, root: Descriptor, current: Current, *, no_clobber: bool
 ) -> TargetCopy:
     """Return the target as present or failed, if what its tag points to settles it."""
     if target.expected is not None and target.expected != root.digest:

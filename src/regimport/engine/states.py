@@ -9,6 +9,7 @@ from regimport.engine.steps import Action, Plan
 from regimport.engine.tally import Tally
 from regimport.engine.target import Status, TargetCopy
 from regimport.errors import RegimportError
+from regimport.models.digest import Digest
 
 __all__ = ["ReadCount", "TargetState"]
 
@@ -35,6 +36,8 @@ class TargetState:
     def __init__(self, copy: TargetCopy, plan: Plan) -> None:
         self.copy = copy
         self.plan = plan
+        # What was put, and is listed by the target itself if it refers to something.
+        self.acknowledged: set[Digest] = set()
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
         self._unconfirmed: set[str] = set()
@@ -68,7 +71,9 @@ class TargetState:
 
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
-        status = Status.COPIED if self._error is None else Status.FAILED
+        # A tag that was there stays there, whatever has come to belong to it.
+        done = Status.COPIED if self.copy.pending else self.copy.status
+        status = done if self._error is None else Status.FAILED
         return replace(
             self.copy,
             status=status,

@@ -17,6 +17,7 @@ from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.models.mediatype import INDEX_TYPES
+from regimport.models.referrers import Referrers
 from regimport.values import dataclass
 
 __all__ = ["MAX_DEPTH", "MAX_MANIFESTS_IN_GRAPH", "Graph", "visit_levels", "walk"]
@@ -31,12 +32,15 @@ class Graph:
     """The manifests under a root, each digest once.
 
     `manifests` are those that were read, parents before children; `named` all that the indexes
-    among them name, read or not.
+    among them name, read or not. `referrers` is what belongs to them and is to come along, None if
+    nothing is; its manifests are among `manifests`, and `attached` are their descriptors.
     """
 
     root: Descriptor
     manifests: tuple[Manifest, ...]
     named: tuple[Descriptor, ...]
+    referrers: Referrers | None = None
+    attached: tuple[Descriptor, ...] = ()
 
     def content(self) -> dict[Digest, Manifest]:
         """Return the manifests that were read, by digest."""

@@ -151,18 +151,24 @@ class Index:
         return found[0] if found else None
 
     def names(self) -> set[str]:
-        """Return the names by which manifests can be asked for.
+        """Return the names by which manifests can be asked for."""
+        return {name for name, _ in self.images() if name}
+
+    def images(self) -> tuple[tuple[str | None, Digest], ...]:
+        """Return the name and the digest of each manifest; a name is None where there is none.
 
         A full name stands for one that several manifests share.
         """
         owners: dict[str, set[Digest]] = {}
         for entry in self.entries:
             owners.setdefault(entry.name or "", set()).add(entry.digest)
-        names = (
-            entry.name if len(owners[entry.name or ""]) == 1 else entry.image or entry.name
+        return tuple(
+            (
+                entry.image if entry.name and len(owners[entry.name]) > 1 else entry.name,
+                entry.digest,
+            )
             for entry in self.entries
         )
-        return {name for name in names if name}
 
     def listing(
         self, manifest: Manifest, annotations: Mapping[str, str], below: set[Digest]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from regimport.errors import ContentMismatch, InvalidManifest, NotFound
+from regimport.errors import ContentMismatch, InvalidManifest, NotFound, RegimportError
 from regimport.large import LARGE_BYTES, begin_large, one_large
 from regimport.layout.files import Files, blob_parts
 from regimport.layout.index import MAX_INDEX_BYTES, Entry, Index
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
+from regimport.models.referrers import artifact_type_of, digest_tags, is_digest_tag
 
-__all__ = ["Contents", "ImageReader", "LayoutReader", "load_manifest"]
+__all__ = ["Contents", "ImageReader", "LayoutReader", "is_digest", "load_manifest"]
+
+# How many manifests of a layout are looked at for what they refer to.
+_MAX_MANIFESTS = 10_000
 
 
 class Contents(Protocol):
@@ -55,6 +61,10 @@ class ImageReader:
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
+        # What refers to what, according to the index.json that was read last.
+        self._referrers: dict[Digest, list[Descriptor]] = {}
+        self._indexed: bytes | None = b""
+        self._reading = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -70,7 +80,7 @@ class ImageReader:
         """Return a manifest, checked against its digest, or raise `NotFound`."""
         manifest = self._find(reference)
         if manifest is None:
-            by_digest = _is_digest(reference)
+            by_digest = is_digest(reference)
             raise NotFound(
                 f"{self.name} has no manifest {reference!r}",
                 hint=self.hint_of_missing if by_digest else self._names(),
@@ -113,11 +123,33 @@ class ImageReader:
         self._check()
         return Index.parse(self._contents.read("index.json", limit=MAX_INDEX_BYTES))
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """Return the manifests of the layout that name `subject` as their subject."""
+        del artifact_type
+        self._check()
+        content = self._contents.read("index.json", limit=MAX_INDEX_BYTES)
+        with self._reading:
+            if content != self._indexed:
+                self._referrers = referrers_in(self._contents, Index.parse(content))
+                self._indexed = content
+            return tuple(self._referrers.get(subject, ()))
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what belongs to a manifest; never raises."""
+        try:
+            found = [entry.artifact_type or "a referrer" for entry in self.referrers(subject)]
+            tags = digest_tags(*self.tag_pages()).get(subject, [])
+        except RegimportError:
+            return []
+        return [*dict.fromkeys(found), *(f"the tag {tag}" for tag in tags)]
+
     def _check(self) -> None:
         self._contents.check()
 
     def _find(self, reference: str) -> Manifest | None:
-        if _is_digest(reference):
+        if is_digest(reference):
             self._check()
             return load_manifest(self._contents, Digest(reference))
         entry = self._entry(self.index(), reference)
@@ -128,12 +160,17 @@ class ImageReader:
     def _entry(self, index: Index, reference: str) -> Entry | None:
         if reference:
             return index.named(reference)
+        # What belongs to an image is listed beside it, without a name or under a digest tag.
+        named = [entry for entry in index.entries if entry.name and not is_digest_tag(entry.name)]
+        entries = named or index.entries
         entry = None if self.default_name is None else index.named(self.default_name)
-        if entry is None and len({entry.digest for entry in index.entries}) > 1:
-            raise NotFound(
+        if entry is None and len({entry.digest for entry in entries}) > 1:
+            error = NotFound(
                 f"{self.name} has several images, and none was chosen", hint=self._names()
-            ).located(None, self.name)
-        return entry or next(iter(index.entries), None)
+            )
+            error.images = index.images()
+            raise error.located(None, self.name)
+        return entry or next(iter(entries), None)
 
     def _names(self) -> str:
         names = ", ".join(*self.tag_pages()) or "none"
@@ -148,6 +185,33 @@ class LayoutReader(ImageReader):
     def __init__(self, path: str | Path) -> None:
         self._files = Files(path)
         super().__init__(self._files)
+
+
+def referrers_in(contents: Contents, index: Index) -> dict[Digest, list[Descriptor]]:
+    """Return the manifests that `index` reaches and that name a subject, by subject.
+
+    Tools list them in index.json without a name, or in an index under a fallback tag. What cannot
+    be read is left out: it belongs to other images, perhaps.
+    """
+    found: dict[Digest, list[Descriptor]] = {}
+    seen: set[Digest] = set()
+    waiting = [entry.descriptor for entry in index.entries]
+    while waiting and len(seen) < _MAX_MANIFESTS:
+        entry = waiting.pop()
+        if entry.digest in seen:
+            continue
+        seen.add(entry.digest)
+        try:
+            manifest = load_manifest(contents, entry.digest, entry.media_type)
+        except (ContentMismatch, InvalidManifest):
+            continue
+        if manifest is None:
+            continue
+        waiting.extend(manifest.manifests)
+        if manifest.subject is not None:
+            described = replace(manifest.descriptor, artifact_type=artifact_type_of(manifest))
+            found.setdefault(manifest.subject.digest, []).append(described)
+    return found
 
 
 def load_manifest(
@@ -180,5 +244,6 @@ def _checked(
     return Manifest.parse(content, media_type, algorithm=digest.algorithm)
 
 
-def _is_digest(reference: str) -> bool:
+def is_digest(reference: str) -> bool:
+    """Return whether a reference is a digest rather than a name, which may have a colon, too."""
     return reference.startswith(("sha256:", "sha512:"))

@@ -9,7 +9,7 @@ from regimport.errors import ContentMismatch, RegistryError
 from regimport.layout.files import Files, blob_parts
 from regimport.layout.folder import Incoming, sweep
 from regimport.layout.index import REF_NAME, Entry
-from regimport.layout.reader import Contents, LayoutReader, load_manifest
+from regimport.layout.reader import Contents, LayoutReader, is_digest, load_manifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest, Verifier
 from regimport.models.manifest import Manifest
@@ -40,7 +40,7 @@ class Layout(LayoutReader):
         index.json lists it, or where something listed that was asked for before names it.
         """
         try:
-            if ":" in reference and not self._is_listed(Digest(reference)):
+            if is_digest(reference) and not self._is_listed(Digest(reference)):
                 return None
             return super().head_manifest(reference)
         except ContentMismatch:
@@ -77,8 +77,10 @@ class Layout(LayoutReader):
     def commit(self) -> None:
         """Do nothing: each manifest is listed when it is put."""
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte, and list it under a name, or untagged by its digest.
+
+        Return True: a layout lists what it has.
 
         A name moves from the manifest that it pointed to. A manifest is not listed untagged if an
         index of the layout names it; storing an index removes its children's untagged entries.
@@ -95,6 +97,7 @@ class Layout(LayoutReader):
             new = old.listing(manifest, {} if untagged else {REF_NAME: reference}, below)
             if new != old:
                 self._files.write(new.render(), "index.json")
+        return True
 
     def _check(self) -> None:
         if self._files.names():

@@ -20,13 +20,16 @@ UNKNOWN_SIZE = -1
 _NO_ANNOTATIONS: Mapping[str, str] = FrozenMapping()
 # The largest integer that every JSON reader keeps exact (RFC 8259, section 6).
 _MAX_SIZE = 2**53 - 1
+# How many places of one content are looked at.
+_MAX_URLS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """A descriptor of the OCI image specification (descriptor.md); `size` is in bytes.
 
-    `size` is `UNKNOWN_SIZE`, and `media_type` empty, where the manifest does not say it.
+    `size` is `UNKNOWN_SIZE`, and `media_type` empty, where the manifest does not say it. `urls` are
+    where else the content may be read.
     Two descriptors are equal if they point to the same content.
     """
 
@@ -36,6 +39,7 @@ class Descriptor:
     platform: Platform | None = field(default=None, compare=False)
     artifact_type: str | None = field(default=None, compare=False)
     annotations: Mapping[str, str] = field(default_factory=lambda: _NO_ANNOTATIONS, compare=False)
+    urls: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def has_size(self) -> bool:
@@ -69,6 +73,7 @@ class Descriptor:
             Platform.from_json(platform),
             valid_text(artifact_type),
             _strings(annotations),
+            _urls(value.get("urls")),
         )
 
 
@@ -82,6 +87,12 @@ def _size(value: object, digest: Digest, where: str) -> int:
     if type(value) is not int or not UNKNOWN_SIZE <= value <= _MAX_SIZE:
         raise InvalidManifest(f"{where} has no valid size")
     return UNKNOWN_SIZE if value == 0 and digest != Digest.of(b"", digest.algorithm) else value
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(url for url in value[:_MAX_URLS] if isinstance(url, str))
 
 
 def _text(text: str) -> str:

@@ -34,6 +34,7 @@ _MAX_DESCRIPTORS = 10_000
 _MAX_VALUES = 300_000
 # The members that list what a manifest or an index consists of.
 _CONTENT = ("manifests", "config", "layers", "blobs")
+_WITH_LAYERS = MANIFEST_TYPES - {OCI_ARTIFACT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +77,16 @@ class Manifest:
             raise _schema1()
         document = _load(raw)
         check_names(document, MANIFEST, "the manifest")
-        header = essence(content_type)
-        header = header if header in INDEX_TYPES | MANIFEST_TYPES else ""
-        media_type = _media_type(document, header)
+        media_type = _media_type(document, header := _header(document, content_type))
         digest = Digest.of(raw, algorithm)
         artifact_type = document.get("artifactType")
         config = document.get("config")
-        layers = document.get("blobs" if media_type == OCI_ARTIFACT else "layers")
         subject = document.get("subject")
         return cls(
             raw,
             Descriptor(media_type, digest, len(raw)),
             None if config is None else Descriptor.from_json(config, "the manifest's config"),
-            _descriptors(layers, "layer"),
+            _layers(document, media_type),
             _descriptors(document.get("manifests"), "manifest"),
             None if subject is None else Descriptor.from_json(subject, "the manifest's subject"),
             valid_text(artifact_type),
@@ -155,6 +153,18 @@ def _media_type(document: Mapping[str, object], header: str) -> str:
     return media_type or (OCI_INDEX if lists else OCI_MANIFEST)
 
 
+def _header(document: Mapping[str, object], content_type: str | None) -> str:
+    """Return the media type that was served, if it says anything.
+
+    A type that is not known here counts where the document has none of its own, unless proxies
+    write it, as application/json.
+    """
+    header = essence(content_type)
+    alone = document.get("mediaType") is None and header.startswith("application/vnd.")
+    known = header in INDEX_TYPES | MANIFEST_TYPES
+    return header if known or (alone and is_sendable(header)) else ""
+
+
 def _lists_manifests(document: Mapping[str, object], media_type: str) -> bool:
     """Return whether a document is an index by its shape.
 
@@ -170,6 +180,14 @@ def _lists_manifests(document: Mapping[str, object], media_type: str) -> bool:
     if "manifests" in present and len(present) > 1:
         raise InvalidManifest("the manifest is ambiguous: it lists both manifests and layers")
     return "manifests" in present
+
+
+def _layers(document: Mapping[str, object], media_type: str) -> tuple[Descriptor, ...]:
+    """Return the content besides the config; of a type that is not known, all that it lists."""
+    blobs = () if media_type in _WITH_LAYERS else _descriptors(document.get("blobs"), "blob")
+    if media_type == OCI_ARTIFACT:
+        return blobs
+    return _descriptors(document.get("layers"), "layer") + blobs
 
 
 def _descriptors(value: object, kind: str) -> tuple[Descriptor, ...]:

@@ -1,4 +1,4 @@
-"""Platforms: the system an image of an index is for."""
+"""Platforms: the system an image of an index is for; and which part of an image is wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regimport.errors import InvalidReference
 from regimport.models.names import valid_text
 from regimport.redact import safe_text
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "Selection"]
 
 # No part of a platform's name is longer, in characters: a thousand of them may be kept.
 _MOST_CHARACTERS = 200
@@ -105,6 +105,28 @@ class Platform:
                 return False
         default = _DEFAULT_VARIANTS.get(self.architecture)
         return wanted.variant is None or wanted.variant == (self.variant or default)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The part of an image that is wanted: some of its platforms, with or without attestations.
+
+    No platforms means all of them. With `as_index`, a single platform makes an index, too.
+    """
+
+    platforms: tuple[Platform, ...] = ()
+    as_index: bool = False
+    attestations: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the image is wanted."""
+        return self.attestations and not self.platforms
+
+    @property
+    def makes_index(self) -> bool:
+        """Whether the part has an index, rather than being the manifest of one platform."""
+        return self.as_index or len(self.platforms) != 1
 
 
 def _short(value: object) -> str | None:

@@ -98,6 +98,8 @@ class AuthenticatedClient:
         no credential that would do, `BrokenTransfer` where a body would have to be sent again.
         """
         url = self.url_of(request)
+        if request.anonymous:
+            return self._follow(request, url, None)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
         guessing = own and url.startswith("http:") and self._endpoint.guessed
@@ -141,6 +143,12 @@ class AuthenticatedClient:
         if self._hangs_up_without_tls(broken):
             return None
         raise broken
+
+    def open_as_is(self, request: Request) -> httpx.Response:
+        """Make one attempt with the authorization at hand, whatever is answered to it."""
+        return self._follow(
+            request, self.url_of(request), self._authorizer.header(request.scopes), anew=False
+        )
 
     def send_elsewhere(self, request: Request, url: str) -> httpx.Response:
         """Send a request to a token service, with all the headers it has."""

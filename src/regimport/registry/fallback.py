@@ -115,6 +115,16 @@ class MirroredRepository:
         """Yield the tags, page by page, as the registry has them."""
         yield from self._repository.tag_pages()
 
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest, as the registry says: a mirror may lack some."""
+        return self._repository.referrers(subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what belongs to a manifest, as the registry says."""
+        return self._repository.peek_referrers(subject)
+
     def _open(self, stack: ExitStack, blob: Descriptor, start: int) -> Iterator[bytes]:
         with self._lock:
             anew = not start and blob.digest in self._served

@@ -19,7 +19,7 @@ from regimport.large import one_large
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import MAX_MANIFEST_BYTES, Manifest
-from regimport.models.mediatype import ACCEPT_MANIFESTS, essence
+from regimport.models.mediatype import ACCEPT_MANIFESTS, SCHEMA1_TYPES, essence
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.request import Request
 from regimport.transport.answers import Answer, error_of
@@ -107,6 +107,9 @@ def _get_manifest(client: RepositoryClient, reference: str) -> Manifest:
     algorithm = wanted.algorithm if wanted else "sha256"
     actual = Digest.of(answer.body, algorithm)
     if wanted is not None and actual != wanted:
+        if _is_schema1(answer):
+            # Its digest leaves out the signatures in it, so this is no mismatch.
+            Manifest.parse(answer.body, answer.headers.get("content-type"))
         raise ContentMismatch(
             f"the registry was asked for manifest {wanted}, but its answer hashes to {actual}",
             expected=wanted,
@@ -114,6 +117,10 @@ def _get_manifest(client: RepositoryClient, reference: str) -> Manifest:
             hint="the registry, or a cache in front of it, serves other content",
         )
     return Manifest.parse(answer.body, answer.headers.get("content-type"), algorithm=algorithm)
+
+
+def _is_schema1(answer: Answer) -> bool:
+    return essence(answer.headers.get("content-type")) in SCHEMA1_TYPES
 
 
 def _head(client: RepositoryClient, reference: str) -> Answer | None:
@@ -148,11 +155,12 @@ def _read(client: RepositoryClient, reference: str) -> Answer:
     return answer
 
 
-def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -> None:
+def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -> bool:
     """Store a manifest under a tag or its digest, or raise `TagExists` for an immutable tag.
 
-    If the registry keeps failing, it is asked whether it has stored the manifest: a proxy may
-    have lost the answer.
+    Return whether the registry lists it for its subject, if it has one, which `OCI-Subject` says
+    (OCI distribution specification, "Pushing Manifests with Subject"). If the registry keeps
+    failing, it is asked whether it has stored the manifest: a proxy may have lost the answer.
     """
     headers = {"Content-Type": manifest.media_type}
     try:
@@ -161,10 +169,11 @@ def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -
         )
     except Unreachable:
         if _is_stored(client, manifest, reference):
-            return
+            return manifest.subject is None
         raise
     if answer.ok:
-        return
+        named = answer.headers.get("oci-subject")
+        return manifest.subject is None or named == manifest.subject.digest
     error = error_of(answer)
     if (
         answer.status in {400, 405, 409, 412}
@@ -172,7 +181,7 @@ def put_manifest(client: RepositoryClient, manifest: Manifest, reference: str) -
         and _says_immutable(answer)
     ):
         if _is_stored(client, manifest, reference):
-            return
+            return manifest.subject is None
         raise TagExists(
             f"the tag {reference} exists and is immutable: {error.message}",
             method="PUT",

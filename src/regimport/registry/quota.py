@@ -19,10 +19,10 @@ class Quota:
     not mention a limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pulls: int = 0, limit: RateLimit | None = None) -> None:
         self._lock = threading.Lock()
-        self.pulls = 0
-        self.limit: RateLimit | None = None
+        self.pulls = pulls
+        self.limit = limit
 
     def __repr__(self) -> str:
         return f"<Quota: {self.pulls} spent, {self.limit}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,8 @@ class Repository:
     """One repository of a registry.
 
     Its errors name the repository. At the target, every request asks for the right to push, so
-    that no upload waits for a second token, unless `only_read`. `create` creates the repository, at
+    that no upload waits for a second token, unless `only_read`. `pulls` is how many manifests were
+    read. `create` creates the repository, at
     registries where a push does not. `open_store` returns the store of unfinished uploads.
     """
 
@@ -41,6 +43,8 @@ class Repository:
         )
         self._uploads = uploads.UploadContext(self._client, Chunking(session.registry), open_store)
         self._create = create
+        self._read = itertools.count()
+        self.pulls = 0
         self._only_read = actions == "pull"
 
     def __repr__(self) -> str:
@@ -79,12 +83,14 @@ class Repository:
     def get_manifest(self, reference: str) -> Manifest:
         """Return a manifest; one that is requested by digest is checked."""
         with self._client.located():
-            return manifests.get_manifest(self._client, reference)
+            manifest = manifests.get_manifest(self._client, reference)
+        self.pulls = next(self._read) + 1
+        return manifest
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
-        """Store a manifest, byte for byte, under a tag or its digest."""
+    def put_manifest(self, manifest: Manifest, reference: str) -> bool:
+        """Store a manifest, byte for byte; return whether the registry lists it for its subject."""
         with self._client.located():
-            manifests.put_manifest(self._client, manifest, reference)
+            return manifests.put_manifest(self._client, manifest, reference)
 
     def commit(self) -> None:
         """Do nothing: each manifest is visible when it is put."""
@@ -133,3 +139,19 @@ class Repository:
         """Yield the tags, page by page."""
         with self._client.located():
             yield from tags.tag_pages(self._client)
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; None if the registry has no API for that."""
+        # Imported where they are asked for: an image that is there already is not.
+        from regimport.registry.referrers import list_referrers  # noqa: PLC0415
+
+        with self._client.located():
+            return list_referrers(self._client, subject, artifact_type)
+
+    def peek_referrers(self, subject: Digest) -> list[str]:
+        """Return in words what is known to belong to a manifest; never raises."""
+        from regimport.registry.referrers import peek  # noqa: PLC0415 - as above
+
+        return peek(self._client, subject)

@@ -39,7 +39,7 @@ class Request:
 
     `content` streams a body, whose Content-Length stands in `headers`; such a request is never
     repeated by itself. `limit` bounds the answer's body, in bytes; `timeout`, where it is given,
-    every wait, in seconds.
+    every wait, in seconds. One that is `anonymous` never says who the user is.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Request:
     content: Iterable[bytes] | None = None
     limit: int = SMALL
     timeout: float | None = None
+    anonymous: bool = False
 
     def __repr__(self) -> str:
         """Return method and URL, without what may be secret."""

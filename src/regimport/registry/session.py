@@ -106,8 +106,12 @@ class Session:
 
     def place_of(self, url: str) -> str | None:
         """Return what of an absolute URL stands below `/v2/` of this registry; None elsewhere."""
-        base = self._client.url_of(Request("GET", ""))
+        base = self.url_of("")
         return url.removeprefix(base) if url.startswith(base) else None
+
+    def url_of(self, path: str) -> str:
+        """Return the absolute URL of a path below `/v2/`."""
+        return self._client.url_of(Request("GET", path))
 
     def close(self) -> None:
         """Close the connections, unless they belong to somebody else."""
@@ -133,6 +137,21 @@ class Session:
             except (RegimportError, httpx.TransportError, Transient):
                 continue
             return
+
+    def peek(self, request: Request) -> Answer | None:
+        """Make a small request once, of which nothing depends; None if it fails.
+
+        It slows no other request down, and is not made while the registry wants to be left alone.
+        """
+        if self._gate.held or self._gate.stopped:
+            return None
+        try:
+            with closing(
+                self._client.open_as_is(replace(request, timeout=_DISMISS_SECONDS))
+            ) as response:
+                return read_answer(request.method, url_of(response), response, request.limit)
+        except (RegimportError, httpx.TransportError, Transient):
+            return None
 
     def ask(self, request: Request) -> Answer:
         """Make a small request, again if need be, and return the answer, whatever its status."""

@@ -56,6 +56,7 @@ class Sessions:
         self._mirror_lookup = mirror_lookup
         self._reporter = reporter
         self._stop = stop
+        self._opening = threading.Lock()
         self._open: dict[tuple[Side, str], Session] = {}
         self._notices = Notices()
         self._rates: dict[str, RequestRate | None] = {}
@@ -66,7 +67,7 @@ class Sessions:
     @property
     def round_trip(self) -> float | None:
         """How long the slowest registry takes to answer a small request, in seconds, once known."""
-        known = [session.round_trip for session in self._open.values()]
+        known = [session.round_trip for session in list(self._open.values())]
         return max((seconds for seconds in known if seconds is not None), default=None)
 
     def close(self) -> None:
@@ -88,42 +89,44 @@ class Sessions:
 
     def session(self, side: Side, registry: str) -> Session:
         """Return the session with a registry for one side, or raise `InvalidConfig`."""
-        session = self._open.get((side, registry))
-        if session is None:
-            session = self._open[side, registry] = open_session(
-                registry,
-                side,
-                self._options,
-                self._lookup(side, registry),
-                self._reporter,
-                self._stop,
-                self._rate(registry, self._options),
-                self._transport,
-                self._notices,
-            )
-        return session
+        with self._opening:
+            session = self._open.get((side, registry))
+            if session is None:
+                session = self._open[side, registry] = open_session(
+                    registry,
+                    side,
+                    self._options,
+                    self._lookup(side, registry),
+                    self._reporter,
+                    self._stop,
+                    self._rate(registry, self._options),
+                    self._transport,
+                    self._notices,
+                )
+            return session
 
     def mirror(self, url: str) -> Session:
         """Return the session with a mirror, which is shown no certificate meant for the registry.
 
         Raise `InvalidConfig`.
         """
-        session = self._open.get((Side.SOURCE, url))
-        if session is None:
-            host = urlsplit(url).netloc
-            options = _for_mirror(url, self._options)
-            session = self._open[Side.SOURCE, url] = open_session(
-                host,
-                Side.SOURCE,
-                options,
-                self._mirror_lookup(host),
-                self._reporter,
-                self._stop,
-                self._rate(host, options),
-                self._transport,
-                self._notices,
-            )
-        return session
+        with self._opening:
+            session = self._open.get((Side.SOURCE, url))
+            if session is None:
+                host = urlsplit(url).netloc
+                options = _for_mirror(url, self._options)
+                session = self._open[Side.SOURCE, url] = open_session(
+                    host,
+                    Side.SOURCE,
+                    options,
+                    self._mirror_lookup(host),
+                    self._reporter,
+                    self._stop,
+                    self._rate(host, options),
+                    self._transport,
+                    self._notices,
+                )
+            return session
 
     def _rate(self, registry: str, options: CopyOptions) -> RequestRate | None:
         name = host_name(registry)

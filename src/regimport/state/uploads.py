@@ -19,6 +19,7 @@ from pathlib import Path
 
 from regimport.models.digest import Digest
 from regimport.redact import reason_of
+from regimport.state.folders import private_folder
 from regimport.values import dataclass
 
 __all__ = ["UploadFile", "UploadFiles", "state_folder"]
@@ -61,7 +62,7 @@ class UploadFiles:
         None if another process has locked it, or if the file cannot be used.
         """
         try:
-            folder = _private(self._folder())
+            folder = private_folder(self._folder())
             if not self._swept:
                 self._swept = True
                 _sweep(folder)
@@ -136,19 +137,6 @@ class UploadFile:
             self._path.unlink(missing_ok=True)
         except OSError as error:
             _LOG.debug("the state of an upload cannot be removed: %s", reason_of(error))
-
-
-def _private(folder: Path) -> Path:
-    """Create the folder if it does not exist, and make it accessible to its owner alone."""
-    if not folder.is_absolute():
-        raise NotADirectoryError("this user has no home directory")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.geteuid():
-        raise NotADirectoryError(f"{folder} is not a folder of this user")
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)
-    return folder
 
 
 def _lock(path: Path) -> int | None:

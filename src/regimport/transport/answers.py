@@ -25,7 +25,15 @@ from regimport.redact import safe_text, safe_url
 from regimport.transport.heads import coding_of
 from regimport.values import dataclass
 
-__all__ = ["REDIRECTS_OF_WRITES", "Answer", "body_of", "error_of", "read_answer", "retry_after"]
+__all__ = [
+    "REDIRECTS_OF_WRITES",
+    "Answer",
+    "body_of",
+    "error_of",
+    "read_answer",
+    "refusal_of",
+    "retry_after",
+]
 
 # The redirects that keep method and body (RFC 9110, sections 15.4.8 and 15.4.9).
 REDIRECTS_OF_WRITES = frozenset({307, 308})
@@ -165,6 +173,12 @@ def error_of(answer: Answer) -> RegimportError:
         digests=_DIGEST.findall(answer.body.decode("utf-8", "replace")) if codes else (),
         hint=hint,
     )
+
+
+def refusal_of(answer: Answer) -> str:
+    """Return status and words of an answer that refuses: `401 Unauthorized: no such user`."""
+    text = _complaint(answer)[1]
+    return f"{answer.status}{_phrase(answer.status)}" + (text and f": {text}")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

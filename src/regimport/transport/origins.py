@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from regimport.errors import AccessDenied, RegistryError
 from regimport.hosts import is_loopback_host
 from regimport.redact import safe_text, safe_url
-from regimport.values import dataclass
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -56,8 +57,7 @@ GUARDED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port of a URL, normalised (RFC 6454, section 4)."""
 
     scheme: str
@@ -67,16 +67,7 @@ class Origin:
     @classmethod
     def of(cls, url: str) -> Origin:
         """Return the origin of an absolute http or https URL, or raise `RegistryError`."""
-        try:
-            parts = urlsplit(url)
-            default = DEFAULT_PORTS[parts.scheme]
-            port = default if parts.port is None else parts.port
-            host = (parts.hostname or "").rstrip(".")
-        except (ValueError, KeyError):
-            host, port = "", 0
-        if not port or _HOST.fullmatch(host) is None:
-            raise RegistryError(f"a registry sent a URL that cannot be used: {safe_url(url)}")
-        return cls(parts.scheme, host, port)
+        return cls(*_scheme_host_port(url))
 
     def __str__(self) -> str:
         """Return it as `scheme://host:port`."""
@@ -92,6 +83,21 @@ class Origin:
     @property
     def _host(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+# A request asks for the origin of its URL several times.
+@lru_cache(maxsize=256)
+def _scheme_host_port(url: str) -> tuple[str, str, int]:
+    try:
+        parts = urlsplit(url)
+        default = DEFAULT_PORTS[parts.scheme]
+        port = default if parts.port is None else parts.port
+        host = (parts.hostname or "").rstrip(".")
+    except (ValueError, KeyError):
+        host, port = "", 0
+    if not port or _HOST.fullmatch(host) is None:
+        raise RegistryError(f"a registry sent a URL that cannot be used: {safe_url(url)}")
+    return parts.scheme, host, port
 
 
 def upload_location(answered: str, location: str) -> str:

@@ -34,6 +34,11 @@ class Line(Document):
         default=SCHEMA_VERSION, description="Changes when a field changes its meaning."
     )
     time: str = Field(default_factory=_now, description="When it happened: RFC 3339, UTC.")
+    image: str | None = Field(
+        default=None,
+        description="The source, where several images are copied; null for one image, and for what "
+        "is about a registry that several share.",
+    )
 
 
 class ResolvedLine(Line):
@@ -50,6 +55,13 @@ class ReadingManifestsLine(Line):
     """Manifests of the source will be read next."""
 
     event: Literal["ReadingManifests"] = "ReadingManifests"
+    count: int
+
+
+class ReferrersFoundLine(Line):
+    """Signatures, SBOMs and attestations were found, which come along."""
+
+    event: Literal["ReferrersFound"] = "ReferrersFound"
     count: int
 
 
@@ -144,6 +156,15 @@ class WarnedLine(Line):
     message: str
 
 
+class ImageFinishedLine(Line):
+    """One image of several is done."""
+
+    event: Literal["ImageFinished"] = "ImageFinished"
+    outcome: Literal["copied", "present", "planned", "failed"]
+    finished: int = Field(description="How many images are done.")
+    images: int = Field(description="How many images there are.")
+
+
 class LoggedLine(Line):
     """With -vv: a line of the log, or a traceback."""
 
@@ -170,6 +191,7 @@ class FinishedLine(Line):
 AnyLine: TypeAlias = Annotated[
     ResolvedLine
     | ReadingManifestsLine
+    | ReferrersFoundLine
     | PlannedLine
     | CheckingLine
     | BlobStartedLine
@@ -179,6 +201,7 @@ AnyLine: TypeAlias = Annotated[
     | ImportingLine
     | RetryingLine
     | WarnedLine
+    | ImageFinishedLine
     | LoggedLine
     | FailedLine
     | FinishedLine,
@@ -189,6 +212,7 @@ AnyLine: TypeAlias = Annotated[
 _LINES: Mapping[type[events.Event], type[Line]] = {
     events.Resolved: ResolvedLine,
     events.ReadingManifests: ReadingManifestsLine,
+    events.ReferrersFound: ReferrersFoundLine,
     events.Planned: PlannedLine,
     events.Checking: CheckingLine,
     events.BlobStarted: BlobStartedLine,
@@ -198,12 +222,15 @@ _LINES: Mapping[type[events.Event], type[Line]] = {
     events.Importing: ImportingLine,
     events.Retrying: RetryingLine,
     events.Warned: WarnedLine,
+    events.ImageFinished: ImageFinishedLine,
 }
 
 
 def line_of(event: events.Event) -> str:
     """Return the line of an event."""
     values: dict[str, object] = {}
+    if isinstance(event, events.OfImage):
+        values["image"], event = event.image, event.event
     for field in fields(event):
         value = getattr(event, field.name)
         if isinstance(value, Descriptor):

@@ -35,6 +35,10 @@ def document_of_failure(command: str, error: RegimportError) -> Document:
         from regimport.cli.documents.report import ReportDocument
 
         return ReportDocument.failed(error)
+    if command == "copy several":
+        from regimport.cli.documents.many import ManyReportDocument
+
+        return ManyReportDocument.failed(error)
     if command == "verify":
         from regimport.cli.documents.verification import VerificationDocument
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -63,6 +63,38 @@ class TargetDocument(Document):
     )
 
 
+class SubsetDocument(Document):
+    """The new index that was made of a part of the source's.
+
+    Signatures and referrers of the source's index do not cover it, and are not copied.
+    """
+
+    source_digest: str = Field(description="The index that it is a part of.")
+    digest: str = Field(description="The new index.")
+    platforms: list[str] = Field(description="The platforms asked for; empty if all are in it.")
+    attestations: bool = Field(description="Whether the attestations of the images are in it.")
+    index: dict[str, Any] | None = Field(description="Its content, in a dry run.")
+
+
+class ReferrerDocument(Document):
+    """A manifest that belongs to another one: a signature, an SBOM, an attestation."""
+
+    subject: str = Field(description="The digest of the manifest that it belongs to.")
+    digest: str
+    media_type: str
+    artifact_type: str | None = Field(description="What it is; null if it does not say.")
+    tag: str | None = Field(
+        description="The digest tag that points to it; null if it names its subject itself."
+    )
+
+
+class ReferrersDocument(Document):
+    """What belongs to an image."""
+
+    complete: bool = Field(description="Whether the source told all that it has.")
+    found: list[ReferrerDocument]
+
+
 class ReportDocument(Document):
     """The result of a copy."""
 
@@ -84,8 +116,14 @@ class ReportDocument(Document):
         description="The rate limit that the source's registry reports; null if it reports none."
     )
     exit_code: int = Field(description="What the command exits with.")
+    referrers: ReferrersDocument | None = Field(
+        description="What belongs to the image and came along; null without --referrers."
+    )
     tally: TallyDocument = Field(
         description="The counts of all targets; those of a repository count once."
+    )
+    subset: SubsetDocument | None = Field(
+        description="The new index, where some platforms make one; null if no digest changed."
     )
     targets: list[TargetDocument]
     error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
@@ -113,7 +151,9 @@ class ReportDocument(Document):
             pulls=0,
             rate_limit=None,
             exit_code=error.exit_code,
+            referrers=None,
             tally=TallyDocument(**asdict(Tally())),
+            subset=None,
             targets=[],
             error=ErrorDocument.of(error),
         )

@@ -54,6 +54,12 @@ def progress_line(totals: Totals, now: float) -> str:
     """Return how far the copy is, in a line."""
     if (importing := totals.import_line(now)) is not None:
         return importing
+    if totals.images:
+        return f"{totals.images_finished} of {totals.images} images, {_moved(totals, now)}"
+    return _moved(totals, now)
+
+
+def _moved(totals: Totals, now: float) -> str:
     if totals.source is None and not totals.planned:
         return "looking up the image"
     if not totals.planned:

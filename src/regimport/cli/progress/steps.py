@@ -15,7 +15,9 @@ from regimport.events import (
     BlobStarted,
     Event,
     ManifestPut,
+    OfImage,
     ReadingManifests,
+    ReferrersFound,
     Resolved,
     Retrying,
     Warned,
@@ -60,15 +62,21 @@ class Steps:
         """Count the event, and print what is to be said of it."""
         with self.lock:
             self.count(event, time.monotonic())
+        several = isinstance(event, OfImage)
+        if isinstance(event, OfImage):
+            event = event.event
         # Not under the lock: a live display is drawn anew with each line, and takes it.
         if isinstance(event, Warned):
             self.printer.warning(event.message)
         elif self.printer.verbose:
             self._detail(event)
-        self.announce(event)
+        if not several:
+            self.announce(event)
 
     def count(self, event: Event, now: float) -> None:
         """Count the event; `lock` is held."""
+        if isinstance(event, OfImage):
+            event = event.event
         if isinstance(event, Retrying) and not self.printer.verbose:
             self.causes.add(event, now)
 
@@ -96,6 +104,8 @@ class Steps:
             self.printer.note(f"{event.source} is {event.root.digest}")
         elif isinstance(event, ReadingManifests):
             self.printer.note(f"reading {counted(event.count, 'manifest')}")
+        elif isinstance(event, ReferrersFound):
+            self.printer.note(f"found {counted(event.count, 'referrer')}")
         elif isinstance(event, BlobStarted) and event.done:
             done = human_size(event.done)
             self.printer.note(f"resuming {event.blob.digest} after {done}")

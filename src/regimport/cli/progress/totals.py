@@ -13,8 +13,10 @@ from regimport.events import (
     BytesMoved,
     Checking,
     Event,
+    ImageFinished,
     Importing,
     ManifestPut,
+    OfImage,
     Planned,
     ReadingManifests,
     Resolved,
@@ -28,7 +30,7 @@ __all__ = ["STALLED", "MovingBlob", "Totals"]
 STALLED = 5.0
 
 # A verification reads the same blob at both sides.
-_Key: TypeAlias = tuple[Side, Digest]
+_Key: TypeAlias = tuple[str | None, Side, Digest]
 
 
 @dataclass(slots=True)
@@ -60,27 +62,42 @@ class Totals:
         self.checking = False
         self.planned = False
         self.moving: dict[_Key, MovingBlob] = {}
+        self.images = 0
+        self.images_finished = 0
+        self._blobs = self._size = 0
         self._reset(now, 0, 0)
 
     def take(self, event: Event, now: float) -> None:
-        """Count an event."""
-        if isinstance(event, Resolved):
+        """Count an event; those of several images are added up."""
+        image: str | None = None
+        if isinstance(event, OfImage):
+            image, event = event.image, event.event
+        if isinstance(event, Importing):
+            self.importing, self.imported_from = event, now - event.seconds
+        elif isinstance(event, ImageFinished):
+            self.images_finished, self.images = event.finished, event.images
+        elif image is not None and isinstance(event, (Planned, Checking)):
+            self._blobs, self._size = self._blobs + event.blobs, self._size + event.size
+            self.manifests += event.manifests if isinstance(event, Planned) else 0
+            self.planned = True
+        elif isinstance(event, Resolved):
             self.source = event.source
         elif isinstance(event, ReadingManifests):
             self.manifests_to_read += event.count
-        elif isinstance(event, Planned):
-            self.manifests = event.manifests
-            self._reset(now, event.blobs, event.size)
-            self.planned = True
-        elif isinstance(event, Checking):
-            self._reset(now, event.blobs, event.size)
-            self.planned = self.checking = True
+        elif isinstance(event, (Planned, Checking)):
+            self._begin(event, now)
         elif isinstance(event, ManifestPut):
             self.manifests_put += 1
-        elif isinstance(event, Importing):
-            self.importing, self.imported_from = event, now - event.seconds
         elif isinstance(event, (BlobStarted, BytesMoved, BlobFinished)):
-            self._take_blob(event, (event.side, event.blob.digest), now)
+            self._take_blob(event, (image, event.side, event.blob.digest), now)
+
+    def _begin(self, event: Planned | Checking, now: float) -> None:
+        self._reset(now, event.blobs, event.size)
+        self.planned = True
+        if isinstance(event, Planned):
+            self.manifests = event.manifests
+        else:
+            self.checking = True
 
     def import_line(self, now: float) -> str | None:
         """Return how long the target has been importing, None if it is not."""
