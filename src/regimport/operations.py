@@ -173,7 +173,7 @@ def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
         if found:
             things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
             message = f"{source.name}@{root} has more that belongs to it, which is not copied"
-            run.reporter.tell(Warned(f"{message}: {things}; with `referrers` it comes along"))
+            run.reporter.tell(Warned(f"{message}: {things}; with `referrers=all` it comes along"))
 
     run.workers.start([look])
 
