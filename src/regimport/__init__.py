@@ -24,6 +24,8 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 TYPE_CHECKING = False  # as in `typing`, which takes long to load
 if TYPE_CHECKING:
     from regimport.api import copy, digest, inspect, manifest, verify
+    from regimport.azure_import import import_image
+    from regimport.clouds.import_options import AzureImport
     from regimport.comparison import diff, diff_tags
     from regimport.deletion import delete, find_use
     from regimport.engine.compare import Change, Comparison
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.many import ImageReport, ManyReport
     from regimport.engine.referrer_tree import ReferrerNode, ReferrerTree
-    from regimport.engine.report import Report, TargetReport
+    from regimport.engine.report import ImportReport, Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
     from regimport.engine.subset import Subset
     from regimport.engine.tally import Tally
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
         Checking,
         Event,
         ImageFinished,
+        Importing,
         ManifestPut,
         OfImage,
         Planned,
@@ -91,6 +94,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("copy", "digest", "inspect", "manifest", "verify"),
+    "azure_import": ("import_image",),
+    "clouds.import_options": ("AzureImport",),
     "comparison": ("diff", "diff_tags"),
     "deletion": ("delete", "find_use"),
     "engine.compare": ("Change", "Comparison"),
@@ -99,7 +104,7 @@ _HOMES = {
     "engine.examine": ("Inspection", "Node"),
     "engine.referrer_tree": ("ReferrerNode", "ReferrerTree"),
     "engine.many": ("ImageReport", "ManyReport"),
-    "engine.report": ("Report", "TargetReport"),
+    "engine.report": ("ImportReport", "Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
     "engine.subset": ("Subset",),
     "engine.tally": ("Tally",),
@@ -131,6 +136,7 @@ _HOMES = {
         "Checking",
         "Event",
         "ImageFinished",
+        "Importing",
         "ManifestPut",
         "OfImage",
         "Planned",
@@ -163,6 +169,7 @@ __all__ = [
     "AccessDenied",
     "Action",
     "ArchiveReference",
+    "AzureImport",
     "BlobFinished",
     "BlobStarted",
     "BrokenTransfer",
@@ -184,6 +191,8 @@ __all__ = [
     "ImageConfig",
     "ImageFinished",
     "ImageReport",
+    "ImportReport",
+    "Importing",
     "Inspection",
     "Interrupted",
     "InvalidConfig",
@@ -246,6 +255,7 @@ __all__ = [
     "diff_tags",
     "digest",
     "find_use",
+    "import_image",
     "inspect",
     "manifest",
     "repositories",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,10 @@ from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.digest import Digest
-from regimport.models.lookalikes import check_is_text
 from regimport.models.manifest import Manifest
 from regimport.models.reference import (
     Reference,
+    flat_targets,
     parse_end,
     target_of,
     with_default_tag,
@@ -69,7 +69,7 @@ def copy(
     two seconds, its uploads cancelled, and is raised on as it is.
     """
     origin = with_default_tag(parse_end(source))
-    wanted = [target_of(target, origin) for target in _flat(targets)]
+    wanted = [target_of(target, origin) for target in flat_targets(targets)]
     if not wanted:
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
@@ -89,17 +89,6 @@ def copy(
     if check and len(wanted) == 1:
         report.raise_for_failure()
     return report
-
-
-def _flat(targets: Iterable[str | Sequence[str]]) -> Iterator[str]:
-    """Yield the targets one by one, of which some may be lists of targets."""
-    for target in targets:
-        if isinstance(target, str):
-            yield target
-        elif hasattr(target, "__iter__"):
-            yield from target
-        else:
-            check_is_text(target)
 
 
 def verify(

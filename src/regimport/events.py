@@ -15,6 +15,7 @@ __all__ = [
     "Checking",
     "Event",
     "ImageFinished",
+    "Importing",
     "ManifestPut",
     "OfImage",
     "Planned",
@@ -111,6 +112,15 @@ class ManifestPut:
 
 
 @dataclass(frozen=True, slots=True)
+class Importing:
+    """The registry `target` has been importing the image `source` for `seconds`, by itself."""
+
+    source: str
+    target: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retrying:
     """Attempt number `attempt` of `attempts` failed; the next follows after `delay` seconds.
 
@@ -165,6 +175,7 @@ Event: TypeAlias = (
     | BytesMoved
     | BlobFinished
     | ManifestPut
+    | Importing
     | Retrying
     | Warned
     | ImageFinished

@@ -40,7 +40,7 @@ def test_what_is_used_every_day_comes_first(program: Program) -> None:
     assert all(f"│ {name} " in others for name in ("serve", "schema", "completion", "version"))
     copying = program("copy", "--help", **WIDE).out
     panels = re.findall(r"^╭─ (\w+) ", copying, re.MULTILINE)
-    assert panels == ["Arguments", "Options", "Several", *PANELS]
+    assert panels == ["Arguments", "Options", "Several", *PANELS, "Azure"]
     daily = copying.partition("─ Options ─")[2].partition("╰")[0]
     assert re.findall(r"│ (--[a-z-]+)", daily) == [
         "--platform",

@@ -12,6 +12,7 @@ from regimport.cli.connections import RegistryMirror, SourceAndTargetConnectionO
 from regimport.cli.credentials import SourceAndTargetCredentialOptions
 from regimport.cli.limits import LimitOptions
 from regimport.cli.printer import Printer
+from regimport.cli.server_side import ServerSideOptions
 from regimport.cli.timeouts import TimeOptions
 from regimport.errors import InvalidOptions
 
@@ -218,6 +219,7 @@ def copy(
     limits: LimitOptions,
     jobs: params.Jobs = None,
     time: TimeOptions,
+    server_side: ServerSideOptions,
 ) -> None:
     """Copy an image from one registry to others: every platform, digests unchanged.
 
@@ -228,7 +230,6 @@ def copy(
     """
     from dataclasses import replace
 
-    from regimport import api
     from regimport.cli.progress import reporter_for
     from regimport.cli.show import check_template, show_report
     from regimport.models.on_disk import is_standard_stream
@@ -266,6 +267,7 @@ def copy(
     if several != SeveralOptions():
         from regimport.cli.several import copy_several
 
+        server_side.check_alone()
         given = credentials.read()
         code = copy_several(printer, options, given, several, (source, targets), output, format)
         raise typer.Exit(code)
@@ -274,12 +276,13 @@ def copy(
             "a copy needs a source and a target", hint="regimport copy SOURCE TARGET..."
         )
     if source_registry is not None:
-        from regimport.clouds.names import source_at
+        from regimport.clouds.names import cloud_of, source_at
 
-        source = source_at(source_registry, source)
+        source = source_at(source_registry, source, cloud_of(targets))
+    copying = server_side.copying(source_registry)
     source_credential, target_credential = credentials.read()
     with reporter_for(printer) as reporter:
-        report = api.copy(
+        report = copying(
             source,
             *targets,
             check=False,

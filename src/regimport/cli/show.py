@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from regimport.cli.params import OutputKind
 from regimport.cli.printer import Printer, counted, human_size
-from regimport.engine.report import Report, TargetReport
+from regimport.engine.report import ImportReport, Report, TargetReport
 from regimport.engine.steps import Plan, Step
 from regimport.engine.target import Status
 from regimport.errors import InvalidOptions
@@ -28,27 +28,30 @@ __all__ = [
 _FIELD = re.compile(r"{{\s*(?:(json)\s+)?\.([A-Za-z]*)\s*}}")
 
 
-def show_report(printer: Printer, report: Report, output: OutputKind, template: str | None) -> None:
+def show_report(
+    printer: Printer, report: Report | ImportReport, output: OutputKind, template: str | None
+) -> None:
     """Print the result of a copy on standard output, and a summary on standard error."""
+    subset = None if isinstance(report, ImportReport) else report.subset
     if output is OutputKind.JSON:
         from regimport.cli.documents.report import ReportDocument
 
         printer.document(ReportDocument.of(report).model_dump_json(indent=2))
     else:
-        if report.subset is not None and report.dry_run and template is None:
-            for line in report.subset.index.raw.decode().splitlines():
+        if subset is not None and report.dry_run and template is None:
+            for line in subset.index.raw.decode().splitlines():
                 printer.result(line)
         for target in report.targets:
             _show_target(printer, report, target, template)
     _show_endings(printer, report)
-    if report.subset is not None:
-        printer.note(_new_index(report.subset))
+    if subset is not None:
+        printer.note(_new_index(subset))
     if report.rate_limit is not None:
         registry = report.source.partition("/")[0]
         printer.note(f"{registry}: {counted(report.pulls, 'pull')} spent; {report.rate_limit}")
 
 
-def _show_endings(printer: Printer, report: Report) -> None:
+def _show_endings(printer: Printer, report: Report | ImportReport) -> None:
     """Print how the copy to each target ended, on standard error."""
     # The tags of a repository share their counts, and an error.
     first_of: dict[str, TargetReport] = {}
@@ -58,6 +61,8 @@ def _show_endings(printer: Printer, report: Report) -> None:
             if target.error in errors:
                 del errors[target.error]
                 printer.error(target.error)
+        elif isinstance(report, ImportReport):
+            printer.note(_imported(report, target))
         elif target.status is Status.PRESENT:
             more = _attached(report, target)
             printer.note(f"{target.reference}: already there{more}{_verified(target)}")
@@ -116,7 +121,7 @@ def check_template(template: str, output: OutputKind) -> None:
 
 
 def _show_target(
-    printer: Printer, report: Report, target: TargetReport, template: str | None
+    printer: Printer, report: Report | ImportReport, target: TargetReport, template: str | None
 ) -> None:
     if target.error is not None:
         return
@@ -132,23 +137,26 @@ def _show_target(
 _FIELD_NAMES = ("Digest", "MediaType", "Pinned", "Reference", "Size", "Source", "Status", "Tag")
 
 
-def _fields(report: Report | None, target: TargetReport | None) -> Mapping[str, object]:
+def _fields(
+    report: Report | ImportReport | None, target: TargetReport | None
+) -> Mapping[str, object]:
     values = dict.fromkeys((name.lower() for name in _FIELD_NAMES), None)
     if report is None or target is None:
         return values
+    root = report.root
     return {
-        "digest": str(report.root.digest),
-        "mediatype": report.root.media_type,
+        "digest": "" if root is None else str(root.digest),
+        "mediatype": "" if root is None else root.media_type,
         "pinned": target.pinned,
         "reference": target.reference,
-        "size": report.root.size,
+        "size": 0 if root is None else root.size,
         "source": report.source,
         "status": target.status.value,
         "tag": target.tag or "",
     }
 
 
-def _render(template: str, report: Report, target: TargetReport) -> str:
+def _render(template: str, report: Report | ImportReport, target: TargetReport) -> str:
     fields = _fields(report, target)
 
     def value(match: re.Match[str]) -> str:
@@ -179,6 +187,16 @@ def _summary(report: Report, target: TargetReport) -> str:
     if target.status is Status.PLANNED:
         return line
     return f"{line} in {report.duration:.1f} s{_verified(target)}"
+
+
+def _imported(report: ImportReport, target: TargetReport) -> str:
+    registry = target.repository.partition("/")[0]
+    if target.status is Status.PRESENT:
+        return f"{target.reference}: already there"
+    if target.status is Status.PLANNED:
+        return f"{target.reference}: {registry} would be asked to import {report.source}"
+    seen = "" if target.confirmed else "; it cannot be looked at from here"
+    return f"{target.reference}: imported by {registry} in {report.duration:.1f} s{seen}"
 
 
 def _attached(report: Report, target: TargetReport) -> str:

@@ -51,6 +51,7 @@ _OPTIONS: Mapping[str, str] = {
     "--creds": _STDIN.format(""),
     "--dest-creds": _STDIN.format("target-"),
     "--dest-tls-verify": _TLS,
+    "--no-wait": "Ctrl-C ends the wait for --server-side; the registry goes on",
     "--force": "tags are overwritten by default; --no-clobber prevents it",
     "--multi-arch": "every platform is copied by default; --platform copies one",
     "--password": _STDIN.format(""),

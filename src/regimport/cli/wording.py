@@ -26,8 +26,15 @@ _OPTIONS = {
     "platforms": "--platform",
     "referrers": "--referrers",
     "resolve": "--resolve",
+    "send_credentials": "--send-credentials",
+    "server_side": "--server-side",
     "source_credential": "--source-username with --source-password-stdin",
+    "source_registry": "--source-registry",
+    "subscription": "--subscription",
+    "target_registry": "--target-registry",
     "target_credential": "--target-username with --target-password-stdin",
+    "limit_rate": "--limit-rate",
+    "verify": "--verify",
     "with_tags": "--with-tags",
 }
 _PARAMETER = re.compile(r"`([a-z_]+)(?:=([^`\s]+))?`")

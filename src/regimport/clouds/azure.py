@@ -17,7 +17,7 @@ from regimport.clouds.login import NoLogin, TemporaryCredential
 from regimport.models.credential import Credential
 from regimport.network import host_name
 
-__all__ = ["get_credential"]
+__all__ = ["credential_of", "get_credential"]
 
 # Where to log in, and the scope of the token: for registries alone, where there is such a scope.
 _CLOUDS = {
@@ -32,12 +32,21 @@ logging.getLogger("azure").addHandler(logging.NullHandler())
 
 def get_credential(registry: str) -> TemporaryCredential:
     """Return a token of Microsoft Entra for one of Azure's registries, or raise `NoLogin`."""
-    authority, scope = _CLOUDS[host_name(registry).rpartition(".")[2]]
+    scope = _CLOUDS[_ending(registry)][1]
     try:
-        token = _chain(authority).get_token(scope)
+        token = credential_of(registry).get_token(scope)
     except (AzureError, ValueError) as error:
         raise NoLogin(error) from None
     return TemporaryCredential(Credential(entra_token=token.token), token.expires_on - time.time())
+
+
+def credential_of(registry: str) -> DefaultAzureCredential:
+    """Return what gives out tokens in the cloud that a registry belongs to."""
+    return _chain(_CLOUDS[_ending(registry)][0])
+
+
+def _ending(registry: str) -> str:
+    return host_name(registry).rpartition(".")[2]
 
 
 @lru_cache

@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from regimport.engine.tally import Tally
 from regimport.errors import RegimportError, RegistryError
 
 if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.many import ManyReport
-    from regimport.engine.report import Report, TargetReport
+    from regimport.engine.report import ImportReport, Report, TargetReport
     from regimport.engine.steps import Step
     from regimport.engine.subset import Subset
     from regimport.models.ratelimit import RateLimit
@@ -21,6 +22,7 @@ __all__ = [
     "document_of",
     "document_of_many",
     "error_document",
+    "import_document",
     "rate_limit_document",
     "read_back_document",
 ]
@@ -47,7 +49,31 @@ def document_of(report: Report) -> dict[str, object]:
         "referrers": None if report.referrers is None else _referrers(report.referrers),
         "tally": asdict(report.tally),
         "subset": None if report.subset is None else _subset(report, report.subset),
-        "targets": [_target(report, target) for target in report.targets],
+        "targets": [_target(target, dry_run=report.dry_run) for target in report.targets],
+        "error": None,
+    }
+
+
+def import_document(report: ImportReport) -> dict[str, object]:
+    """Return the members of the document of an import, which has those of a copy."""
+    root, limit = report.root, report.rate_limit
+    return {
+        "schema_version": _VERSION,
+        "source": report.source,
+        "digest": None if root is None else root.digest,
+        "media_type": None if root is None else root.media_type,
+        "dry_run": report.dry_run,
+        "bytes_read": 0,
+        "duration_seconds": round(report.duration, 3),
+        "jobs": 0,
+        "round_trip_seconds": None,
+        "pulls": report.pulls,
+        "rate_limit": None if limit is None else rate_limit_document(limit),
+        "exit_code": report.exit_code,
+        "referrers": None,
+        "tally": asdict(Tally()),
+        "subset": None,
+        "targets": [_target(target, dry_run=report.dry_run) for target in report.targets],
         "error": None,
     }
 
@@ -112,8 +138,8 @@ def rate_limit_document(limit: RateLimit) -> dict[str, object]:
     }
 
 
-def _target(report: Report, target: TargetReport) -> dict[str, object]:
-    plan = target.plan if report.dry_run else None
+def _target(target: TargetReport, *, dry_run: bool) -> dict[str, object]:
+    plan = target.plan if dry_run else None
     read_back = target.verification
     steps = None
     if plan is not None:

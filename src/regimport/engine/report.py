@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from regimport.engine.subset import Subset
     from regimport.models.referrers import Referrers
 
-__all__ = ["Report", "TargetReport", "target_reports"]
+__all__ = ["ImportReport", "Report", "TargetReport", "target_reports"]
 
 _THERE = frozenset({Status.COPIED, Status.PRESENT})
 
@@ -110,7 +110,7 @@ class Report:
     @property
     def failures(self) -> tuple[RegimportError, ...]:
         """The errors of the targets that failed."""
-        return tuple(target.error for target in self.targets if target.error is not None)
+        return _failures(self.targets)
 
     def raise_for_failure(self) -> None:
         """Raise the first target's error, if any target failed."""
@@ -120,10 +120,61 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 if every target has the image; else the code all failures share, or 1."""
-        codes = {error.exit_code for error in self.failures}
-        if not codes:
-            return 0
-        return codes.pop() if len(codes) == 1 else 1
+        return _exit_code(self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """An image that its target was asked to import by itself; `duration` in seconds.
+
+    `root` is None if neither the source nor the target can be read from here: then `source` and
+    the `pinned` of the targets are references by tag. The rest is as in `Report`; no blob has
+    passed this machine.
+    """
+
+    source: str
+    root: Descriptor | None
+    targets: tuple[TargetReport, ...]
+    duration: float
+    dry_run: bool = False
+    pulls: int = 0
+    rate_limit: RateLimit | None = None
+
+    def __str__(self) -> str:
+        """Return a line for each target: where the image is, and how it got there."""
+        return "\n".join(map(str, self.targets))
+
+    def to_json(self) -> str:
+        """Return it as the JSON document that `regimport copy --output json` prints."""
+        from regimport.engine.document import import_document  # noqa: PLC0415 - as for a copy
+
+        return json.dumps(import_document(self), indent=2)
+
+    @property
+    def failures(self) -> tuple[RegimportError, ...]:
+        """The errors of the targets that failed."""
+        return _failures(self.targets)
+
+    def raise_for_failure(self) -> None:
+        """Raise the first target's error, if any target failed."""
+        for error in self.failures:
+            raise error
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every target has the image; else the code all failures share, or 1."""
+        return _exit_code(self.failures)
+
+
+def _failures(targets: Sequence[TargetReport]) -> tuple[RegimportError, ...]:
+    return tuple(target.error for target in targets if target.error is not None)
+
+
+def _exit_code(failures: Sequence[RegimportError]) -> int:
+    codes = {error.exit_code for error in failures}
+    if not codes:
+        return 0
+    return codes.pop() if len(codes) == 1 else 1
 
 
 def target_reports(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -24,6 +25,7 @@ from regimport.values import dataclass
 __all__ = [
     "AnyReference",
     "Reference",
+    "flat_targets",
     "image_named",
     "is_loopback",
     "is_repository",
@@ -158,6 +160,17 @@ def target_of(text: str, source: AnyReference) -> AnyReference:
         tag = source.tag if image is None else image.tag
         target = replace(target.tagged(tag), digest=target.digest)
     return target
+
+
+def flat_targets(targets: Iterable[str | Sequence[str]]) -> Iterator[str]:
+    """Yield the targets one by one, of which some may be lists of targets."""
+    for target in targets:
+        if isinstance(target, str):
+            yield target
+        elif hasattr(target, "__iter__"):
+            yield from target
+        else:
+            check_is_text(target)
 
 
 def _image_of(place: AnyReference) -> Reference | None:

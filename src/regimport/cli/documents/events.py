@@ -128,6 +128,15 @@ class ManifestPutLine(Line):
     reference: str = Field(description="A tag, or the digest.")
 
 
+class ImportingLine(Line):
+    """The target is importing the image by itself."""
+
+    event: Literal["Importing"] = "Importing"
+    source: str
+    target: str = Field(description="The registry.")
+    seconds: float = Field(description="How long it has been doing so.")
+
+
 class RetryingLine(Line):
     """Something failed, and will be tried again."""
 
@@ -189,6 +198,7 @@ AnyLine: TypeAlias = Annotated[
     | BytesMovedLine
     | BlobFinishedLine
     | ManifestPutLine
+    | ImportingLine
     | RetryingLine
     | WarnedLine
     | ImageFinishedLine
@@ -209,6 +219,7 @@ _LINES: Mapping[type[events.Event], type[Line]] = {
     events.BytesMoved: BytesMovedLine,
     events.BlobFinished: BlobFinishedLine,
     events.ManifestPut: ManifestPutLine,
+    events.Importing: ImportingLine,
     events.Retrying: RetryingLine,
     events.Warned: WarnedLine,
     events.ImageFinished: ImageFinishedLine,

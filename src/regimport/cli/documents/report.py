@@ -10,8 +10,8 @@ from pydantic import Field
 from regimport.cli.documents.base import SCHEMA_VERSION, Document, ErrorDocument
 from regimport.cli.documents.ratelimit import RateLimitDocument
 from regimport.cli.documents.verification import ReadBackDocument
-from regimport.engine.document import document_of
-from regimport.engine.report import Report
+from regimport.engine.document import document_of, import_document
+from regimport.engine.report import ImportReport, Report
 from regimport.engine.tally import Tally
 from regimport.errors import RegimportError
 
@@ -129,8 +129,10 @@ class ReportDocument(Document):
     error: ErrorDocument | None = Field(description="Why no target was tried, if none was.")
 
     @classmethod
-    def of(cls, report: Report) -> ReportDocument:
+    def of(cls, report: Report | ImportReport) -> ReportDocument:
         """Return the document of a report."""
+        if isinstance(report, ImportReport):
+            return cls.model_validate(import_document(report))
         return cls.model_validate(document_of(report))
 
     @classmethod

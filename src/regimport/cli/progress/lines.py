@@ -52,6 +52,8 @@ class Lines(Steps):
 
 def progress_line(totals: Totals, now: float) -> str:
     """Return how far the copy is, in a line."""
+    if (importing := totals.import_line(now)) is not None:
+        return importing
     if totals.images:
         return f"{totals.images_finished} of {totals.images} images, {_moved(totals, now)}"
     return _moved(totals, now)

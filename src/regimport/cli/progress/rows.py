@@ -49,6 +49,8 @@ def draw(totals: Totals, now: float, screen: Screen, cause: str | None = None) -
 def _reading(totals: Totals, now: float, screen: Screen) -> Text:
     spinner = "-\\|/" if screen.ascii_only else _SPINNER
     sign = spinner[int(now * 10) % len(spinner)]
+    if (importing := totals.import_line(now)) is not None:
+        return Text(f"{sign} {importing}")
     if totals.source is None:
         return Text(f"{sign} looking up the image")
     count = totals.manifests_to_read

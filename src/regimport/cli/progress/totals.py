@@ -14,6 +14,7 @@ from regimport.events import (
     Checking,
     Event,
     ImageFinished,
+    Importing,
     ManifestPut,
     OfImage,
     Planned,
@@ -53,6 +54,8 @@ class Totals:
 
     def __init__(self, now: float) -> None:
         self.source: str | None = None
+        self.importing: Importing | None = None
+        self.imported_from = now
         self.manifests_to_read = 0
         self.manifests = 0
         self.manifests_put = 0
@@ -69,7 +72,9 @@ class Totals:
         image: str | None = None
         if isinstance(event, OfImage):
             image, event = event.image, event.event
-        if isinstance(event, ImageFinished):
+        if isinstance(event, Importing):
+            self.importing, self.imported_from = event, now - event.seconds
+        elif isinstance(event, ImageFinished):
             self.images_finished, self.images = event.finished, event.images
         elif image is not None and isinstance(event, (Planned, Checking)):
             self._blobs, self._size = self._blobs + event.blobs, self._size + event.size
@@ -79,17 +84,27 @@ class Totals:
             self.source = event.source
         elif isinstance(event, ReadingManifests):
             self.manifests_to_read += event.count
-        elif isinstance(event, Planned):
-            self.manifests = event.manifests
-            self._reset(now, event.blobs, event.size)
-            self.planned = True
-        elif isinstance(event, Checking):
-            self._reset(now, event.blobs, event.size)
-            self.planned = self.checking = True
+        elif isinstance(event, (Planned, Checking)):
+            self._begin(event, now)
         elif isinstance(event, ManifestPut):
             self.manifests_put += 1
         elif isinstance(event, (BlobStarted, BytesMoved, BlobFinished)):
             self._take_blob(event, (image, event.side, event.blob.digest), now)
+
+    def _begin(self, event: Planned | Checking, now: float) -> None:
+        self._reset(now, event.blobs, event.size)
+        self.planned = True
+        if isinstance(event, Planned):
+            self.manifests = event.manifests
+        else:
+            self.checking = True
+
+    def import_line(self, now: float) -> str | None:
+        """Return how long the target has been importing, None if it is not."""
+        if self.importing is None:
+            return None
+        seconds = now - self.imported_from
+        return f"{self.importing.target} is importing the image: {seconds:.0f} s"
 
     def _reset(self, now: float, blobs: int, size: int) -> None:
         self._blobs, self._size = blobs, size
