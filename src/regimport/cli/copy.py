@@ -76,6 +76,24 @@ ForeignLayers: TypeAlias = Annotated[
         "SOURCE serves, copy fetches the others from their URLs, too.",
     ),
 ]
+Repair: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--repair",
+        help="Look at everything that a target has of the image, and send what is missing or "
+        "wrong, also where the tag is there already.",
+    ),
+]
+Backup: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--backup",
+        metavar="TEMPLATE",
+        help="Keep the old image of a tag that moves under another tag, such as '{tag}-{date}'; "
+        "also {time}, {digest}.",
+        show_default=False,
+    ),
+]
 CreateRepository: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -204,6 +222,8 @@ def copy(
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
+    repair: Repair = False,
+    backup: Backup = None,
     several: SeveralOptions,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
@@ -254,6 +274,8 @@ def copy(
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
+        repair=repair,
+        backup=backup,
         platforms=settings.parse_platforms(parts.platform),
         as_index=parts.as_index,
         attestations=not parts.no_attestations,

@@ -126,6 +126,8 @@ def _target(report: Report, target: TargetReport) -> dict[str, object]:
         "pinned": target.pinned,
         "status": target.status.value,
         "confirmed": target.confirmed,
+        "examined": target.examined,
+        "backup": target.backup,
         "tally": asdict(target.tally),
         "steps": steps,
         "error": None if target.error is None else error_document(target.error),
