@@ -117,7 +117,7 @@ def run_copy(
             pending = plan_backups(pending, root.digest, backups, workers)
             settled += [copy for copy in pending if copy.error is not None]
             pending = [copy for copy in pending if copy.error is None]
-        if not options.dry_run:
+        if pending and not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
             result = transfer(

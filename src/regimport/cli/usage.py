@@ -52,6 +52,7 @@ _OPTIONS: Mapping[str, str] = {
     "--dest-creds": _STDIN.format("target-"),
     "--dest-tls-verify": _TLS,
     "--force": "tags are overwritten by default; --no-clobber prevents it",
+    "--force-recursive": "--repair looks at everything that is there, and sends what is missing",
     "--multi-arch": "every platform is copied by default; --platform copies one",
     "--password": _STDIN.format(""),
     "--preserve-digests": "digests never change",

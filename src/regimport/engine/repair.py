@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from regimport.engine.blob import BlobMover
 from regimport.engine.ends import Target
+from regimport.engine.publish import Publisher
 from regimport.engine.target import Status, TargetCopy
 from regimport.errors import ContentMismatch, InvalidManifest, NotFound, RegimportError, Side
 from regimport.models.descriptor import Descriptor
@@ -59,10 +60,15 @@ def make_whole(mover: BlobMover, end: Target, blob: Descriptor) -> int:
     return moved.bytes_read
 
 
-def check_manifest(end: Target, manifest: Manifest) -> None:
+def check_manifest(end: Target, manifest: Manifest, publisher: Publisher) -> None:
     """Raise `ContentMismatch` unless the target shows a manifest that was put, byte for byte."""
     try:
-        end.get_manifest(manifest.digest)
+        try:
+            end.get_manifest(manifest.digest)
+        except NotFound:
+            # It may take a while to become visible.
+            publisher.confirm(end, manifest, manifest.digest)
+            end.get_manifest(manifest.digest)
     except (ContentMismatch, InvalidManifest, NotFound) as error:
         raise _not_repaired(f"manifest {manifest.digest}", end) from error
 

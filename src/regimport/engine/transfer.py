@@ -171,7 +171,7 @@ class _ManifestTasks:
         for tag in tags:
             self._unless_failed(state, partial(self._confirm, state, root, tag))
         if state.copy.examined and state.copy.holds_parts:
-            self._unless_failed(state, partial(check_manifest, state.copy.end, root))
+            self._unless_failed(state, partial(self._check, state, root))
 
     def _put_by_digest(self, state: TargetState, manifest: Manifest, *, counted: bool) -> None:
         self._put(state, manifest, manifest.digest, counted=counted)
@@ -179,8 +179,7 @@ class _ManifestTasks:
             self._unless_failed(state, partial(self._check, state, manifest))
 
     def _check(self, state: TargetState, manifest: Manifest) -> None:
-        self._publisher.confirm(state.copy.end, manifest, manifest.digest)
-        check_manifest(state.copy.end, manifest)
+        check_manifest(state.copy.end, manifest, self._publisher)
 
     def _keep_old(self, state: TargetState, tag: str, names: BackupNames) -> None:
         # Imported where it is asked for.
