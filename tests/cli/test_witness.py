@@ -121,7 +121,7 @@ def test_skopeo_reads_an_image_that_was_repaired_and_the_old_one_that_was_kept(
     repository: str,
     tmp_path: Path,
 ) -> None:
-    old, new = FORMS["buildx"](), as_buildx(repository)
+    old, new = as_buildx(f"{repository}-old"), as_buildx(repository)
     ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
     Client(source.address).push(repository, old, "1")
     assert program("copy", *ends).code == 0
