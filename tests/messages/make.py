@@ -37,7 +37,9 @@ def make() -> tuple[str, set[tuple[str, int]]]:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="messages-")))
                 home = folder / "home"
                 home.mkdir()
-                stack.enter_context(patch.dict(os.environ, {"HOME": str(home)}))
+                own = {"HOME": str(home), "PATH": os.environ.get("PATH", os.defpath)}
+                # Nothing else of who runs it: the same is said everywhere.
+                stack.enter_context(patch.dict(os.environ, own, clear=True))
                 stage = Stage(stack, folder)
                 case(stage)
             title = (case.__doc__ or "").strip()
