@@ -66,8 +66,10 @@ from regimport import (
     ReadingManifests,
     Reference,
     Referrer,
+    ReferrerNode,
     Referrers,
     ReferrersFound,
+    ReferrerTree,
     RegimportError,
     RegistryError,
     RegistrySettings,
@@ -121,6 +123,7 @@ _BLOB = Descriptor(
     "application/vnd.example",
     FrozenMapping({"key": "value"}),
 )
+_LEAF = ReferrerNode(_DIGEST, _BLOB, "application/spdx+json", None, 9)
 _REFERRER = Referrer(_DIGEST, _BLOB, "application/spdx+json", "sha256-0.sbom")
 _PLAN = Plan((Step(_BLOB, Action.COPY),), (Step(_BLOB, Action.PRESENT),))
 _SETTINGS = RegistrySettings(mirrors=("https://mirror.example",), request_rate=2.0)
@@ -180,7 +183,11 @@ _VALUES = [
     _DIFFERENCE,
     _DIGEST,
     Flaw.SIZE,
-    Inspection("r.example/x:1", _NODE, 1, 2, 3, 4, ("too large",)),
+    Inspection(
+        "r.example/x:1", _NODE, 1, 2, 3, 4, ("too large",), ReferrerTree((_LEAF,), complete=True)
+    ),
+    _LEAF,
+    ReferrerTree((_LEAF,), complete=False),
     Interrupted(15),
     InvalidConfig("config", hint="mend it"),
     InvalidManifest("manifest"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from regimport.engine.differences import Difference, Flaw, Part, ReadBack, Verification
     from regimport.engine.examine import Inspection, Node
     from regimport.engine.many import ImageReport, ManyReport
+    from regimport.engine.referrer_tree import ReferrerNode, ReferrerTree
     from regimport.engine.report import Report, TargetReport
     from regimport.engine.steps import Action, Plan, Step
     from regimport.engine.subset import Subset
@@ -96,6 +97,7 @@ _HOMES = {
     "engine.deletion": ("Deletion", "ManifestUse"),
     "engine.differences": ("Difference", "Flaw", "Part", "ReadBack", "Verification"),
     "engine.examine": ("Inspection", "Node"),
+    "engine.referrer_tree": ("ReferrerNode", "ReferrerTree"),
     "engine.many": ("ImageReport", "ManyReport"),
     "engine.report": ("Report", "TargetReport"),
     "engine.steps": ("Action", "Plan", "Step"),
@@ -210,6 +212,8 @@ __all__ = [
     "ReadingManifests",
     "Reference",
     "Referrer",
+    "ReferrerNode",
+    "ReferrerTree",
     "Referrers",
     "ReferrersFound",
     "RegimportError",

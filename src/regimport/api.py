@@ -151,6 +151,7 @@ def verify(
 def inspect(
     reference: str,
     *,
+    referrers: bool = False,
     options: CopyOptions = _DEFAULTS,
     credential: Credential | None = None,
     reporter: Reporter = _SILENT,
@@ -159,13 +160,15 @@ def inspect(
 ) -> Inspection:
     """Read an image's manifests, and return what it is made of and which limits it exceeds.
 
-    Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
+    With `referrers`, the result has what belongs to the image and to each of its manifests, too:
+    what a copy with `referrers` brings along, within the same bounds. `options.referrers` is not
+    read. Raise what `copy` raises for its source. `transport` and `stop` are those of `copy`.
     """
     place = with_default_tag(parse_end(reference))
     with running(
         options, reporter, [place], source=credential, transport=transport, stop=stop
     ) as run:
-        return run_inspection(run, place, options)
+        return run_inspection(run, place, options, referrers=referrers)
 
 
 def manifest(

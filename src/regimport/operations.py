@@ -26,7 +26,7 @@ from regimport.events import ImageFinished, Resolved, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.reference import AnyReference, Reference
-from regimport.options import CopyOptions
+from regimport.options import ALL_REFERRERS, CopyOptions
 from regimport.run import Run, selector
 from regimport.values import dataclass
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from regimport.engine.differences import ReadBack
     from regimport.engine.examine import Inspection
     from regimport.engine.many import ImageReport
+    from regimport.engine.referrer_tree import ReferrerTree
     from regimport.engine.subset import Subset
     from regimport.engine.walk import Graph
     from regimport.models.referrers import Referrers
@@ -173,7 +174,7 @@ def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:
         if found:
             things = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
             message = f"{source.name}@{root} has more that belongs to it, which is not copied"
-            run.reporter.tell(Warned(f"{message}: {things}; with `referrers` it comes along"))
+            run.reporter.tell(Warned(f"{message}: {things}; with `referrers=all` it comes along"))
 
     run.workers.start([look])
 
@@ -294,9 +295,17 @@ def run_verification(
 
 
 def run_inspection(
-    run: Run, place: AnyReference, options: CopyOptions, side: Side = Side.SOURCE
+    run: Run,
+    place: AnyReference,
+    options: CopyOptions,
+    side: Side = Side.SOURCE,
+    *,
+    referrers: bool = False,
 ) -> Inspection:
-    """Read an image's manifests and configurations, and return what it is made of."""
+    """Read an image's manifests and configurations, and return what it is made of.
+
+    With `referrers`, read what belongs to it, too.
+    """
     # A copy needs none of these.
     from regimport.engine.configs import read_configs  # noqa: PLC0415
     from regimport.engine.examine import examine  # noqa: PLC0415
@@ -313,4 +322,14 @@ def run_inspection(
 
         graph = workers.call(partial(only, end, graph, options.platforms, run.retry))
     configs = read_configs(end, graph, workers)
-    return examine(str(place.pinned(root.digest)), graph, options.limits, configs)
+    tree = _referrer_tree(run, end, graph, largest) if referrers else None
+    return examine(str(place.pinned(root.digest)), graph, options.limits, configs, tree)
+
+
+def _referrer_tree(run: Run, end: Source, graph: Graph, largest: int | None) -> ReferrerTree | None:
+    from regimport.engine.referrer_tree import referrer_tree  # noqa: PLC0415 - where it is wanted
+    from regimport.engine.referrers import with_referrers  # noqa: PLC0415 - where they are wanted
+
+    types = (ALL_REFERRERS,)
+    whole, _ = with_referrers(end, graph, (), run.workers, run.reporter, types, largest=largest)
+    return referrer_tree(whole)

@@ -21,6 +21,7 @@ from regimport.redact import safe_text
 
 if TYPE_CHECKING:
     from regimport.engine.examine import Inspection, Node
+    from regimport.engine.referrer_tree import ReferrerNode, ReferrerTree
     from regimport.models.descriptor import Descriptor
     from regimport.models.image_config import ImageConfig
 
@@ -39,6 +40,13 @@ Config: TypeAlias = Annotated[
         help="Show what each image's configuration says, too: labels, environment, history, …",
     ),
 ]
+Referrers: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--referrers",
+        help="Show what belongs to the image, too: signatures, SBOMs, attestations.",
+    ),
+]
 
 
 def inspect(
@@ -47,6 +55,7 @@ def inspect(
     raw: Raw = False,
     layers: Layers = False,
     config: Config = False,
+    referrers: Referrers = False,
     platform: params.Platforms = None,
     limits: LimitOptions,
     credentials: CredentialOptions,
@@ -88,7 +97,11 @@ def inspect(
             return
         try:
             inspection = api.inspect(
-                reference, options=options, credential=credential, reporter=reporter
+                reference,
+                referrers=referrers,
+                options=options,
+                credential=credential,
+                reporter=reporter,
             )
         except NotFound as error:
             _show_images(printer, reference, error, output)
@@ -129,6 +142,8 @@ def _lines(inspection: Inspection, *, layers: bool, config: bool) -> Iterator[st
     if inspection.total_bytes != inspection.unique_bytes:
         total += f" ({human_size(inspection.total_bytes)} if shared content counts each time)"
     yield total
+    if inspection.referrers is not None:
+        yield from _referrers(inspection.referrers)
     yield f"limits: {'exceeded' if inspection.violations else 'not exceeded'}"
     yield from (f"  {with_options(violation)}" for violation in inspection.violations)
 
@@ -170,6 +185,28 @@ def _blobs(node: Node, width: int) -> Iterator[str]:
         for blob in blobs:
             if blob is not None:
                 yield f"  {f'  {kind}':{width}}  {_described(blob)}"
+
+
+def _referrers(tree: ReferrerTree) -> Iterator[str]:
+    """Yield what belongs to each manifest of an image, under the manifest's digest."""
+    unknown = "" if tree.complete else ", digest tags not known"
+    yield f"referrers: {'' if tree.found else 'none'}{unknown.removeprefix(', ')}".rstrip()
+    subject = None
+    for node in tree.found:
+        if node.subject != subject:
+            subject = node.subject
+            yield f"  of {subject}"
+        yield from _referrer(node, "    ")
+
+
+def _referrer(node: ReferrerNode, indent: str) -> Iterator[str]:
+    kind = safe_text(node.artifact_type, 80) or "no type"
+    line = f"{indent}{node.descriptor.digest}  {human_size(node.size):>10}  {kind}"
+    if node.tag is not None:
+        line += f"  tag {node.tag}"
+    yield line + ("  shown above" if node.shown_above else "")
+    for child in node.referrers:
+        yield from _referrer(child, indent + "  ")
 
 
 def _name(leaf: Node) -> str:

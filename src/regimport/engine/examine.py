@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from regimport.engine.limits import violations
+from regimport.engine.referrer_tree import ReferrerTree
 from regimport.engine.walk import Graph
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
@@ -57,7 +58,8 @@ class Inspection:
 
     `manifests` and `blobs` count as a copy of the image counts: the root too, each digest once.
     `total_bytes` counts shared content as often as it is named, `unique_bytes` once. `violations`
-    are the limits it exceeds, none if it may be copied.
+    are the limits it exceeds, none if it may be copied. None of these count `referrers`, which is
+    what belongs to it, or None if that was not asked for.
     """
 
     reference: str
@@ -67,10 +69,15 @@ class Inspection:
     total_bytes: int
     unique_bytes: int
     violations: tuple[str, ...]
+    referrers: ReferrerTree | None = None
 
 
 def examine(
-    reference: str, graph: Graph, limits: Limits, configs: Mapping[Digest, ImageConfig]
+    reference: str,
+    graph: Graph,
+    limits: Limits,
+    configs: Mapping[Digest, ImageConfig],
+    referrers: ReferrerTree | None = None,
 ) -> Inspection:
     """Sum a graph up, all of whose manifests were read; `configs` are those that were, too."""
     content = {manifest.digest: manifest for manifest in graph.manifests}
@@ -84,6 +91,7 @@ def examine(
         root.size,
         sum(blobs.values()) + sum(found.descriptor.size for found in graph.manifests),
         tuple(violations(graph, limits)),
+        referrers,
     )
 
 

@@ -130,5 +130,5 @@ def _explain(error: RegistryError, manifest: Manifest) -> None:
     if foreign and error.status == _REFUSED:
         error.hint = (
             "the image has foreign layers, which are named by URL: allow these URLs in the "
-            "target's configuration, or bring the layers along with `foreign_layers`"
+            "target's configuration, or bring the layers along with `foreign_layers=copy`"
         )

@@ -191,7 +191,7 @@ class _Finder:
         self._reporter.tell(
             Warned(
                 f"whether {self._source.name} has digest tags such as cosign's .sig is not known, "
-                f"so none are copied: {reason}"
+                f"so they are left out: {reason}"
             )
         )
 
@@ -297,7 +297,8 @@ class _Finder:
 
     def _excessive(self, what: str) -> InvalidManifest:
         error = InvalidManifest(
-            f"the image {what}", hint="copy it without `referrers`, or name artifact types"
+            f"the image {what}",
+            hint="leave `referrers` out, or have a copy take some artifact types",
         )
         error.located(Side.SOURCE, self._source.name)
         return error

@@ -70,8 +70,8 @@ class Guard:
             raise Refusal(
                 403,
                 "DENIED",
-                f"this registry is not called {host[:255]!r}; its names are given with "
-                "--server-name",
+                f"this registry is not called {host[:255]!r}; "
+                "`regimport serve --server-name NAME` gives it names",
             )
 
     def _is_address(self, host: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from regimport.cli.documents.base import SCHEMA_VERSION, Document
 from regimport.engine.examine import Inspection, Node
+from regimport.engine.referrer_tree import ReferrerNode, ReferrerTree
 from regimport.models.descriptor import Descriptor
 from regimport.models.image_config import ImageConfig
 
@@ -126,6 +127,52 @@ class NodeDocument(Document):
         )
 
 
+class ReferrerNodeDocument(Document):
+    """A manifest that belongs to its subject, with what belongs to it in turn."""
+
+    subject: str = Field(description="The digest of the manifest that it belongs to.")
+    digest: str
+    media_type: str
+    artifact_type: str | None = Field(description="What it is; null if it does not say.")
+    size: int = Field(description="Bytes of the manifest and of all under it.")
+    tag: str | None = Field(
+        description="The digest tag that points to it; null if it names its subject itself."
+    )
+    shown_above: bool = Field(
+        description="Whether it was there before: what belongs to it is not repeated."
+    )
+    referrers: list[ReferrerNodeDocument]
+
+    @classmethod
+    def of(cls, node: ReferrerNode) -> ReferrerNodeDocument:
+        """Return the document of a referrer and all that belongs to it."""
+        return cls(
+            subject=node.subject,
+            digest=node.descriptor.digest,
+            media_type=node.descriptor.media_type,
+            artifact_type=node.artifact_type or None,
+            size=node.size,
+            tag=node.tag,
+            shown_above=node.shown_above,
+            referrers=[cls.of(child) for child in node.referrers],
+        )
+
+
+class ReferrerTreeDocument(Document):
+    """What belongs to an image and to its manifests."""
+
+    complete: bool = Field(description="Whether the source told all that it has.")
+    found: list[ReferrerNodeDocument]
+
+    @classmethod
+    def of(cls, tree: ReferrerTree) -> ReferrerTreeDocument:
+        """Return the document of a tree."""
+        return cls(
+            complete=tree.complete,
+            found=[ReferrerNodeDocument.of(node) for node in tree.found],
+        )
+
+
 class InspectionDocument(Document):
     """The contents of an image."""
 
@@ -139,10 +186,14 @@ class InspectionDocument(Document):
     unique_bytes: int = Field(description="Bytes in total; shared content is counted once.")
     violations: list[str] = Field(description="The limits that it exceeds.")
     root: NodeDocument
+    referrers: ReferrerTreeDocument | None = Field(
+        description="What belongs to it, which no count includes; null without --referrers."
+    )
 
     @classmethod
     def of(cls, inspection: Inspection) -> InspectionDocument:
         """Return the document of an inspection."""
+        tree = inspection.referrers
         return cls(
             schema_version=SCHEMA_VERSION,
             reference=inspection.reference,
@@ -152,4 +203,5 @@ class InspectionDocument(Document):
             unique_bytes=inspection.unique_bytes,
             violations=list(inspection.violations),
             root=NodeDocument.of(inspection.root),
+            referrers=None if tree is None else ReferrerTreeDocument.of(tree),
         )
