@@ -97,7 +97,7 @@ def _safe_query(query: str) -> str:
     for field in re.split("[&;]", query) if query else ():
         name, equals, value = field.partition("=")
         if name.lower() in SHOWN_QUERY:
-            value = value.replace("%3A", ":").replace("%2F", "/")
+            value = value.replace("%3A", ":")
         else:
             value = _HIDDEN
         shown.append(f"{name}={value}" if equals else _HIDDEN)
