@@ -250,3 +250,12 @@ def test_a_blob_that_one_image_has_brought_is_mounted_by_the_next() -> None:
     for digest in shared:
         assert sum(count for what, count in sent.items() if digest[7:] in what) == 1
     assert report.tally.blobs_mounted == 2 * len(shared)
+
+
+def test_nobody_is_asked_what_is_left_behind_where_nobody_would_hear_it(ends: Ends) -> None:
+    image = (f"{ends.a.address}/app0:1", f"{ends.b.address}/x:1")
+    regimport.copy_many([image])
+    regimport.copy_tags(f"{ends.a.address}/app1", f"{ends.b.address}/y")
+    assert not any("/referrers/" in heard.path for heard in ends.a.heard)
+    regimport.copy_many([(image[0], f"{ends.b.address}/z:1")], reporter=Told())
+    assert any("/referrers/" in heard.path for heard in ends.a.heard)

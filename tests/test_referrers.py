@@ -232,7 +232,7 @@ def test_without_it_one_line_says_what_is_left_behind(
     regimport.copy(place, ends.reference("serve", f"{repository}-b"), reporter=told)
     (line,) = told.warnings
     assert published.image.root in line
-    assert "`referrers`" in line
+    assert "`referrers=all`" in line
     # What is there already is asked no more about.
     told = Told()
     regimport.copy(place, ends.reference("serve", f"{repository}-b"), reporter=told)

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
-from regimport.operations import run_copy, run_inspection, run_verification
+from regimport.operations import as_heard, run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
 from regimport.run import running, selector
 
@@ -75,9 +74,7 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    if reporter is _SILENT and options.referrers is None:
-        # Nobody would hear of what is left behind.
-        options = replace(options, referrers=())
+    options = as_heard(options, reporter)
     with running(
         options,
         reporter,

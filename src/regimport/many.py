@@ -22,7 +22,7 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
-from regimport.operations import Job, run_copies
+from regimport.operations import Job, as_heard, run_copies
 from regimport.options import CopyOptions
 from regimport.run import Run, running
 
@@ -66,6 +66,7 @@ def copy_many(
     jobs = _jobs(pairs)
     images = [(job.origin, *job.wanted) for job in jobs]
     given = source_credential, target_credential
+    options = as_heard(options, reporter)
     with _running(options, reporter, images, given, transport, stop) as run:
         return _report(run, jobs, options, finished)
 
@@ -101,6 +102,7 @@ def copy_tags(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     wanted = TagFilter(tuple(match), tuple(exclude))
     given = source_credential, target_credential
+    options = as_heard(options, reporter)
     with _running(options, reporter, [(origin, *places)], given, transport, stop) as run:
         jobs = [
             Job(origin.tagged(tag), tuple(place.tagged(tag) for place in places))

@@ -22,7 +22,7 @@ from regimport.errors import (
     RegimportError,
     Side,
 )
-from regimport.events import ImageFinished, Resolved, Warned
+from regimport.events import ImageFinished, Reporter, Resolved, Silent, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.reference import AnyReference, Reference
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from regimport.engine.walk import Graph
     from regimport.models.referrers import Referrers
 
-__all__ = ["Job", "run_copies", "run_copy", "run_inspection", "run_verification"]
+__all__ = ["Job", "as_heard", "run_copies", "run_copy", "run_inspection", "run_verification"]
 
 
 # How many of the things that are left behind are named.
@@ -52,6 +52,13 @@ class Job:
 
     origin: AnyReference
     wanted: tuple[AnyReference, ...]
+
+
+def as_heard(options: CopyOptions, reporter: Reporter) -> CopyOptions:
+    """Return options that do not look for what is left behind, where nobody would hear of it."""
+    if options.referrers is None and isinstance(reporter, Silent):
+        return replace(options, referrers=())
+    return options
 
 
 def run_copies(

@@ -46,8 +46,11 @@ class DockerRegistry:
         http: Mapping[str, object],
         auth: Mapping[str, object],
         upstream: str | None = None,
+        urls: str | None = None,
     ) -> None:
         self.root = root
+        # Which URLs of layers that it need not have it takes, as a pattern.
+        self._urls = urls
         self._http, self._auth, self._upstream = http, auth, upstream
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -102,6 +105,8 @@ class DockerRegistry:
         }
         if self._auth:
             settings["auth"] = self._auth
+        if self._urls is not None:
+            settings["validation"] = {"manifests": {"urls": {"allow": [self._urls]}}}
         if self._upstream is not None:
             settings["proxy"] = {"remoteurl": self._upstream}
         # JSON is YAML.
@@ -159,8 +164,10 @@ def trust_anything() -> ssl.SSLContext:
 
 
 @contextmanager
-def plain_registry(folder: Path, name: str = "plain") -> Iterator[DockerRegistry]:
-    registry = DockerRegistry(_storage(folder, name), http={}, auth={})
+def plain_registry(
+    folder: Path, name: str = "plain", *, urls: str | None = None
+) -> Iterator[DockerRegistry]:
+    registry = DockerRegistry(_storage(folder, name), http={}, auth={}, urls=urls)
     try:
         yield registry
     finally:

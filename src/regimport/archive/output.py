@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import stat
 import sys
@@ -44,6 +45,7 @@ class FileOutput:
         # A link to an archive stays a link.
         self._path = Path(os.path.realpath(path))
         self._name = name
+        self._prefix = f".{self._path.name[:200]}."
         self._temporary: Path | None = None
 
     def check(self) -> None:
@@ -58,14 +60,32 @@ class FileOutput:
                 ).located(None, self._name)
 
     def create(self) -> int:
-        """Create a hidden file in the same folder."""
-        name = f".{self._path.name[:200]}.{secrets.token_hex(8)}"
-        path = self._path.with_name(name)
-        with explained(self._name):
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = os.open(path, flags, 0o666)
-        self._temporary = path
-        return descriptor
+        """Create a hidden file in the same folder; remove those that killed writers have left."""
+        self._sweep()
+        while True:
+            path = self._path.with_name(f"{self._prefix}{secrets.token_hex(8)}")
+            with explained(self._name):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                descriptor = os.open(path, flags, 0o666)
+            try:
+                # It is locked for as long as it is written: those that are not are left over.
+                with explained(self._name):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if _is_at(descriptor, path):
+                    self._temporary = path
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Remove the temporary files of this archive that no process has locked."""
+        pattern = re.compile(re.escape(self._prefix) + "[0-9a-f]{16}")
+        with suppress(OSError):
+            for path in self._path.parent.iterdir():
+                if pattern.fullmatch(path.name):
+                    _remove_unless_locked(path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -149,6 +169,17 @@ class StandardOutput:
 
     def discard(self) -> None:
         """Do nothing: the file is gone when it is closed."""
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+        finally:
+            os.close(descriptor)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -70,8 +70,13 @@ class NamedBySha256:
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...] | None:
-        """Return what refers to a manifest by the name that it has from now on."""
-        return self._source.referrers(subject, artifact_type)
+        """Return what refers to a manifest, by either of its names."""
+        found = self._source.referrers(subject, artifact_type)
+        known_as = self._known_as.get(subject)
+        if found is None or known_as is None:
+            return found
+        more = self._source.referrers(known_as, artifact_type) or ()
+        return tuple({entry.digest: entry for entry in (*found, *more)}.values())
 
     def peek_referrers(self, subject: Digest) -> list[str]:
         """Return in words what belongs to a manifest, by the name that the source knows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -29,6 +29,7 @@ from regimport.models.referrers import (
     artifact_type_of,
     digest_tags,
     fallback_tag,
+    has_subject,
     is_referrers_index,
 )
 from regimport.options import ALL_REFERRERS
@@ -42,6 +43,8 @@ MAX_REFERRERS = 1000
 MAX_REFERRER_DEPTH = 8
 # How much of a list of tags is read to find the digest tags in it.
 MAX_TAG_PAGES = 500
+# The names that a manifest may have.
+_ALGORITHMS = ("sha256", "sha512")
 
 
 def with_referrers(
@@ -61,7 +64,7 @@ def with_referrers(
     or deeper referrers than `MAX_REFERRERS` and `MAX_REFERRER_DEPTH`, and the errors of a source
     that does not tell.
     """
-    finder = _Finder(source, workers, reporter, types)
+    finder = _Finder(source, workers, reporter, types, graph.content())
     finder.find([graph.root.digest, *(child.digest for child in graph.named)])
     read = finder.manifests
     sizes = sizes_of_blobs(source, read, workers, largest)
@@ -114,11 +117,17 @@ class _Finder:
     """Asks the source level by level: the image, what refers to it, what refers to that."""
 
     def __init__(
-        self, source: Source, workers: Workers, reporter: Reporter, types: Sequence[str]
+        self,
+        source: Source,
+        workers: Workers,
+        reporter: Reporter,
+        types: Sequence[str],
+        image: Mapping[Digest, Manifest],
     ) -> None:
         self._source = source
         self._workers = workers
         self._reporter = reporter
+        self._image = image
         self._types = None if ALL_REFERRERS in types else frozenset(types)
         # None until the root was asked about; whether the source has the API then.
         self._has_api = True
@@ -198,7 +207,7 @@ class _Finder:
     def _listed(self, subject: Digest) -> list[_Candidate]:
         found = self._ask(subject) if self._has_api else []
         # A registry that has got the API since may have kept the tag.
-        known = self._tags is not None and fallback_tag(subject) in self._tags
+        known = not (self._tags or frozenset()).isdisjoint(self._fallback_tags(subject))
         unknown = self._tags is None and not self._has_api
         return found + self._by_fallback(subject) if known or unknown else found
 
@@ -211,17 +220,26 @@ class _Finder:
         return [_Candidate(subject, entry) for entry in listed if self._may_be_wanted(entry)]
 
     def _by_fallback(self, subject: Digest) -> list[_Candidate]:
-        tag = fallback_tag(subject)
-        if self._tags is not None and tag not in self._tags:
-            return []
-        try:
-            index = self._source.get_manifest(tag)
-        except NotFound:
-            return []
-        if not is_referrers_index(index, subject):
-            return []
-        entries = index.manifests
+        tags = [fallback_tag(subject)]
+        if self._tags is not None:
+            tags = [tag for tag in self._fallback_tags(subject) if tag in self._tags]
+        entries: list[Descriptor] = []
+        for tag in tags:
+            try:
+                index = self._source.get_manifest(tag)
+            except NotFound:
+                continue
+            if is_referrers_index(index, subject):
+                entries += index.manifests
         return [_Candidate(subject, entry) for entry in entries if self._may_be_wanted(entry)]
+
+    def _fallback_tags(self, subject: Digest) -> list[str]:
+        """Return the tags that may list what refers to a manifest, by each of its names."""
+        named = self._image.get(subject)
+        names = [subject]
+        if named is not None:
+            names += [Digest.of(named.raw, algorithm) for algorithm in _ALGORITHMS]
+        return list(dict.fromkeys(map(fallback_tag, names)))
 
     def _may_be_wanted(self, entry: Descriptor) -> bool:
         return self._types is None or not entry.artifact_type or entry.artifact_type in self._types
@@ -260,9 +278,9 @@ class _Finder:
     def _accept(self, candidate: _Candidate, manifest: Manifest) -> bool:
         """Keep a manifest as a referrer, unless it is none, is known, or is of no wanted type."""
         subject, kind = candidate.subject, artifact_type_of(manifest)
-        if candidate.tag is None and (
-            manifest.subject is None or manifest.subject.digest != subject
-        ):
+        named = self._image.get(subject)
+        content = None if named is None else named.raw
+        if candidate.tag is None and not has_subject(manifest, subject, content):
             message = f"{manifest.digest} is listed as a referrer of {subject}, but does not say so"
             self._reporter.tell(Warned(f"{self._source.name}: {message}; it is left out"))
             return False

@@ -101,6 +101,12 @@ class _ManifestTasks:
     def tasks(self) -> Iterator[Task]:
         """Yield a task for every manifest to be put, and one for the tags of each target."""
         subjects = {referrer.subject for referrer in self._referrers}
+        # A referrer may name its subject by another digest than the copy does.
+        subject_of = {
+            referrer.manifest.digest: referrer.subject
+            for referrer in self._referrers
+            if referrer.tag is None
+        }
         for state in self._states:
             name = state.copy.name
             digests = [step.descriptor.digest for step in _to_copy(state.plan.manifests)]
@@ -111,7 +117,10 @@ class _ManifestTasks:
                 # The root is counted when its tags are set.
                 counted = digest != self._root or not state.copy.pending
                 put = partial(self._put, state, manifest, digest, counted=counted)
-                yield Task((name, digest), put, _needs(name, manifest))
+                below = _needs(name, manifest)
+                if digest in subject_of:
+                    below |= {(name, subject_of[digest])}
+                yield Task((name, digest), put, below)
                 needs.add((name, digest))
             for task in self._listing_tasks(state):
                 yield task
@@ -126,7 +135,8 @@ class _ManifestTasks:
         for referrer in self._referrers:
             digest, subject = referrer.manifest.digest, referrer.subject
             if referrer.tag is None:
-                by_subject.setdefault(subject, []).append(digest)
+                named = self._content[digest].subject
+                by_subject.setdefault(subject if named is None else named.digest, []).append(digest)
                 continue
             set_tag = partial(self._set_digest_tag, state, self._content[digest], referrer.tag)
             needs: set[Hashable] = {(name, digest), (name, subject)}

@@ -23,6 +23,7 @@ __all__ = [
     "artifact_type_of",
     "digest_tags",
     "fallback_tag",
+    "has_subject",
     "is_digest_tag",
     "is_referrers_index",
     "merged_index",
@@ -86,6 +87,16 @@ def is_referrers_index(manifest: Manifest, subject: Digest) -> bool:
     """
     same = Digest.of(manifest.raw, subject.algorithm) == subject
     return manifest.media_type == OCI_INDEX and not same
+
+
+def has_subject(manifest: Manifest, subject: Digest, content: bytes | None = None) -> bool:
+    """Return whether a manifest names `subject`, by this digest or another one of its `content`."""
+    named = None if manifest.subject is None else manifest.subject.digest
+    if named is None or named == subject:
+        return named is not None
+    if content is None or named.algorithm == subject.algorithm:
+        return False
+    return Digest.of(content, named.algorithm) == named
 
 
 def artifact_type_of(manifest: Manifest) -> str:
