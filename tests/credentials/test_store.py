@@ -82,7 +82,7 @@ def test_what_was_in_a_file_comes_back_where_it_cannot_be_written_to_the_end(
 
     monkeypatch.setattr(Path, "replace", busy)
     monkeypatch.setattr(os, "pwrite", full)
-    with pytest.raises(RegimportError, match="no space"):
+    with pytest.raises(RegimportError, match="the disk is full"):
         Store(str(file)).save("r.example", _USER)
     assert file.read_text() == _BEFORE
 
@@ -94,7 +94,7 @@ def test_a_full_disk_is_no_reason_to_write_in_place(
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(RegimportError, match="cannot be written: no space"):
+    with pytest.raises(RegimportError, match="cannot be written: the disk is full"):
         Store(str(file)).save("r.example", _USER)
     assert file.read_text() == _BEFORE
 

@@ -288,7 +288,7 @@ def copy(
     if several != SeveralOptions():
         from regimport.cli.several import copy_several
 
-        given = credentials.read()
+        given = credentials.read(several.from_file or "", source or "")
         code = copy_several(printer, options, given, several, (source, targets), output, format)
         raise typer.Exit(code)
     if source is None or not targets:
@@ -299,7 +299,7 @@ def copy(
         from regimport.clouds.names import source_at
 
         source = source_at(source_registry, source)
-    source_credential, target_credential = credentials.read()
+    source_credential, target_credential = credentials.read(source)
     with reporter_for(printer) as reporter:
         report = api.copy(
             source,
