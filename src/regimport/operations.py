@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from regimport.engine.referrer_tree import ReferrerTree
     from regimport.engine.subset import Subset
     from regimport.engine.walk import Graph
+    from regimport.models.backup import BackupNames
     from regimport.models.referrers import Referrers
 
 __all__ = ["Job", "as_heard", "run_copies", "run_copy", "run_inspection", "run_verification"]
@@ -93,6 +94,7 @@ def run_copy(
 ) -> Report:
     """Copy one image to the targets, and return the report."""
     started, bytes_read = time.monotonic(), 0
+    backups = _backup_names(wanted, options)
     source, workers = run.cached_source(origin, partial(_named_for, wanted)), run.workers
     subset: Subset | None = None
     copies, no_clobber = run.targets(wanted, origin), options.no_clobber
@@ -101,14 +103,15 @@ def run_copy(
     if not options.selection.whole:
         from regimport.engine.parts import select_part  # noqa: PLC0415 - where a part is wanted
 
-        trusting = isinstance(origin, Reference) and not (options.verify or options.referrers)
+        thorough = options.verify or options.referrers or options.repair
+        trusting = isinstance(origin, Reference) and not thorough
         part = select_part(
             source, root, options.selection, run.retry, copies, answers, trusting=trusting
         )
         source, root, answers, subset = part.source, part.root, part.answers, part.subset
     copies = settle(root, copies, answers, no_clobber=no_clobber)
     run.reporter.tell(Resolved(str(origin), root))
-    settled, pending = _divided(copies, referrers=bool(options.referrers))
+    settled, pending = _divided(copies, options)
     pending = _with_lenders(pending, settled)
     if any(copy.pending for copy in pending) and options.referrers is None:
         _look_for_referrers(run, source, root.digest if subset is None else subset.source)
@@ -116,7 +119,13 @@ def run_copy(
     if pending:
         graph, pending = _planned(run, source, root, pending, options)
         root, found = graph.root, graph.referrers
-        if not options.dry_run:
+        if backups is not None:
+            from regimport.engine.backup import plan_backups  # noqa: PLC0415 - most copies make none
+
+            pending = plan_backups(pending, root.digest, backups, workers)
+            settled += [copy for copy in pending if copy.error is not None]
+            pending = [copy for copy in pending if copy.error is None]
+        if pending and not options.dry_run:
             from regimport.engine.transfer import transfer  # noqa: PLC0415 - a dry run needs none of it
 
             result = transfer(
@@ -127,6 +136,7 @@ def run_copy(
                 run.known,
                 no_clobber=options.no_clobber,
                 external=_external(run, origin) if options.foreign_layers == "copy" else None,
+                backups=backups,
             )
             pending, bytes_read = list(result.targets), result.bytes_read
         else:
@@ -152,22 +162,40 @@ def run_copy(
 
 
 def _divided(
-    copies: Sequence[TargetCopy], *, referrers: bool
+    copies: Sequence[TargetCopy], options: CopyOptions
 ) -> tuple[list[TargetCopy], list[TargetCopy]]:
     """Return the copies that need nothing any more, and the others.
 
     With `referrers`, a repository that has the image may lack what belongs to it: one of its copies
-    is among the others.
+    is among the others. With `repair`, it may lack anything.
     """
+    if options.repair:
+        from regimport.engine.repair import to_examine  # noqa: PLC0415 - where it is asked for
+
+        return to_examine(copies)
     pending = [copy for copy in copies if copy.pending]
     settled = [copy for copy in copies if not copy.pending]
-    if referrers:
+    if options.referrers:
         named = {copy.name for copy in pending}
         present = {copy.name: copy for copy in settled if copy.status is Status.PRESENT}
         more = [copy for name, copy in present.items() if name not in named]
         pending += more
         settled = [copy for copy in settled if copy not in more]
     return settled, pending
+
+
+def _backup_names(wanted: Sequence[AnyReference], options: CopyOptions) -> BackupNames | None:
+    """Return the names for the old images of the targets' tags, which are all valid."""
+    if options.backup is None:
+        return None
+    # Most copies make none.
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from regimport.models.backup import BackupNames  # noqa: PLC0415
+
+    names = BackupNames(options.backup, datetime.now(UTC))
+    names.check(wanted)
+    return names
 
 
 def _look_for_referrers(run: Run, source: Source, root: Digest) -> None:

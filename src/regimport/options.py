@@ -133,7 +133,10 @@ class CopyOptions:
     attestations that come along with an image: "all", "none", or those of some artifact types; None
     copies none, and tells a reporter once what is left behind. `foreign_layers` is which layers
     that must not be distributed are copied: "auto" those that the source serves, "skip" none,
-    "copy" all, if need be from the URLs that the image has for them.
+    "copy" all, if need be from the URLs that the image has for them. `repair` looks at everything
+    that a target has of the image, and sends what is missing or wrong. `backup` is the tag that
+    keeps the old image of a tag that moves, with the fields `{tag}`, `{date}`, `{time}` (UTC) and
+    `{digest}`: `{tag}-{date}`; None keeps none.
 
     Raise `InvalidOptions` for a value of another type, or out of range.
     """
@@ -158,6 +161,8 @@ class CopyOptions:
     cache: bool = True
     referrers: tuple[str, ...] | None = None
     foreign_layers: ForeignLayers = "auto"
+    repair: bool = False
+    backup: str | None = None
 
     def __post_init__(self) -> None:
         _check_types(self, optional=("limit_rate", "deadline"))
@@ -183,6 +188,10 @@ class CopyOptions:
             )
         object.__setattr__(self, "platforms", _platforms(self.platforms))
         object.__setattr__(self, "referrers", _referrers(self.referrers))
+        if self.backup is not None:
+            from regimport.models.backup import check_template  # noqa: PLC0415 - most have none
+
+            check_template(self.backup)
         if self.as_index and not self.platforms:
             raise InvalidOptions(
                 "`as_index` makes an index of one platform, and none is named",
@@ -206,6 +215,7 @@ _KINDS: Mapping[str, type] = {
     "dry_run": bool,
     "create_repository": bool,
     "verify": bool,
+    "repair": bool,
     "as_index": bool,
     "attestations": bool,
     "cache": bool,

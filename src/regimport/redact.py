@@ -96,7 +96,6 @@ def _safe_query(query: str) -> str:
     # Some servers separate fields with ';' too; a secret after it must stay hidden.
     for field in re.split("[&;]", query) if query else ():
         name, equals, value = field.partition("=")
-        shown.append(
-            f"{name}={value if name.lower() in SHOWN_QUERY else _HIDDEN}" if equals else _HIDDEN
-        )
+        value = value.replace("%3A", ":") if name.lower() in SHOWN_QUERY else _HIDDEN
+        shown.append(f"{name}={value}" if equals else _HIDDEN)
     return "&".join(shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -26,6 +25,7 @@ from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
+from regimport.environment import environment
 from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
 from regimport.events import Reporter, Warned
 from regimport.interrupts import INTERRUPTS
@@ -291,7 +291,7 @@ def running(
 
     given = {Side.SOURCE: source, Side.TARGET: target}
     # Credentials given for a side are for its registry alone, and never for a mirror.
-    environ = {name: os.environ[name] for name in os.environ if not name.startswith(_OURS)}
+    environ = {name: text for name, text in environment().items() if not name.startswith(_OURS)}
     with (
         _interruptible(workers, writing=writing and not options.dry_run),
         workers,

@@ -183,7 +183,7 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path) -> None:
     assert caught.value.hint == f"for an image layout, write oci:{tmp_path}"
     for text in ("short", "a text of more than one block\n" * 20):
         (tmp_path / "text").write_text(text)
-        with pytest.raises(UsageError, match="it is no archive"):
+        with pytest.raises(UsageError, match="is not an archive"):
             digest(f"oci-archive:{tmp_path}/text")
     with pytest.raises(UsageError, match="not an OCI image layout") as caught:
         digest(f"oci:{tmp_path}/text")

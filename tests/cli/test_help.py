@@ -51,6 +51,8 @@ def test_what_is_used_every_day_comes_first(program: Program) -> None:
         "--no-clobber",
         "--dry-run",
         "--verify",
+        "--repair",
+        "--backup",
         "--help",
     ]
 

@@ -77,12 +77,16 @@ def test_no_time_at_all_is_a_duration_only_where_it_may_be(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("0.0", 0), ("1.5", 1), ("1.5KiB", 1536)])
 def test_a_size_may_have_a_fraction(text: str, size: int) -> None:
-    assert parse_size(text) == size
+    assert parse_size(text, "--x") == size
 
 
 @given(st.text() | st.text(alphabet="0123456789.hmsKMG "))
 def test_no_text_raises_anything_but_invalid_options(text: str) -> None:
-    for parse in (parse_size, parse_rate, lambda one: parse_duration(one, "--x")):
+    for parse in (
+        lambda one: parse_size(one, "--x"),
+        parse_rate,
+        lambda one: parse_duration(one, "--x"),
+    ):
         with suppress(InvalidOptions):
             assert parse(text) >= 0
 

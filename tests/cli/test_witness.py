@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -111,3 +112,41 @@ def write_folder(root: Path, image: Image) -> None:
         (root / f"{digest.partition(':')[2]}.manifest.json").write_bytes(manifest)
     for digest, blob in image.blobs.items():
         (root / digest.partition(":")[2]).write_bytes(blob)
+
+
+def test_skopeo_reads_an_image_that_was_repaired_and_the_old_one_that_was_kept(
+    program: Program,
+    source: DockerRegistry,
+    target: DockerRegistry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    old, new = as_buildx(f"{repository}-old"), as_buildx(repository)
+    ends = [f"{registry.address}/{repository}:1" for registry in (source, target)]
+    Client(source.address).push(repository, old, "1")
+    assert program("copy", *ends).code == 0
+    Client(source.address).push(repository, new, "1")
+    moved = program("copy", "--backup", "{tag}-old", *ends)
+    assert f"; the old image is at {ends[1]}-old" in moved.err
+    (link,) = (target.root / "docker/registry/v2/repositories" / repository).glob(
+        f"_manifests/revisions/sha256/{next(iter(new.manifests))[7:]}/link"
+    )
+    link.unlink()
+    repaired = program("copy", "--repair", "--output", "json", *ends)
+    (found,) = json.loads(repaired.out)["targets"]
+    assert (found["status"], found["examined"], found["tally"]["manifests_copied"]) == (
+        "copied",
+        True,
+        1,
+    )
+    assert f"{ends[1]}: already whole" in program("copy", "--repair", *ends).err
+    for name, image in ((ends[1], new), (f"{ends[1]}-old", old)):
+        assert raw(tmp_path, name) == image.raw
+        skopeo(
+            tmp_path,
+            "copy",
+            "--all",
+            "--src-tls-verify=false",
+            f"docker://{name}",
+            f"dir:{tmp_path / digest_of(image.raw)[7:]}",
+        )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import CredentialUnavailableError
+from azure.identity import AzureCliCredential, CredentialUnavailableError
 
 from regimport.clouds import azure
 from regimport.clouds.login import NoLogin
+from regimport.credentials.clouds import Clouds
 from regimport.models.credential import Credential
 
 
@@ -68,3 +72,24 @@ def test_nobody_being_logged_in_is_told_in_a_line(error: type[Exception]) -> Non
 def test_the_library_says_nothing_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("azure.identity").warning("DefaultAzureCredential failed")
     assert capsys.readouterr().err == ""
+
+
+def test_the_azure_cli_is_not_given_the_passwords_of_registries(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = json.dumps({"accessToken": "entra", "expires_on": int(time.time()) + 3600})
+    program = tmp_path / "az"
+    program.write_text(f"#!/bin/sh\nenv >> {tmp_path}/given\necho '{token}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("AZURE_CONFIG_DIR", "kept")
+    own = ("REGIMPORT_SOURCE_PASSWORD", "REGIMPORT_TARGET_PASSWORD", "DOCKER_AUTH_CONFIG")
+    for name in own:
+        monkeypatch.setenv(name, f"secret of {name}")
+    monkeypatch.setattr(azure, "DefaultAzureCredential", lambda **_: AzureCliCredential())
+    (found,) = Clouds().look("my.azurecr.io", "app", fresh=False)
+    assert found.credential == Credential(entra_token="entra")
+    given = (tmp_path / "given").read_text()
+    assert "AZURE_CONFIG_DIR=kept" in given
+    assert not [name for name in own if name in given]
+    assert [os.environ[name] for name in own] == [f"secret of {name}" for name in own]

@@ -81,13 +81,3 @@ def test_content_whose_type_its_bytes_do_not_say_is_not_kept(source: Memory) -> 
     reader = CachedManifests(source, lambda: store)
     assert reader.get_manifest(odd.digest).media_type == DOCKER_MANIFEST
     assert not store
-
-
-def test_another_end_is_asked_before_the_source_and_what_it_lacks_is_not(source: Memory) -> None:
-    nearby = Memory("near.example/x")
-    nearby.manifests[_ROOT.digest] = _ROOT
-    reader = CachedManifests(source, None, [nearby])
-    reader.head_manifest("1")
-    reader.get_manifest(_ROOT.digest)
-    reader.get_manifest(_CHILD)
-    assert source.asked == {"HEAD 1": 1, f"GET {_CHILD}": 1}

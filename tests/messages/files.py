@@ -126,6 +126,17 @@ def unwritable(stage: Stage) -> None:
 
 
 @_case
+def archives(stage: Stage) -> None:
+    """An archive that cannot be read"""
+    stage.write("text.tar", "no archive at all")
+    stage.write("empty.tar", b"")
+    stage.write("cut.tar.gz", b"\x1f\x8b\x08\x00")
+    for name in ("missing.tar", "text.tar", "empty.tar", "cut.tar.gz"):
+        stage.run(f"regimport copy oci-archive:{name} oci:b")
+    stage.run("regimport copy docker-archive:text.tar oci:b")
+
+
+@_case
 def full_disk(stage: Stage) -> None:
     """A disk that is full"""
     (stage.folder / "layout").symlink_to(_LAYOUT)

@@ -15,6 +15,7 @@ if __name__ == "__main__":
 from messages import content, files, network, registries, usage
 from messages.sites import not_made
 from messages.stage import Stage
+from regimport.secrets_sent import SENT
 
 FILE = Path(__file__).parent / "messages.md"
 _SECTIONS = (usage, files, registries, network, content)
@@ -37,7 +38,11 @@ def make() -> tuple[str, set[tuple[str, int]]]:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="messages-")))
                 home = folder / "home"
                 home.mkdir()
-                stack.enter_context(patch.dict(os.environ, {"HOME": str(home)}))
+                own = {"HOME": str(home), "PATH": os.environ.get("PATH", os.defpath)}
+                # Nothing else of who runs it: the same is said everywhere.
+                stack.enter_context(patch.dict(os.environ, own, clear=True))
+                # Passwords such as `x` are hidden from nobody else's texts.
+                stack.enter_context(patch.dict(SENT._secrets, clear=True))
                 stage = Stage(stack, folder)
                 case(stage)
             title = (case.__doc__ or "").strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +46,20 @@ def nobody(stage: Stage) -> None:
 
     stage.peer(speak, "mail.example")
     stage.run("regimport copy mail.example/app oci:b")
+
+
+@_case
+def interrupted(stage: Stage) -> None:
+    """Ctrl-C while a registry does not answer"""
+    heard = threading.Event()
+
+    def hang(line: Line) -> None:
+        line.head()
+        heard.set()
+        line.linger()
+
+    stage.peer(hang)
+    stage.interrupt("regimport copy registry.example/app oci:b", heard)
 
 
 @_case

@@ -136,6 +136,35 @@ def exists(stage: Stage) -> None:
 
 
 @_case
+def backups(stage: Stage) -> None:
+    """An old image that cannot be kept"""
+    stage.registry("app", name="source.example")
+    target = stage.registry(name="target.example")
+    target.hold("app", single("another"))
+    target.hold("app", single("third"), "latest-old")
+    stage.run(f"{_COPY} --backup '{{tag}}-old'")
+    stage.run(f"{_COPY} --backup '{{tag}}'")
+    stage.run(f"{_COPY} --backup '{{name}}-{{date}}'")
+    stage.run(f"{_COPY} --backup '{{tag}}:old'")
+    stage.run(f"{_COPY}:{'1' * 125} --backup '{{tag}}-old'")
+
+
+@_case
+def keeping(stage: Stage) -> None:
+    """A registry that keeps wrong bytes"""
+    stage.registry("app", name="source.example")
+    blob = next(iter(stage.image.blobs))
+
+    def wrong(heard: Heard) -> Say | None:
+        asked = heard.method == "HEAD" and heard.path.endswith(blob)
+        return Say(200, {"Content-Length": "1"}) if asked else None
+
+    target = stage.registry(name="target.example", door=wrong)
+    target.hold("app", stage.image)
+    stage.run(f"{_COPY} --repair")
+
+
+@_case
 def several(stage: Stage) -> None:
     """One of two targets that fails"""
     stage.registry("app", name="source.example")

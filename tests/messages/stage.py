@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import socket
 import ssl
 import sys
+import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import trustme
+from typer import rich_utils
 
 from regimport.errors import RegimportError
 from regimport.options import RetryPolicy
@@ -20,7 +24,7 @@ from support.images import Image, single
 from support.inprocess import Here
 from support.miniature import Door, Miniature, everybody
 from support.peers import Line, peer
-from support.program import Ended
+from support.program import Ended, Program
 from support.scripted import Heard, Say, Script, Scripted
 
 # What differs from run to run, and what stands for it in the file.
@@ -101,27 +105,42 @@ class Stage:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o644)
         return path
 
     def run(self, line: str, stdin: str = "", **environment: str) -> Ended:
         """Run a command as it is typed, with the names of servers; note what it prints."""
-        typed = line
-        for address, name in sorted(self._names.items(), key=lambda known: -len(known[1])):
-            typed = re.sub(rf"\b{re.escape(name)}(?=[/:\s]|$)", address, typed)
-        _, *arguments = shlex.split(typed)
+        _, *arguments = shlex.split(self._addressed(line))
         with (
             patch.object(RetryPolicy, "random_delay", lambda *_: 0.0),
             patch.object(RegimportError, "__init__", _noting(self.made)),
+            # Typer has read these from the environment when it was imported.
+            patch.multiple(rich_utils, MAX_WIDTH=100, FORCE_TERMINAL=False),
         ):
-            ended = self._here(
-                *arguments, stdin=stdin, COLUMNS="100", TERMINAL_WIDTH="100", **environment
-            )
+            ended = self._here(*arguments, stdin=stdin, COLUMNS="100", **environment)
+        self._note(line, ended, environment)
+        return ended
+
+    def interrupt(self, line: str, moment: threading.Event) -> None:
+        """Run a command in a process of its own, and press Ctrl-C once `moment` has come."""
+        running = Program(self.folder).start(*shlex.split(self._addressed(line))[1:])
+        moment.wait(60)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+        self._note(line, Ended(running.returncode, out, err), {})
+
+    def _addressed(self, line: str) -> str:
+        """Return a command with the addresses of servers in the place of their names."""
+        for address, name in sorted(self._names.items(), key=lambda known: -len(known[1])):
+            line = re.sub(rf"\b{re.escape(name)}(?=[/:\s]|$)", address, line)
+        return line
+
+    def _note(self, line: str, ended: Ended, environment: Mapping[str, str]) -> None:
         shown = "".join(f"{name}={value} " for name, value in environment.items())
         self.lines.append("$ " + self._normal(shown + line).strip())
         self.lines += self._normal(ended.out).splitlines()
         self.lines += self._normal(ended.err).splitlines()
         self.lines.append(f"[exit code {ended.code}]")
-        return ended
 
     def _normal(self, text: str) -> str:
         for address, name in self._names.items():

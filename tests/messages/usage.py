@@ -72,7 +72,6 @@ _typed(
     "regimport copy --limit-rate fast a/b oci:c",
     "regimport copy --limit-rate 0 a/b oci:c",
     "regimport copy --platform linux a/b oci:c",
-    "regimport copy --platform linux/amd64 --platform linux/arm64 a/b oci:c",
     "regimport copy --resolve nowhere a/b oci:c",
     "regimport copy --resolve registry.example:443:nowhere a/b oci:c",
     "regimport copy --registry-mirror ftp://mirror.example a/b oci:c",
@@ -104,6 +103,34 @@ _typed(
     "regimport login --username ci a.example",
     "regimport login --password-stdin a.example",
 )
+_typed(
+    "Two that want standard input",
+    "regimport copy --source-username ci --source-password-stdin oci-archive:- oci:c",
+    "regimport copy --target-username ci --target-password-stdin --from-file -",
+    "regimport inspect --username ci --password-stdin docker-archive:-",
+    stdin="secret",
+)
+_typed("A password, but no user name", "regimport login --password-stdin a.example", stdin="secret")
+_typed(
+    "Options for several images",
+    "regimport copy --from-file list.txt a/b oci:c",
+    "regimport copy --target a.example/x a/b oci:c",
+    "regimport copy --exclude-tags 'v*' a/b oci:c",
+    "regimport copy --all-tags a/b",
+    "regimport copy --from-file missing.txt",
+    "regimport copy --from-file -",
+)
+_typed(
+    "Lines of a list that cannot be used",
+    "regimport copy --from-file -",
+    stdin="a.example/app\n--force a b\na b c\na.example/App a.example/app\n",
+)
+_typed(
+    "Lines of a list that has a target already",
+    "regimport copy --from-file - --target b.example/x",
+    stdin="a.example/app c.example/app\n",
+)
+_typed("No configuration file", "regimport config check")
 _typed(
     "A user name with a line break",
     "regimport copy --source-username 'ci\nx' --source-password-stdin 127.0.0.1:1/b oci:c",

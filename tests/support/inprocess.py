@@ -25,7 +25,7 @@ class Here:
         out, err = _Stream(), _Stream()
         with (
             patch.multiple(sys, argv=["regimport", *arguments], stdout=out, stderr=err),
-            patch.object(sys, "stdin", io.StringIO(stdin)),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
             patch.dict(os.environ, environment),
             _within(self.folder),
             _own_log(),

@@ -127,7 +127,10 @@ def _header(block: bytes, *, first: bool) -> Header | None:
         return parse_header(block)
     except RegimportError as error:
         if first:
-            raise UsageError("it is no archive: it does not begin as a tar does") from error
+            raise UsageError(
+                "the file is not an archive: it does not begin as a tar does",
+                hint="name a file that `docker save` or `regimport copy` has written",
+            ) from error
         raise
 
 

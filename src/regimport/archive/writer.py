@@ -11,7 +11,7 @@ from regimport.archive.draft import Draft
 from regimport.archive.loadable import list_loadable
 from regimport.archive.opened import explained
 from regimport.archive.output import FileOutput, Output, StandardOutput
-from regimport.errors import Interrupted, InvalidManifest, UsageError
+from regimport.errors import ContentMismatch, Interrupted, InvalidManifest, UsageError
 from regimport.layout.files import LAYOUT_CONTENT, LAYOUT_FILE, blob_parts
 from regimport.layout.index import IMAGE_NAME, REF_NAME, Index
 from regimport.layout.reader import Contents, ImageReader, load_manifest
@@ -49,16 +49,45 @@ class Archive(ImageReader):
         self._puts: list[tuple[Manifest, str]] = []
         self._ended = False
         self._children: dict[Digest, tuple[Descriptor, ...]] = {}
+        # The old blobs whose bytes were hashed, each written with a single call.
+        self._hashed: set[Digest] = set()
+        # Whether blobs are new, maybe those of an image that was there already.
+        self._mended = False
         self._draft = Draft(self._output, place.name)
         self._old = self._existing()
         super().__init__(Stacked(TarContents(self._draft), _contents(self._old)))
 
+    def head_manifest(self, reference: str) -> Descriptor | None:
+        """Return what a name or a digest points to; None if it is not there, or has other bytes."""
+        try:
+            return super().head_manifest(reference)
+        except ContentMismatch:
+            return None
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Return whether a blob is there, which is hashed: its name alone proves nothing."""
+        if not super().has_blob(blob):
+            return False
+        if blob.digest not in self._hashed:
+            with self.read_blob(blob) as pieces:
+                hasher = blob.digest.hasher()
+                for piece in pieces:
+                    if self._stopped():
+                        raise Interrupted
+                    hasher.update(piece)
+            if hasher.hexdigest() != blob.digest.encoded:
+                return False
+            self._hashed.add(blob.digest)
+        return True
+
     def find_tag(self, tag: str) -> Descriptor | None:
         """Return what a name points to; None if it does not exist."""
-        return self.head_manifest(tag)
+        return super().head_manifest(tag)
 
     def points_to(self, manifest: Manifest, reference: str) -> bool:
         """Return whether a name or a digest points to this manifest."""
+        if (manifest, reference) in self._puts:
+            return True
         found = self.head_manifest(reference)
         return found is not None and found.digest == manifest.digest
 
@@ -67,8 +96,10 @@ class Archive(ImageReader):
     ) -> ArchiveUpload | None:
         """Start to store a blob; None if it exists already. An archive mounts nothing."""
         del mount_from
-        exists = not anew and self.has_blob(blob)
-        return None if exists else ArchiveUpload(self._draft, blob, self._stopped)
+        if not anew and self.has_blob(blob):
+            return None
+        self._mended = True
+        return ArchiveUpload(self._draft, blob, self._stopped)
 
     def put_manifest(self, manifest: Manifest, reference: str) -> bool:
         """Store a manifest, byte for byte; it is listed, as in a layout, from the commit on.
@@ -82,14 +113,14 @@ class Archive(ImageReader):
             ).located(None, self.name)
         self._check()
         parts, size = blob_parts(manifest.digest), len(manifest.raw)
-        if self._contents.size(*parts) != size:
+        if self._contents.read(*parts, limit=size) != manifest.raw:
             self._draft.write("/".join(parts), size, iter([manifest.raw]))
         self._puts.append((manifest, reference))
         return True
 
     def commit(self) -> None:
         """Put the archive in place, with what others have added to it meanwhile."""
-        if not self._puts:
+        if not (self._puts or self._mended):
             return
         with self._output.locked():
             current = self._existing()
@@ -102,6 +133,7 @@ class Archive(ImageReader):
                     self._keep(contents, digest)
                 self._end(contents, index)
         self._puts.clear()
+        self._mended = False
         self._ended = self._place.is_stream
         if not self._ended:
             self.close()

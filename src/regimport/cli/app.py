@@ -107,7 +107,8 @@ def _program() -> None:
         """Read the options before the command."""
 
     add_commands(app, sys.argv[1] if len(sys.argv) > 1 else "")
-    app()
+    # However it was started: `python -m regimport`, or by another program.
+    app(prog_name="regimport")
 
 
 def _report(error: Exception) -> int:
@@ -126,18 +127,16 @@ def _report(error: Exception) -> int:
 
         error = bug(error)
     with suppress(OSError):  # standard error may be closed; the exit code still counts
-        if _wants_traceback():
+        verbose = _verbosity()
+        if verbose > 1:
             Printer().trace(error)
-        Printer().error(error)
+        Printer(verbose=min(verbose, 1)).error(error)
     return error.exit_code
 
 
-def _wants_traceback() -> bool:
-    """Whether -vv was given; Typer's own values are gone by the time an error gets here."""
-    return (
-        any(
-            argument.startswith("-v") and argument.count("v") > 1 and argument.strip("-v") == ""
-            for argument in sys.argv[1:]
-        )
-        or sys.argv[1:].count("-v") > 1
-    )
+def _verbosity() -> int:
+    """Return how many times -v was given; Typer's own values are gone by the time of an error."""
+    given = sys.argv[1:]
+    joined = (argument for argument in given if argument.startswith("-v"))
+    short = sum(argument.count("v") for argument in joined if argument.strip("-v") == "")
+    return short + given.count("--verbose")

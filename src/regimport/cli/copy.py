@@ -77,6 +77,24 @@ ForeignLayers: TypeAlias = Annotated[
         "SOURCE serves, copy fetches the others from their URLs, too.",
     ),
 ]
+Repair: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--repair",
+        help="Look at everything that a target has of the image, and send what is missing or "
+        "wrong, also where the tag is there already.",
+    ),
+]
+Backup: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--backup",
+        metavar="TEMPLATE",
+        help="Keep the old image of a tag that moves under another tag, such as '{tag}-{date}'; "
+        "also {time}, {digest}.",
+        show_default=False,
+    ),
+]
 CreateRepository: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -205,6 +223,8 @@ def copy(
     no_clobber: NoClobber = False,
     dry_run: DryRun = False,
     verify: Verify = False,
+    repair: Repair = False,
+    backup: Backup = None,
     several: SeveralOptions,
     output: params.Output = params.OutputKind.TEXT,
     format: Format = None,  # noqa: A002 - the option's name
@@ -255,6 +275,8 @@ def copy(
         no_clobber=no_clobber,
         dry_run=dry_run,
         verify=verify,
+        repair=repair,
+        backup=backup,
         platforms=settings.parse_platforms(parts.platform),
         as_index=parts.as_index,
         attestations=not parts.no_attestations,
@@ -268,7 +290,7 @@ def copy(
         from regimport.cli.several import copy_several
 
         server_side.check_alone()
-        given = credentials.read()
+        given = credentials.read(several.from_file or "", source or "")
         code = copy_several(printer, options, given, several, (source, targets), output, format)
         raise typer.Exit(code)
     if source is None or not targets:
@@ -280,7 +302,7 @@ def copy(
 
         source = source_at(source_registry, source, cloud_of(targets))
     copying = server_side.copying(source_registry)
-    source_credential, target_credential = credentials.read()
+    source_credential, target_credential = credentials.read(source)
     with reporter_for(printer) as reporter:
         report = copying(
             source,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated, NamedTuple, TypeAlias
 
 import typer
 
 from regimport.errors import InvalidOptions
 from regimport.models.credential import Credential
+from regimport.models.on_disk import is_standard_stream
 
 __all__ = [
     "Authfile",
@@ -49,9 +51,9 @@ class CredentialOptions(NamedTuple):
     password_stdin: PasswordStdin = False
     authfile: Authfile = None
 
-    def read(self) -> Credential | None:
+    def read(self, reference: str = "") -> Credential | None:
         """Return what `_read` returns."""
-        return _read(self.username, from_stdin=self.password_stdin)
+        return _read(self.username, reference, from_stdin=self.password_stdin)
 
 
 class TargetCredentialOptions(NamedTuple):
@@ -66,7 +68,7 @@ class TargetCredentialOptions(NamedTuple):
 
     def read(self) -> Credential | None:
         """Return what `_read` returns."""
-        return _read(self.username, from_stdin=self.password_stdin)
+        return _read(self.username, "", from_stdin=self.password_stdin)
 
 
 class SourceAndTargetCredentialOptions(NamedTuple):
@@ -97,32 +99,38 @@ class SourceAndTargetCredentialOptions(NamedTuple):
     ] = False
     authfile: Authfile = None
 
-    def read(self) -> tuple[Credential | None, Credential | None]:
+    def read(self, *inputs: str) -> tuple[Credential | None, Credential | None]:
         """Return the credentials of the source and of the targets, or None for either.
 
         The passwords are read from standard input. With both, the source's is the first line.
-        Raise `InvalidOptions` for a user name without a password.
+        Raise `InvalidOptions` for a user name without a password, and if one of `inputs`, which
+        are references and files, is standard input too.
         """
         both = self.source_password_stdin and self.target_password_stdin
         source = target = None
         _check_pair("source-", self.source_username, from_stdin=self.source_password_stdin)
         if self.source_password_stdin:
+            _check_stdin("source-", inputs)
             password = _password("source-", last=not both)
             source = Credential(self.source_username or "", password)
         _check_pair("target-", self.target_username, from_stdin=self.target_password_stdin)
         if self.target_password_stdin:
+            _check_stdin("target-", inputs)
             password = _password("target-", last=True)
             target = Credential(self.target_username or "", password)
         return source, target
 
 
-def _read(username: str | None, *, from_stdin: bool) -> Credential | None:
+def _read(username: str | None, reference: str, *, from_stdin: bool) -> Credential | None:
     """Return the credential, its password from standard input, or None if none is named.
 
-    Raise `InvalidOptions` for a user name without a password. A password may stand alone: an
+    Raise `InvalidOptions` for a user name without a password, and if `reference` is standard input
+    too. A password may stand alone: an
     access token for Azure.
     """
     _check_pair("", username, from_stdin=from_stdin)
+    if from_stdin:
+        _check_stdin("", (reference,))
     return Credential(username or "", _password("", last=True)) if from_stdin else None
 
 
@@ -132,6 +140,17 @@ def _check_pair(prefix: str, username: str | None, *, from_stdin: bool) -> None:
             f"--{prefix}password-stdin is missing",
             hint=f"give --{prefix}username and --{prefix}password-stdin together",
         )
+
+
+def _check_stdin(prefix: str, inputs: Iterable[str]) -> None:
+    for name in inputs:
+        if name == "-" or is_standard_stream(name):
+            what = f"--from-file {name}" if name == "-" else name
+            variable = f"REGIMPORT_{(prefix or 'source-')[:-1].upper()}_PASSWORD"
+            raise InvalidOptions(
+                f"{what} and --{prefix}password-stdin both read standard input",
+                hint=f"log in with `regimport login`, or set {variable} with its user name",
+            )
 
 
 def _password(prefix: str, *, last: bool) -> str:

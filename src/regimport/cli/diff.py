@@ -79,7 +79,7 @@ def diff(
         ),
         platforms=settings.parse_platforms(platform),
     )
-    one, other = credentials.read()
+    one, other = credentials.read(first, second)
     with reporter_for(printer) as reporter:
         if tags:
             found = comparison.diff_tags(

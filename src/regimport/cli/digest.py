@@ -53,7 +53,7 @@ def digest(
         platforms=settings.parse_platforms(platform),
     )
     options = time.apply(options)
-    credential = credentials.read()
+    credential = credentials.read(reference)
     with reporter_for(printer) as reporter:
         found = api.digest(reference, options=options, credential=credential, reporter=reporter)
     place = with_default_tag(parse_end(reference))

@@ -87,7 +87,7 @@ def inspect(
         platforms=settings.parse_platforms(platform),
     )
     options = time.apply(options)
-    credential = credentials.read()
+    credential = credentials.read(reference)
     with reporter_for(printer) as reporter:
         if raw:
             found = api.manifest(

@@ -44,5 +44,5 @@ class LimitOptions(NamedTuple):
             )
         return Limits(
             max_manifests=None if manifests == "none" else int(manifests),
-            max_layer_size=None if size == "none" else parse_size(size),
+            max_layer_size=None if size == "none" else parse_size(size, "--max-layer-size"),
         )

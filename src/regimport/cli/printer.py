@@ -8,7 +8,7 @@ import sys
 from typing import TextIO
 
 from regimport.cli.params import ProgressKind
-from regimport.cli.wording import with_options
+from regimport.cli.wording import with_options, without_blob_urls
 from regimport.errors import RegimportError, RegistryError, Unreachable
 from regimport.redact import printable
 from regimport.secrets_sent import SENT
@@ -100,7 +100,8 @@ class Printer:
 
             self.event(failed(error))
             return
-        first, *rest = with_options(error.message).splitlines()
+        message = with_options(error.message)
+        first, *rest = (message if self.verbose else without_blob_urls(message)).splitlines()
         lines = [f"{self._paint(_RED, 'error:')} {_clean(first)}", *map(_clean, rest)]
         if error.registry is not None:
             place = "/".join(part for part in (error.registry, error.repository) if part)

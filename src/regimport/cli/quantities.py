@@ -23,12 +23,16 @@ _DURATION = re.compile(
 )
 
 
-def parse_size(text: str) -> int:
-    """Return the bytes of a size such as `2GiB`, `500MB` or `1024`; raise `InvalidOptions`."""
+def parse_size(text: str, option: str) -> int:
+    """Return the bytes of a size such as `2GiB`, `500MB` or `1024`.
+
+    Raise `InvalidOptions`, whose message names `option`, for anything else.
+    """
     match = re.fullmatch(rf"({_NUMBER})\s*([a-zA-Z]*)", text.strip())
     if match is None or match[2].lower() not in _SIZES:
         raise InvalidOptions(
-            f"invalid size {text!r}", hint="write a number with a unit: 2GiB, 500MB, or bytes"
+            f"invalid {option} {text!r}",
+            hint="write a number with a unit, 2GiB or 500MB, or bytes; or none",
         )
     # Exact: a float would round a limit given as 4.7GiB or the like.
     return int(Decimal(match[1]) * _SIZES[match[2].lower()])

@@ -12,7 +12,7 @@ from regimport.cli.printer import Printer, counted, human_size
 from regimport.engine.report import ImportReport, Report, TargetReport
 from regimport.engine.steps import Plan, Step
 from regimport.engine.target import Status
-from regimport.errors import InvalidOptions
+from regimport.errors import InvalidOptions, Side
 from regimport.models.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -65,11 +65,12 @@ def _show_endings(printer: Printer, report: Report | ImportReport) -> None:
             printer.note(_imported(report, target))
         elif target.status is Status.PRESENT:
             more = _attached(report, target)
-            printer.note(f"{target.reference}: already there{more}{_verified(target)}")
+            there = "already whole" if target.examined else "already there"
+            printer.note(f"{target.reference}: {there}{more}{_verified(target)}")
         elif (first := first_of.setdefault(target.pinned, target)) is not target:
             word = "to tag" if target.status is Status.PLANNED else "tagged"
             note = f"{target.reference}: {word}, counted with {first.reference}"
-            printer.note(f"{note}{_verified(target)}")
+            printer.note(f"{note}{_verified(target)}{_kept(target)}")
         else:
             printer.note(_summary(report, target))
 
@@ -97,6 +98,8 @@ def show_verification(printer: Printer, found: Verification, output: OutputKind)
             printer.result(found.target)
     for end in found.ends:
         printer.note(_reading(end))
+    if {difference.side for difference in found.differences} == {Side.TARGET}:
+        printer.note("hint: regimport copy --repair SOURCE TARGET sends what is missing or wrong")
 
 
 def check_template(template: str, output: OutputKind) -> None:
@@ -185,8 +188,8 @@ def _summary(report: Report, target: TargetReport) -> str:
     if report.referrers is not None:
         line += f", {counted(len(report.referrers.found), 'referrer')} among them"
     if target.status is Status.PLANNED:
-        return line
-    return f"{line} in {report.duration:.1f} s{_verified(target)}"
+        return f"{line}{_kept(target)}"
+    return f"{line} in {report.duration:.1f} s{_verified(target)}{_kept(target)}"
 
 
 def _imported(report: ImportReport, target: TargetReport) -> str:
@@ -205,6 +208,14 @@ def _attached(report: Report, target: TargetReport) -> str:
         return ""
     found, copied = counted(len(report.referrers.found), "referrer"), target.tally.manifests_copied
     return f", {found}, {counted(copied, 'manifest')} {'to copy' if report.dry_run else 'copied'}"
+
+
+def _kept(target: TargetReport) -> str:
+    """Return where the old image of a tag is, or will be."""
+    if target.backup is None:
+        return ""
+    word = "is to be kept" if target.status is Status.PLANNED else "is"
+    return f"; the old image {word} at {target.backup}"
 
 
 def _verified(target: TargetReport) -> str:

@@ -102,7 +102,7 @@ def tags(
             registry_mirror=registry_mirror,
         )
     )
-    credential = credentials.read()
+    credential = credentials.read(repository)
     with reporter_for(printer) as reporter:
         found = listings.tags(
             repository,

@@ -53,6 +53,7 @@ _OPTIONS: Mapping[str, str] = {
     "--dest-tls-verify": _TLS,
     "--no-wait": "Ctrl-C ends the wait for --server-side; the registry goes on",
     "--force": "tags are overwritten by default; --no-clobber prevents it",
+    "--force-recursive": "--repair looks at everything that is there, and sends what is missing",
     "--multi-arch": "every platform is copied by default; --platform copies one",
     "--password": _STDIN.format(""),
     "--preserve-digests": "digests never change",
@@ -82,6 +83,11 @@ class Group(TyperGroup):
 class Command(TyperCommand):
     """A command; another tool's option is answered with what does it."""
 
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        for parameter in self.params:
+            _name_range(parameter.type)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments, or fail with a suggestion."""
         own = {name for parameter in self.params for name in parameter.opts}
@@ -98,4 +104,15 @@ class Command(TyperCommand):
         Those of `copy` are, unless an option names the images.
         """
         pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        # Some versions of Typer add dots to a name that has them already.
+        pieces = [piece.replace("......", "...").replace("...]...", "...]") for piece in pieces]
         return [_REQUIRED.get(piece, piece) for piece in pieces]
+
+
+def _name_range(kind: Any) -> None:
+    """Call a range of numbers what people call it, in the help and where a value is wrong."""
+    if not hasattr(kind, "_describe_range"):
+        return
+    described = f"{kind.min} to {kind.max}" if kind.max is not None else f"{kind.min} or more"
+    kind.name = "number"
+    kind._describe_range = lambda: described  # noqa: SLF001 - Typer has no other place for it

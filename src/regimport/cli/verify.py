@@ -71,7 +71,7 @@ def verify(
         attestations=not parts.no_attestations,
     )
     options = time.apply(options)
-    source_credential, target_credential = credentials.read()
+    source_credential, target_credential = credentials.read(source, target)
     with reporter_for(printer) as reporter:
         found = api.verify(
             source,

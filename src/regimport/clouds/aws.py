@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
 from regimport.clouds.login import NoLogin, TemporaryCredential
+from regimport.environment import own_variables_hidden
 from regimport.errors import AccessDenied
 from regimport.models.credential import Credential
 from regimport.redact import safe_text
@@ -51,7 +52,8 @@ def create_repository(registry: str, repository: str) -> bool:
     # In the public registry, the first part is the registry's alias and not part of the name.
     name = repository.partition("/")[2] if registry == ECR_PUBLIC else repository
     try:
-        _client(registry).create_repository(repositoryName=name)
+        with own_variables_hidden():
+            _client(registry).create_repository(repositoryName=name)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "RepositoryAlreadyExistsException":
             return False

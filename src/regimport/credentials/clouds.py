@@ -11,6 +11,7 @@ from typing import cast
 from regimport.clouds.hosts import ECR_PUBLIC, ecr_host, is_azure, is_google
 from regimport.clouds.login import CloudLogin, NoLogin, TemporaryCredential
 from regimport.credentials.places import Looked, Outcome
+from regimport.environment import own_variables_hidden
 from regimport.network import host_name
 from regimport.values import dataclass
 
@@ -84,7 +85,8 @@ class Clouds:
             if fresh or found is None or time.monotonic() > until:
                 # The libraries of clouds are large, and most copies need none of them.
                 module = import_module(f"regimport.clouds.{cloud.extra}")
-                issued = cast("CloudLogin", module).get_credential(host)
+                with own_variables_hidden():
+                    issued = cast("CloudLogin", module).get_credential(host)
                 if (flaw := issued.credential.flaw) is not None:
                     raise NoLogin(flaw)
                 found = TemporaryCredential(issued.credential, max(issued.seconds, _SHORTEST_LIFE))

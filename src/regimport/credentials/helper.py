@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 
 from regimport.credentials.hosts import server_address
+from regimport.environment import is_own
 from regimport.models.credential import TOKEN_USERNAME, Credential
 from regimport.redact import reason_of, safe_text
 from regimport.secrets_sent import SENT
@@ -128,15 +129,8 @@ class Helper:
 
 
 def _without_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment of a helper, which is another program: without what is for us alone.
-
-    Those are all variables of regimport, passwords among them, and all credentials of a CI job.
-    """
-    return {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("REGIMPORT_") and name != "DOCKER_AUTH_CONFIG"
-    }
+    """Return the environment of a helper, which is another program: without what is ours."""
+    return {name: value for name, value in environ.items() if not is_own(name)}
 
 
 def _strings(answer: str, *names: str, program: str) -> list[str]:

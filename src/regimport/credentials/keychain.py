@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from regimport.credentials.clouds import Clouds
 from regimport.credentials.dockerconfig import config_path, containers_paths
 from regimport.credentials.places import File, Given, Helpers, Looked, Outcome, Place, Variable
+from regimport.environment import environment
 from regimport.errors import InvalidOptions, Side, UsageError
 from regimport.models.credential import Credential
 from regimport.network import host_name
@@ -64,7 +64,7 @@ class Keychain:
         environ: Mapping[str, str] | None = None,
         authfile: str | None = None,
     ) -> None:
-        environ = os.environ if environ is None else environ
+        environ = environment() if environ is None else environ
         self._warn = warn
         self._lock = threading.RLock()
         self._known: dict[tuple[Side, str, str], _Known] = {}

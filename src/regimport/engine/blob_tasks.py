@@ -7,9 +7,11 @@ from functools import partial
 
 from regimport.engine.blob import BlobMover, Outcome
 from regimport.engine.known import KnownBlobs, registry_of
+from regimport.engine.repair import make_whole
 from regimport.engine.states import ReadCount, TargetState
 from regimport.engine.steps import Action
 from regimport.engine.tasks import Task
+from regimport.errors import RegimportError
 from regimport.events import BlobFinished
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
@@ -121,6 +123,13 @@ class BlobTasks:
             self._arrived(state, blob, *_arrival(outcome, mount_from))
 
     def _arrived(self, state: TargetState, blob: Descriptor, action: Action, word: str) -> None:
+        if state.copy.examined and state.copy.holds_parts:
+            try:
+                self._counts.add(make_whole(self._mover, state.copy.end, blob))
+            except RegimportError as error:
+                state.fail(error)
+                self._tell(state, blob, "failed")
+                return
         self._known.add(state.copy.name, blob.digest)
         state.add_blob(action, blob.size)
         self._tell(state, blob, word)

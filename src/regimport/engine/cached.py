@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from regimport.engine.ends import Source, SourceWrapper
-from regimport.errors import Interrupted, InvalidManifest, RegimportError
+from regimport.errors import InvalidManifest
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
@@ -26,23 +26,16 @@ class ManifestStore(Protocol):
 
 
 class CachedManifests(SourceWrapper):
-    """A source with a store of manifests, and other ends that may have them; shared by threads.
+    """A source with a store of manifests; shared by threads.
 
-    A manifest is taken from elsewhere only if the source has said in this run that it has it and
+    A manifest is taken from the store only if the source has said in this run that it has it and
     shows it to this user: it answered a HEAD with its digest, or it is named by a manifest of which
-    that is true. `open_store` is None where nothing is to be kept. `nearby` are the ends that are
-    asked before the source where the store has nothing.
+    that is true.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        open_store: Callable[[], ManifestStore] | None,
-        nearby: Sequence[Source] = (),
-    ) -> None:
+    def __init__(self, source: Source, open_store: Callable[[], ManifestStore]) -> None:
         super().__init__(source)
         self._open_store = open_store
-        self._nearby = nearby
         # Changed by several threads, each time with a single call.
         self._shown: set[Digest] = set()
 
@@ -57,8 +50,6 @@ class CachedManifests(SourceWrapper):
         """Read a manifest, here or there."""
         manifest = self.known(reference)
         if manifest is None:
-            manifest = self._beside(reference)
-        if manifest is None:
             manifest = self._source.get_manifest(reference)
             self._keep(manifest)
         self._shown.add(manifest.digest)
@@ -67,7 +58,7 @@ class CachedManifests(SourceWrapper):
 
     def known(self, reference: str) -> Manifest | None:
         """Return a manifest that the store has, if it may be taken from there; None otherwise."""
-        if self._open_store is None or reference not in self._shown:
+        if reference not in self._shown:
             return None
         digest = Digest(reference)
         content = self._open_store().get(digest)
@@ -77,24 +68,9 @@ class CachedManifests(SourceWrapper):
             return Manifest.parse(content, algorithm=digest.algorithm)
         return None
 
-    def _beside(self, reference: str) -> Manifest | None:
-        """Return a manifest that another end has; what none can give, the source will."""
-        if reference not in self._shown:
-            return None
-        for end in self._nearby:
-            try:
-                manifest = end.get_manifest(reference)
-            except Interrupted:
-                raise
-            except RegimportError:
-                continue
-            self._keep(manifest)
-            return manifest
-        return None
-
     def _keep(self, manifest: Manifest) -> None:
         """Keep a manifest, if its bytes alone say of what type it is."""
-        if self._open_store is None or manifest.served_as is not None:
+        if manifest.served_as is not None:
             return
         with suppress(InvalidManifest):
             if Manifest.parse(manifest.raw).media_type == manifest.media_type:

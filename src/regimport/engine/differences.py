@@ -94,7 +94,10 @@ class ReadBack:
         if len(self.differences) > _NAMED:
             lines.append(f"  and {len(self.differences) - _NAMED} more")
         message = "\n".join(["verification failed", *lines])
-        hint = "the registry, or a cache in front of it, serves something else than it was given"
+        hint = (
+            "the registry, or a cache in front of it, serves something else than it was given; "
+            "`repair` sends what is missing or wrong anew"
+        )
         if self.exit_code == NotFound.exit_code:
             return NotFound(message, hint=hint).located(self.side, self.name)
         return ContentMismatch(message, hint=hint).located(self.side, self.name)

@@ -152,6 +152,8 @@ def _target(target: TargetReport, *, dry_run: bool) -> dict[str, object]:
         "pinned": target.pinned,
         "status": target.status.value,
         "confirmed": target.confirmed,
+        "examined": target.examined,
+        "backup": target.backup,
         "tally": asdict(target.tally),
         "steps": steps,
         "error": None if target.error is None else error_document(target.error),

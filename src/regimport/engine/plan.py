@@ -76,10 +76,13 @@ def make_plans(
 
 
 def _lacking(source: Source, graph: Graph, target: TargetCopy) -> list[Descriptor]:
-    """Return the blobs of all manifests that the target does not hold, each digest once."""
+    """Return the blobs of all manifests that the target does not hold, each digest once.
+
+    A target that is examined may have a manifest, and not what that names.
+    """
     found: dict[Digest, Descriptor] = {}
     for manifest in graph.manifests:
-        if manifest.digest in target.existing:
+        if manifest.digest in target.existing and not target.examined:
             continue
         for blob in manifest.blobs():
             first = found.setdefault(blob.digest, blob)
@@ -113,16 +116,28 @@ def _sent_once(decided: Sequence[tuple[str, Step]], known: KnownBlobs) -> list[t
 
 
 def _action(target: TargetCopy, blob: Descriptor, known: KnownBlobs, *, exact: bool) -> Action:
-    if known.has(target.name, blob.digest):
+    if _is_known(target, blob, known):
         return Action.PRESENT
     if target.mount_from is not None or known.mountable(target.name, blob.digest):
         return Action.MOUNT
-    if target.has_no_tags and not target.existing and not exact:
+    if target.examined and target.holds_parts:
+        return Action.COPY
+    if not target.holds_parts and not exact:
         return Action.COPY
     if not target.end.has_blob(blob):
         return Action.COPY
     known.add(target.name, blob.digest)
     return Action.PRESENT
+
+
+def _is_known(target: TargetCopy, blob: Descriptor, known: KnownBlobs) -> bool:
+    """Return whether a target has a blob; one that is examined is asked in any case."""
+    if not (target.examined and target.holds_parts):
+        return known.has(target.name, blob.digest)
+    whole = target.end.has_blob(blob)
+    if whole:
+        known.add(target.name, blob.digest)
+    return whole
 
 
 def _foreign_step(
@@ -137,7 +152,7 @@ def _foreign_step(
     The step of one that is to be read from its URLs is the only one whose blob has any.
     """
     plain = replace(blob, urls=())
-    if known.has(target.name, blob.digest):
+    if _is_known(target, blob, known):
         return Step(plain, Action.PRESENT)
     if known.mountable(target.name, blob.digest):
         return Step(plain, Action.MOUNT)

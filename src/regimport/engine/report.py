@@ -36,6 +36,9 @@ class TargetReport:
     the target had failed before. `verification` is None unless the image was read back.
     `confirmed` is whether the target has shown that the reference points to the image: not so in a
     dry run, and where a registry takes what it is sent but lets this account read nothing.
+    `examined` is whether all that was there was looked at: then the status `present` means that it
+    is whole, `copied` that something was repaired. `backup` is the reference that keeps the old
+    image of the tag, in a dry run the one that would.
     """
 
     reference: str
@@ -47,6 +50,8 @@ class TargetReport:
     plan: Plan | None = None
     verification: ReadBack | None = None
     confirmed: bool = False
+    examined: bool = False
+    backup: str | None = None
 
     def __str__(self) -> str:
         """Return its reference and what was done: `r.example/app@sha256:…: copied`."""
@@ -190,6 +195,7 @@ def target_reports(
 def _report(reference: AnyReference, copy: TargetCopy, root: Descriptor) -> TargetReport:
     # A dry run ends with what would be done.
     planned = copy.plan if copy.pending else None
+    backup = dict(copy.backups).get(reference.tag or "")
     report = TargetReport(
         reference=str(reference.tagged(reference.tag)),
         tag=reference.tag,
@@ -199,6 +205,8 @@ def _report(reference: AnyReference, copy: TargetCopy, root: Descriptor) -> Targ
         error=copy.error,
         plan=copy.plan,
         confirmed=copy.status in _THERE and (reference.tag or root.digest) not in copy.unconfirmed,
+        examined=copy.examined,
+        backup=None if backup is None else str(reference.tagged(backup)),
     )
     if copy.verification is None:
         return report

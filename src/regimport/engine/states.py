@@ -41,6 +41,7 @@ class TargetState:
         self._tally = Tally.of(plan, _NO_WORK)
         self._error: RegimportError | None = None
         self._unconfirmed: set[str] = set()
+        self._backups: list[tuple[str, str]] = []
         self._lock = threading.Lock()
 
     @property
@@ -69,10 +70,15 @@ class TargetState:
         """Note a reference that was put, and that the target does not show."""
         self._unconfirmed.add(reference)
 
+    def add_backup(self, tag: str, name: str) -> None:
+        """Note that the old image of a tag is kept under another one."""
+        self._backups.append((tag, name))
+
     def result(self) -> TargetCopy:
         """Return the copy as it ended."""
-        # A tag that was there stays there, whatever has come to belong to it.
-        done = Status.COPIED if self.copy.pending else self.copy.status
+        # A tag that was there stays there, whatever has come to belong to it, unless it was mended.
+        mended = self.copy.examined and self._tally.has_moved
+        done = Status.COPIED if self.copy.pending or mended else self.copy.status
         status = done if self._error is None else Status.FAILED
         return replace(
             self.copy,
@@ -80,4 +86,5 @@ class TargetState:
             tally=self._tally,
             error=self._error,
             unconfirmed=frozenset(self._unconfirmed),
+            backups=tuple(self._backups),
         )

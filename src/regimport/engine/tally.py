@@ -27,6 +27,11 @@ class Tally:
     bytes_mounted: int = 0
     bytes_present: int = 0
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything was copied or mounted."""
+        return bool(self.manifests_copied or self.blobs_copied or self.blobs_mounted)
+
     def plus(self, other: Tally) -> Tally:
         """Return the sum of both counts."""
         names = [count.name for count in fields(self)]

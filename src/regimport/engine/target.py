@@ -38,7 +38,9 @@ class TargetCopy:
     repository where both are in one registry. `has_no_tags` is true if none of the tags exists yet:
     the repository may well be new. `existing` are the manifests of the image that it has. `plan` is
     None until one was made, `verification` unless the image was read back. `unconfirmed` are the
-    tags, or the digest, that were put, and that the target does not show.
+    tags, or the digest, that were put, and that the target does not show. `examined` is whether
+    all that the target has of the image is looked at, and sent anew where it is wrong. `backups`
+    are tags that moved, each with the tag that keeps its old image.
     """
 
     end: Target
@@ -52,6 +54,8 @@ class TargetCopy:
     tally: Tally = field(default_factory=Tally)
     verification: ReadBack | None = None
     unconfirmed: frozenset[str] = frozenset()
+    examined: bool = False
+    backups: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,6 +72,11 @@ class TargetCopy:
     def expected(self) -> Digest | None:
         """The digest that the user pinned the target to."""
         return self.references[0].digest
+
+    @property
+    def holds_parts(self) -> bool:
+        """Whether the repository may have some of the image already."""
+        return bool(self.existing) or not self.has_no_tags
 
     @property
     def pending(self) -> bool:

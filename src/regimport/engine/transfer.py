@@ -11,6 +11,7 @@ from regimport.engine.blob_tasks import BlobTasks
 from regimport.engine.ends import BlobSource, Source
 from regimport.engine.known import KnownBlobs
 from regimport.engine.publish import Publisher
+from regimport.engine.repair import check_manifest
 from regimport.engine.retrying import RetryContext
 from regimport.engine.states import ReadCount, TargetState
 from regimport.engine.steps import Action, Step
@@ -19,6 +20,7 @@ from regimport.engine.tasks import Task
 from regimport.engine.walk import Graph
 from regimport.errors import RegimportError
 from regimport.events import ManifestPut, Planned
+from regimport.models.backup import BackupNames
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
 from regimport.values import dataclass
@@ -43,6 +45,7 @@ def transfer(
     *,
     no_clobber: bool = False,
     external: BlobSource | None = None,
+    backups: BackupNames | None = None,
 ) -> Transfer:
     """Carry out the targets' plans, several steps at once, and return the result.
 
@@ -51,14 +54,14 @@ def transfer(
 
     What belongs to a manifest follows it; for what belongs to the root, that is put by its digest
     first. `no_clobber` moves no digest tag. `external` reads the blobs that have URLs in their
-    step.
+    step. Before a tag moves, its old image is put under the name that `backups` has for it.
     """
     counts = ReadCount()
     states = [TargetState(target, target.plan) for target in targets if target.plan is not None]
     mover = BlobMover(source, retry, external)
     publisher = Publisher(mover, graph.content(), counts.add)
     blobs = BlobTasks(mover, states, counts, KnownBlobs() if known is None else known)
-    manifests = _ManifestTasks(publisher, graph, states, no_clobber=no_clobber)
+    manifests = _ManifestTasks(publisher, graph, states, backups, no_clobber=no_clobber)
     retry.reporter.tell(_planned(states))
     retry.workers.run([*blobs.tasks(), *manifests.tasks()])
     return Transfer(tuple(state.result() for state in states), counts.total)
@@ -88,6 +91,7 @@ class _ManifestTasks:
         publisher: Publisher,
         graph: Graph,
         states: Sequence[TargetState],
+        backups: BackupNames | None,
         *,
         no_clobber: bool,
     ) -> None:
@@ -96,6 +100,7 @@ class _ManifestTasks:
         self._root = graph.root.digest
         self._states = states
         self._referrers = () if graph.referrers is None else graph.referrers.found
+        self._backups = backups
         self._no_clobber = no_clobber
 
     def tasks(self) -> Iterator[Task]:
@@ -110,13 +115,15 @@ class _ManifestTasks:
         for state in self._states:
             name = state.copy.name
             digests = [step.descriptor.digest for step in _to_copy(state.plan.manifests)]
-            first = [d for d in digests if d != self._root or self._root in subjects]
+            # The root is put under its tags, unless these are there, or it has to be there before.
+            early = self._root in subjects or not state.copy.pending
+            first = [digest for digest in digests if digest != self._root or early]
             needs: set[Hashable] = {step.descriptor.digest for step in state.plan.blobs}
             for digest in first:
                 manifest = self._content[digest]
                 # The root is counted when its tags are set.
                 counted = digest != self._root or not state.copy.pending
-                put = partial(self._put, state, manifest, digest, counted=counted)
+                put = partial(self._put_by_digest, state, manifest, counted=counted)
                 below = _needs(name, manifest)
                 if digest in subject_of:
                     below |= {(name, subject_of[digest])}
@@ -166,11 +173,31 @@ class _ManifestTasks:
         root = self._content[self._root]
         tags = state.copy.tags or (root.digest,)
         for tag in tags:
+            if self._backups is not None and state.copy.tags:
+                self._unless_failed(state, partial(self._keep_old, state, tag, self._backups))
             if tag not in state.acknowledged:
                 self._put(state, root, tag)
         self._commit(state)
         for tag in tags:
             self._unless_failed(state, partial(self._confirm, state, root, tag))
+        if state.copy.examined and state.copy.holds_parts:
+            self._unless_failed(state, partial(self._check, state, root))
+
+    def _put_by_digest(self, state: TargetState, manifest: Manifest, *, counted: bool) -> None:
+        self._put(state, manifest, manifest.digest, counted=counted)
+        if state.copy.examined and state.copy.holds_parts:
+            self._unless_failed(state, partial(self._check, state, manifest))
+
+    def _check(self, state: TargetState, manifest: Manifest) -> None:
+        check_manifest(state.copy.end, manifest, self._publisher)
+
+    def _keep_old(self, state: TargetState, tag: str, names: BackupNames) -> None:
+        # Imported where it is asked for.
+        from regimport.engine.backup import keep_old  # noqa: PLC0415
+
+        name = keep_old(state.copy.end, tag, self._root, names, self._publisher)
+        if name is not None:
+            state.add_backup(tag, name)
 
     def _confirm(self, state: TargetState, root: Manifest, reference: str) -> None:
         if not self._publisher.confirm(state.copy.end, root, reference):

@@ -11,7 +11,7 @@ from regimport.engine.ends import Source
 from regimport.engine.sizes import completed, described, sizes_of_blobs
 from regimport.engine.target import TargetCopy
 from regimport.engine.workers import Workers
-from regimport.errors import ContentMismatch, InvalidManifest, Side
+from regimport.errors import ContentMismatch, InvalidManifest, NotFound, Side
 from regimport.events import ReadingManifests, Reporter, Warned
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
@@ -92,8 +92,10 @@ def walk(
 
     Return it, and the targets with the manifests that each holds. A manifest that every target
     holds is not read for its own sake: registries count that as a pull. Indexes are, since they
-    say what there is; without targets all is read. Sizes that descriptors do not say are found out;
-    where a blob has to be read for that, at most `largest` bytes and a piece more are. `check` is
+    say what there is; without targets all is read. Where targets are to be examined, each is asked
+    for all, and only what none of them has, with the right bytes, is read from the source. Sizes
+    that descriptors do not say are found out; where a blob has to be read for that, at most
+    `largest` bytes and a piece more are. `check` is
     that of `visit_levels`. Raise `InvalidManifest` for a graph that is too deep or too large,
     `ContentMismatch` for content that is not what its descriptor says.
     """
@@ -134,6 +136,8 @@ class _Walker:
 
     def visit(self, level: Sequence[Descriptor]) -> list[Manifest]:
         """Read the manifests of a level that are needed, and ask the targets for all of it."""
+        if any(target.examined for target in self._targets):
+            return self._examine(level)
         certain = [child for child in level if child is self._root or _must_be_read(child)]
         # What is read in any case does not wait for the targets' answers.
         self._run(certain, level)
@@ -141,6 +145,17 @@ class _Walker:
         others = [child for child in level if child.digest not in read and self._needed(child)]
         self._run(others, ())
         return [self.manifests[child.digest] for child in certain + others]
+
+    def _examine(self, level: Sequence[Descriptor]) -> list[Manifest]:
+        """Read all manifests of a level: at every target, and else from the source."""
+        self._reporter.tell(ReadingManifests(len(level)))
+        calls = [partial(self._get, target, child) for target in self._targets for child in level]
+        self._workers.map(lambda call: call(), calls)
+        self._run([child for child in level if child.digest not in self.manifests], ())
+        # In the order of the image, whichever target has answered first.
+        for child in level:
+            self.manifests[child.digest] = self.manifests.pop(child.digest)
+        return [self.manifests[child.digest] for child in level]
 
     def _run(self, wanted: Sequence[Descriptor], asked: Sequence[Descriptor]) -> None:
         """Read some manifests, and ask every target for others, all at once."""
@@ -180,6 +195,18 @@ class _Walker:
         held = target.end.head_manifest(child.digest)
         if held is not None and held.digest == child.digest:
             self.existing[target.name].add(child.digest)
+
+    def _get(self, target: TargetCopy, child: Descriptor) -> None:
+        self._budget.check()
+        try:
+            manifest = target.end.get_manifest(child.digest)
+        except (NotFound, ContentMismatch, InvalidManifest):
+            return
+        self.existing[target.name].add(child.digest)
+        if child.digest not in self.manifests:
+            if child is not self._root and child.has_size:
+                _check_size(manifest, child, self._source)
+            self.manifests[child.digest] = self._budget.spend(manifest)
 
     def _needed(self, child: Descriptor) -> bool:
         return not self.existing or any(child.digest not in held for held in self.existing.values())

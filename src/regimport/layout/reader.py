@@ -121,7 +121,14 @@ class ImageReader:
     def index(self) -> Index:
         """Read index.json, or raise `InvalidManifest`."""
         self._check()
-        return Index.parse(self._contents.read("index.json", limit=MAX_INDEX_BYTES))
+        return self._parsed(self._contents.read("index.json", limit=MAX_INDEX_BYTES))
+
+    def _parsed(self, content: bytes | None) -> Index:
+        try:
+            return Index.parse(content)
+        except InvalidManifest as error:
+            error.located(None, self.name)
+            raise
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -132,7 +139,7 @@ class ImageReader:
         content = self._contents.read("index.json", limit=MAX_INDEX_BYTES)
         with self._reading:
             if content != self._indexed:
-                self._referrers = referrers_in(self._contents, Index.parse(content))
+                self._referrers = referrers_in(self._contents, self._parsed(content))
                 self._indexed = content
             return tuple(self._referrers.get(subject, ()))
 

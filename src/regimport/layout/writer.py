@@ -203,7 +203,11 @@ def named_below(
             continue
         children = known.get(parent.digest)
         if children is None:
-            manifest = load_manifest(contents, parent.digest)
+            try:
+                manifest = load_manifest(contents, parent.digest)
+            except ContentMismatch:
+                # Nobody can read it: it names nothing.
+                continue
             if manifest is None:
                 continue
             children = known[parent.digest] = manifest.manifests

@@ -55,6 +55,13 @@ class TargetDocument(Document):
         description="Whether the target has shown that the reference points to the image. If it "
         "has not, although the copy succeeded, the account may only write there."
     )
+    examined: bool = Field(
+        description="Whether all that was there was looked at (--repair): the status present "
+        "means that it is whole, copied that something was repaired."
+    )
+    backup: str | None = Field(
+        description="The reference that keeps the old image of the tag; null if there is none."
+    )
     tally: TallyDocument = Field(description="The counts of the repository: its tags share them.")
     steps: list[StepDocument] | None = Field(description="The plan, in a dry run.")
     error: ErrorDocument | None
