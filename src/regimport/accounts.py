@@ -20,11 +20,11 @@ from regimport.models.reference import (
     registry_of,
     with_default_tag,
 )
+from regimport.opening import running
 from regimport.options import CopyOptions
 from regimport.registry.request import Request
 from regimport.registry.session import Session
 from regimport.registry.sessions import open_session
-from regimport.run import running
 from regimport.transport.answers import error_of
 
 __all__ = ["explain", "login", "logout", "rate_limit"]

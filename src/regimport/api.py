@@ -24,9 +24,10 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
+from regimport.opening import running
 from regimport.operations import as_heard, run_copy, run_inspection, run_verification
 from regimport.options import CopyOptions
-from regimport.run import running, selector
+from regimport.run import selector
 
 if TYPE_CHECKING:
     import httpx

@@ -31,8 +31,9 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
+from regimport.opening import running
 from regimport.options import CopyOptions
-from regimport.run import Run, running
+from regimport.run import Run
 from regimport.secrets_sent import SENT
 
 if TYPE_CHECKING:

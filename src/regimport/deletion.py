@@ -14,8 +14,8 @@ from regimport.errors import InvalidReference
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.reference import Reference, parse_end
+from regimport.opening import running
 from regimport.options import CopyOptions
-from regimport.run import running
 
 if TYPE_CHECKING:
     import httpx

@@ -11,8 +11,8 @@ from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Silent
 from regimport.models.credential import Credential
 from regimport.models.reference import parse_repository, registry_of
+from regimport.opening import running
 from regimport.options import CopyOptions
-from regimport.run import running
 
 if TYPE_CHECKING:
     import httpx

@@ -22,9 +22,10 @@ from regimport.models.reference import (
     target_of,
     with_default_tag,
 )
+from regimport.opening import running
 from regimport.operations import Job, as_heard, run_copies
 from regimport.options import CopyOptions
-from regimport.run import Run, running
+from regimport.run import Run
 
 if TYPE_CHECKING:
     import httpx

@@ -1,57 +1,41 @@
-"""One run of a public function: its threads, its sessions and the ends of its copy."""
+"""One run of a public function: the ends of its copy, its number of jobs, what it shares."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from regimport.auth.lookup import CredentialLookup
-from regimport.clouds.hosts import ECR_PUBLIC, ecr_host
-from regimport.credentials.keychain import Keychain
 from regimport.engine.cached import CachedManifests
 from regimport.engine.concurrency import (
-    MIN_JOBS,
     choose_jobs,
     connections_ahead,
-    limit_jobs,
 )
 from regimport.engine.ends import Deletable, Source, Target
-from regimport.engine.rate import Bucket, Throttled
 from regimport.engine.retrying import RetryContext
 from regimport.engine.target import TargetCopy, mountable_repository
 from regimport.engine.workers import Workers
-from regimport.environment import environment
-from regimport.errors import Interrupted, InvalidOptions, RegimportError, Side
+from regimport.errors import InvalidOptions, Side
 from regimport.events import Reporter, Warned
-from regimport.interrupts import INTERRUPTS
-from regimport.models.credential import Credential
 from regimport.models.descriptor import Descriptor
 from regimport.models.on_disk import is_standard_stream
 from regimport.models.reference import AnyReference, Reference
-from regimport.network import Network
-from regimport.options import CopyOptions, check_kinds
+from regimport.options import CopyOptions
 from regimport.registry.quota import Quota
 from regimport.registry.repository import Repository
 from regimport.registry.sessions import Sessions
-from regimport.reporters import ImageReporter, QuotaWarnings, WarningsOnce
+from regimport.reporters import ImageReporter, QuotaWarnings
 from regimport.state.saved import SavedState
-from regimport.stopping import stopped_by
 from regimport.values import dataclass
 
 if TYPE_CHECKING:
-    import httpx
-
     from regimport.disk import Disk
     from regimport.engine.known import KnownBlobs
+    from regimport.engine.rate import Bucket
 
-__all__ = ["Run", "running", "selector"]
-
-_OURS = "REGIMPORT_"
+__all__ = ["Run", "selector"]
 
 
 @dataclass(slots=True)
@@ -65,7 +49,8 @@ class _Shared:
 class Run:
     """Opens the ends of a copy, and chooses how many jobs run at once.
 
-    `reporter` receives the events of the engine. `max_jobs` is the limit that the settings of the
+    `reporter` receives the events of the engine, and is warned of the pull quota of `source`.
+    `max_jobs` is the limit that the settings of the
     registries set. It is `single` unless there are several images, each with a run of its own that
     shares all but its reporter and `read_from`, the repository that it reads.
     """
@@ -77,17 +62,23 @@ class Run:
         sessions: Sessions,
         reporter: Reporter,
         max_jobs: int,
+        source: AnyReference | None = None,
     ) -> None:
         self.workers = workers
         self.sessions = sessions
-        self.reporter = reporter
         self._shared = _Shared()
         self.single = True
         self.read_from: Repository | None = None
         self._options = options
+        self.reporter = self._watching_quota(reporter, source)
         self._max_jobs = max_jobs
         self._targets: dict[str, Target] = {}
-        self._bucket = None if options.limit_rate is None else Bucket(options.limit_rate)
+        self._bucket: Bucket | None = None
+        if options.limit_rate is not None:
+            # Imported where a rate is set.
+            from regimport.engine.rate import Bucket  # noqa: PLC0415
+
+            self._bucket = Bucket(options.limit_rate)
         self._opening = threading.RLock()
         self._saved = SavedState(self._warn)
 
@@ -95,7 +86,7 @@ class Run:
         """Return a run for one image of several, which shares all else; its events name it."""
         image = copy(self)
         reporter = ImageReporter(self.reporter, str(origin))
-        image.reporter = _watching_quota(reporter, self._options, [origin], self.sessions)
+        image.reporter = self._watching_quota(reporter, origin)
         image.read_from = None
         image.single = False
         return image
@@ -234,113 +225,32 @@ class Run:
         return Repository(self.sessions.mirror(url), name, only_read=True)
 
     def _limited(self, end: Source) -> Source:
-        return end if self._bucket is None else Throttled(end, self._bucket, self.workers.pause)
+        if self._bucket is None:
+            return end
+        from regimport.engine.rate import Throttled  # noqa: PLC0415 - where a rate is set
+
+        return Throttled(end, self._bucket, self.workers.pause)
 
     def _warn(self, message: str) -> None:
         self.reporter.tell(Warned(message))
 
     def _creation(self, place: Reference) -> Callable[[], object] | None:
         """Return a function that creates the repository in ECR, None where that is not wanted."""
-        registry = place.registry
         if not self._options.create_repository:
             return None
-        if registry != ECR_PUBLIC and ecr_host(registry) is None:
-            return None
-        try:
-            # Imported where it is asked for: the library is large.
-            from regimport.clouds.aws import create_repository  # noqa: PLC0415
-        except ImportError as error:
-            from regimport.installation import install_command  # noqa: PLC0415 - for a hint
+        # Imported where it is asked for: most registries create repositories themselves.
+        from regimport.clouds.creation import creation_of  # noqa: PLC0415
 
-            raise InvalidOptions(
-                f"to create a repository at {registry}, the library of AWS is needed",
-                hint=install_command("aws"),
-            ) from error
-        return partial(create_repository, registry, place.repository)
+        return creation_of(place.registry, place.repository)
 
-
-@contextmanager
-def running(
-    options: CopyOptions,
-    reporter: Reporter,
-    places: Sequence[AnyReference] = (),
-    *,
-    images: Sequence[Sequence[AnyReference]] = (),
-    source: Credential | None = None,
-    target: Credential | None = None,
-    transport: httpx.BaseTransport | None = None,
-    stop: threading.Event | None = None,
-    writing: bool = False,
-) -> Iterator[Run]:
-    """Open a run for `places`, the source first, with the credentials given.
-
-    `images` are the places of each of several images, instead.
-
-    `transport`, if given, carries all requests, and is not closed. `stop`, once it is set, ends the
-    work with `Interrupted`. A run that is `writing` is given time to cancel its uploads when the
-    program is interrupted, and raises `Interrupted` then. Raise `InvalidOptions` for a value of
-    another type.
-    """
-    check_kinds(options, reporter, (source, target), stop)
-    max_jobs = _limit_jobs(options, images or [places])
-    workers = Workers(min(options.jobs or MIN_JOBS, max_jobs), options.deadline)
-    reporter = WarningsOnce(reporter, workers.stop)
-
-    def warn(message: str) -> None:
-        reporter.tell(Warned(message))
-
-    given = {Side.SOURCE: source, Side.TARGET: target}
-    # Credentials given for a side are for its registry alone, and never for a mirror.
-    environ = {name: text for name, text in environment().items() if not name.startswith(_OURS)}
-    with (
-        _interruptible(workers, writing=writing and not options.dry_run),
-        workers,
-        stopped_by(stop, workers.interrupt),
-        # Closed first: that ends the credential helpers which a worker may be waiting for.
-        closing(Keychain(given, warn, authfile=options.authfile)) as keychain,
-        closing(Keychain({}, warn, environ, options.authfile)) as for_mirrors,
-        closing(
-            Sessions(
-                options,
-                partial(_lookup, keychain),
-                partial(_lookup, for_mirrors, Side.SOURCE),
-                reporter,
-                workers.stop,
-                transport=transport,
-            )
-        ) as sessions,
-    ):
-        watching = _watching_quota(reporter, options, places, sessions)
-        with closing(Run(options, workers, sessions, watching, max_jobs)) as run:
-            yield run
-
-
-def _watching_quota(
-    reporter: Reporter,
-    options: CopyOptions,
-    places: Sequence[AnyReference],
-    sessions: Sessions,
-) -> Reporter:
-    """Return a reporter that warns of the source's pull quota, unless mirrors may serve instead."""
-    source = places[0] if places else None
-    if not isinstance(source, Reference) or options.network.of(source.registry).mirrors:
-        return reporter
-    registry = source.registry
-    return QuotaWarnings(reporter, source.name, lambda: sessions.quota(registry).limit)
-
-
-@contextmanager
-def _interruptible(workers: Workers, *, writing: bool) -> Iterator[None]:
-    """Let an interrupted program end the work in order; what else breaks then is no error."""
-    try:
-        with ExitStack() as stack:
-            if writing:
-                stack.enter_context(INTERRUPTS.working(workers.interrupt, writing=True))
-            yield
-    except RegimportError as error:
-        if INTERRUPTS.interrupted:
-            raise Interrupted from error
-        raise
+    def _watching_quota(self, reporter: Reporter, source: AnyReference | None) -> Reporter:
+        """Return a reporter that warns of the source's pull quota, unless mirrors may serve it."""
+        if not isinstance(source, Reference):
+            return reporter
+        registry, sessions = source.registry, self.sessions
+        if self._options.network.of(registry).mirrors:
+            return reporter
+        return QuotaWarnings(reporter, source.name, lambda: sessions.quota(registry).limit)
 
 
 def selector(place: AnyReference) -> str:
@@ -350,38 +260,3 @@ def selector(place: AnyReference) -> str:
 
 def _repository_of(source: AnyReference) -> str | None:
     return source.name if isinstance(source, Reference) else None
-
-
-def _lookup(keychain: Keychain, side: Side, registry: str) -> CredentialLookup:
-    """Return how a session finds the credentials of a registry, or raise `InvalidOptions`."""
-    keychain.check(side, registry)
-    return CredentialLookup(
-        partial(keychain.find, side, registry),
-        partial(keychain.renew, side, registry),
-        partial(keychain.remark, side, registry),
-        partial(keychain.peek, side, registry),
-    )
-
-
-def _limit_jobs(options: CopyOptions, images: Sequence[Sequence[AnyReference]]) -> int:
-    """Return how many jobs may go on at once: a job is at all ends of one of the images."""
-    ends = {tuple(_registries(options, places)) for places in images}
-    # Connections to the registries of the other images stay open.
-    everywhere = {registry for registries in ends for registry in registries}
-    files = limit_jobs(everywhere, Network())
-    return min([files, *(limit_jobs(registries, options.network) for registries in ends)])
-
-
-def _registries(options: CopyOptions, places: Sequence[AnyReference]) -> list[str]:
-    """Return the registry of each end of a copy, a repository being one end.
-
-    The mirrors of the source are ends too.
-    """
-    targets = {target.name: target for target in places[1:]}
-    ends = [*places[:1], *targets.values()]
-    registries = [end.registry for end in ends if isinstance(end, Reference)]
-    for source in places[:1]:
-        if isinstance(source, Reference):
-            mirrors = options.network.of(source.registry).mirrors
-            registries += [urlsplit(url).netloc for url in mirrors]
-    return registries

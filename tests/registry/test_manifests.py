@@ -99,7 +99,7 @@ def test_a_fixed_tag_that_points_elsewhere_is_an_error_of_its_own(
     other = {**_HEADERS, "Docker-Content-Digest": Digest.of(b"other")}
     with web(_by_method(PUT=Reply(status, {}, _FIXED), HEAD=Reply(200, other))) as server:
         access = sessions.access(server.address)
-        access.session._client._may_speak_tls = False
+        access.session._client._guess = None
         with pytest.raises(TagExists):
             put_manifest(access, _MANIFEST, "v1")
 
@@ -108,7 +108,7 @@ def test_a_fixed_tag_that_points_elsewhere_is_an_error_of_its_own(
 def test_a_fixed_tag_that_points_there_already_is_no_error(status: int, sessions: Sessions) -> None:
     with web(_by_method(PUT=Reply(status, {}, _FIXED), HEAD=Reply(200, _HEADERS))) as server:
         access = sessions.access(server.address)
-        access.session._client._may_speak_tls = False
+        access.session._client._guess = None
         put_manifest(access, _MANIFEST, "v1")
 
 

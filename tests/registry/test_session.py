@@ -61,7 +61,7 @@ def test_a_status_that_does_not_pass_is_asked_as_often_as_allowed(
 def test_a_refusal_is_asked_once(status: int, sessions: Sessions) -> None:
     with web(_statuses(status)) as server:
         session = sessions.open(server.address)
-        session._client._may_speak_tls = False  # a 400 would be asked again to look for TLS
+        session._client._guess = None  # a 400 would be asked again to look for TLS
         assert session.ask(_GET).status == status
         assert len(server.asked) == 1
 

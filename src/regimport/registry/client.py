@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -18,11 +20,10 @@ from regimport.errors import AccessDenied, BrokenTransfer, RegimportError, Regis
 from regimport.options import CopyOptions
 from regimport.redact import safe_headers, safe_url
 from regimport.registry.endpoint import Endpoint, endpoint_of
-from regimport.registry.request import SMALL, Request, drain, to_httpx, url_of
-from regimport.registry.retry import Transient, unreachable
+from regimport.registry.request import Request, drain, to_httpx, url_of
+from regimport.registry.retry import unreachable
 from regimport.secrets_sent import SENT
-from regimport.transport.answers import REDIRECTS_OF_WRITES, read_answer
-from regimport.transport.diagnosis import root_cause
+from regimport.transport.answers import REDIRECTS_OF_WRITES
 from regimport.transport.origins import (
     MAX_REDIRECTS,
     Origin,
@@ -31,14 +32,14 @@ from regimport.transport.origins import (
     redirected_write,
 )
 from regimport.transport.pool import PooledTransport
-from regimport.transport.socket_errors import CLOSED
+
+if TYPE_CHECKING:
+    from regimport.registry.loopback import GuessedScheme
 
 __all__ = ["AuthenticatedClient"]
 
 _LOG = logging.getLogger(__name__)
 
-# How long a registry on this machine may take to answer with TLS, in seconds: one without waits.
-_PROBE_SECONDS = 2.0
 # For the scopes of the request, and for those that the registry names.
 _MOST_TOKENS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -64,12 +65,16 @@ class AuthenticatedClient:
         self._fetch = fetch
         self._transport = transport
         self._endpoint = endpoint_of(registry, options)
-        # A registry on this machine may speak TLS all the same; its first answer tells.
-        self._may_speak_tls = self._endpoint.guessed
+        self._guess: GuessedScheme | None = None
         self._settling = threading.Lock()
         # What the registry asks for at /v2/, once that was looked at.
         self._learned: tuple[Challenge, ...] | None = None
         self._speak(self._endpoint)
+        if self._endpoint.guessed:
+            # Imported for registries on this machine.
+            from regimport.registry.loopback import GuessedScheme  # noqa: PLC0415
+
+            self._guess = GuessedScheme(self._endpoint, self._carry, self._speak, self._settling)
 
     def __repr__(self) -> str:
         return f"<AuthenticatedClient {self._base}: {self._authorizer!r}>"
@@ -102,8 +107,7 @@ class AuthenticatedClient:
             return self._follow(request, url, None)
         own = Origin.of(url) == self._origin
         sent = self._authorizer.header(request.scopes) if own else None
-        guessing = own and url.startswith("http:") and self._endpoint.guessed
-        response = self._first(request, url, sent) if guessing else self._follow(request, url, sent)
+        response = self._first(partial(self._follow, request, url, sent), url, own=own)
         if response is None:
             return self.open(request)
         first = sent
@@ -130,19 +134,13 @@ class AuthenticatedClient:
             self._authorizer.settle(request.scopes)
         return response
 
-    def _first(self, request: Request, url: str, sent: str | None) -> httpx.Response | None:
-        """Send a request with plain http; return None if TLS is spoken there, from now on."""
-        broken: Exception
-        try:
-            response = self._follow(request, url, sent)
-        except (Transient, RegimportError) as error:
-            # Looked into behind this block, so that it is no cause of what comes of that.
-            broken = error
-        else:
-            return None if self._wants_tls(response) else response
-        if self._hangs_up_without_tls(broken):
-            return None
-        raise broken
+    def _first(
+        self, send: Callable[[], httpx.Response], url: str, *, own: bool
+    ) -> httpx.Response | None:
+        """Send a request; return None if TLS is spoken there, not plain http, from now on."""
+        if self._guess is None or not own or not url.startswith("http:"):
+            return send()
+        return self._guess.try_http(send)
 
     def open_as_is(self, request: Request) -> httpx.Response:
         """Make one attempt with the authorization at hand, whatever is answered to it."""
@@ -184,62 +182,6 @@ class AuthenticatedClient:
         self._base = endpoint.url
         self._origin = Origin.of(self._base)
         self._authorizer = Authorizer(self._origin, self._lookup, self._fetch)
-
-    def _wants_tls(self, response: httpx.Response) -> bool:
-        """Return whether plain http was answered with "speak TLS", which is spoken from now on."""
-        if response.status_code != HTTPStatus.BAD_REQUEST:
-            self._may_speak_tls = False
-            return False
-        try:
-            with self._settling:
-                if self._may_speak_tls and self._requires_tls():
-                    self._speak(self._endpoint.with_tls())
-                self._may_speak_tls = False
-        except BaseException:
-            response.close()
-            raise
-        if self._base.startswith("http:"):
-            return False
-        drain(response)
-        return True
-
-    def _hangs_up_without_tls(self, error: Exception) -> bool:
-        """Return whether plain http broke off where TLS is spoken, which is from now on.
-
-        Some servers close the connection then, others send an alert of TLS, which is no HTTP.
-        """
-        broken = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)
-        if not isinstance(error.__cause__, broken):
-            return False
-        with self._settling:
-            if self._may_speak_tls and self._has_tls():
-                self._speak(self._endpoint.with_tls())
-                self._may_speak_tls = False
-        return self._base.startswith("https:")
-
-    def _has_tls(self) -> bool:
-        """Ask with TLS; a certificate that is not trusted is TLS, too."""
-        probe = Request("GET", f"{self._endpoint.with_tls().url}/v2/", timeout=_PROBE_SECONDS)
-        try:
-            drain(self._carry(probe, probe.url, None, own=True))
-        except (Transient, RegimportError) as error:
-            cause = root_cause(error)
-            # What closes this connection, too, may be about to start; else it has no TLS.
-            goes_on = (ssl.SSLCertVerificationError, ssl.SSLEOFError, *CLOSED)
-            self._may_speak_tls = isinstance(cause, goes_on)
-            return isinstance(cause, ssl.SSLCertVerificationError)
-        return True
-
-    def _requires_tls(self) -> bool:
-        """Send a GET: its body says that TLS is required, and the answer to a HEAD has none."""
-        probe = Request("GET", f"{self._base}/v2/")
-        answered = self._carry(probe, probe.url, None, own=True)
-        try:
-            return b"HTTPS" in read_answer("GET", probe.url, answered, SMALL).body
-        except httpx.TransportError:
-            return False
-        finally:
-            answered.close()
 
     def _challenges(
         self, request: Request, response: httpx.Response, sent: str | None

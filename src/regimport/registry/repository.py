@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from regimport.errors import NotFound, Side
 from regimport.models.descriptor import Descriptor
 from regimport.models.digest import Digest
 from regimport.models.manifest import Manifest
-from regimport.registry import blobs, manifests, tags, uploads
-from regimport.registry.chunks import Chunking
+from regimport.registry import blobs, manifests, tags
 from regimport.registry.repository_client import RepositoryClient
 from regimport.registry.session import Session
-from regimport.registry.upload_session import BlobUpload, UploadStore
+
+if TYPE_CHECKING:
+    from regimport.registry.upload_session import BlobUpload, UploadStore
+    from regimport.registry.uploads import UploadContext
 
 __all__ = ["Repository"]
 
@@ -41,7 +45,9 @@ class Repository:
         self._client = RepositoryClient(
             session, repository, (f"repository:{repository}:{actions}",)
         )
-        self._uploads = uploads.UploadContext(self._client, Chunking(session.registry), open_store)
+        self._open_store = open_store
+        self._preparing = threading.Lock()
+        self._uploads: UploadContext | None = None
         self._create = create
         self._read = itertools.count()
         self.pulls = 0
@@ -124,16 +130,18 @@ class Repository:
         Without another repository to mount from, a mount from this one checks whether the blob
         exists, and starts the upload if not, in one request. `anew` skips that.
         """
+        from regimport.registry.uploads import start_upload  # noqa: PLC0415 - where a blob is sent
+
         origin = None if anew else mount_from or self._client.repository
         with self._client.located():
             try:
-                return uploads.start_upload(self._uploads, blob, origin)
+                return start_upload(self._upload_context(), blob, origin)
             except NotFound:
                 if self._create is None:
                     raise
                 # Several threads may get here; creating it twice does no harm.
                 self._create()
-                return uploads.start_upload(self._uploads, blob, origin)
+                return start_upload(self._upload_context(), blob, origin)
 
     def tag_pages(self) -> Iterator[list[str]]:
         """Yield the tags, page by page."""
@@ -155,3 +163,14 @@ class Repository:
         from regimport.registry.referrers import peek  # noqa: PLC0415 - as above
 
         return peek(self._client, subject)
+
+    def _upload_context(self) -> UploadContext:
+        with self._preparing:
+            if self._uploads is None:
+                # Imported where a blob is sent.
+                from regimport.registry.chunks import Chunking  # noqa: PLC0415
+                from regimport.registry.uploads import UploadContext  # noqa: PLC0415
+
+                chunking = Chunking(self._client.session.registry)
+                self._uploads = UploadContext(self._client, chunking, self._open_store)
+            return self._uploads
