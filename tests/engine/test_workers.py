@@ -180,3 +180,77 @@ def test_a_call_in_the_background_does_not_hold_up_the_end() -> None:
 
 def _wait(event: threading.Event) -> None:
     event.wait(20)
+
+
+def test_several_calls_go_on_at_once_and_may_use_the_pool_themselves() -> None:
+    together = threading.Barrier(3)
+
+    def call(number: int) -> list[int]:
+        together.wait(10)
+        return workers.map(lambda factor: factor * number, range(3))
+
+    with Workers(1) as workers:
+        found = list(workers.several(call, [1, 2, 3], 3))
+    assert found == [[0, 1, 2], [0, 2, 4], [0, 3, 6]]
+
+
+def test_the_result_of_a_call_is_there_before_those_after_it_end() -> None:
+    first_is_seen = threading.Event()
+
+    def call(number: int) -> int:
+        if number:
+            assert first_is_seen.wait(10)
+        return number
+
+    with Workers(1) as workers:
+        results = workers.several(call, range(3), 3)
+        assert next(results) == 0
+        first_is_seen.set()
+        assert list(results) == [1, 2]
+
+
+def test_the_first_error_of_several_calls_ends_those_that_have_not_begun() -> None:
+    begun: list[int] = []
+
+    def call(number: int) -> None:
+        begun.append(number)
+        raise ValueError(number)
+
+    with Workers(1) as workers, pytest.raises(ValueError, match="0"):
+        list(workers.several(call, range(50), 1))
+    assert begun == [0]
+
+
+def test_several_calls_are_not_waited_for_once_the_work_is_interrupted() -> None:
+    held = threading.Event()
+    with Workers(1) as workers:
+        results = workers.several(lambda _: held.wait(10), range(3), 2)
+        timer = threading.Timer(0.05, workers.interrupt)
+        timer.start()
+        with pytest.raises(Interrupted):
+            next(results)
+        held.set()
+        timer.join()
+
+
+def test_tasks_that_are_to_be_alone_are_done_one_at_a_time_whoever_wants_them() -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+    other = threading.Event()
+
+    def work() -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        # The others are free to run meanwhile.
+        assert other.wait(10)
+        with lock:
+            running[0] -= 1
+
+    def tasks(name: str) -> list[Task]:
+        return [Task(f"{name}{n}", work, alone="same") for n in range(3)]
+
+    with Workers(4) as workers:
+        calls = workers.several(lambda name: workers.run(tasks(name)), ["a", "b"], 2)
+        workers.run([Task("free", other.set, alone="another")])
+        list(calls)
+    assert most[0] == 1
