@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import trustme
 
+from regimport.secrets_sent import SENT
 from support.program import Program
 from support.registries import (
     BINARY,
@@ -58,6 +59,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_sent_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what other tests of this process have sent: it would be taken out of texts."""
+    monkeypatch.setattr(SENT, "_secrets", {})
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from regimport import (
     comparison,
     deletion,
     listings,
-    run,
+    opening,
 )
 from regimport.engine.concurrency import MIN_JOBS
 from regimport.registry.sessions import Sessions
@@ -160,7 +160,7 @@ def test_the_transport_that_a_caller_gives_is_handed_to_the_sessions(
         given.append(transport)
         raise AccessDenied("seen")
 
-    monkeypatch.setattr(run, "Sessions", sessions)
+    monkeypatch.setattr(opening, "Sessions", sessions)
     transport = httpx.MockTransport(lambda _: httpx.Response(404))
     with pytest.raises(AccessDenied, match="seen"):
         _functions("registry.example")[name](transport=transport)

@@ -75,7 +75,6 @@ def copy(
         raise InvalidOptions("a copy needs a target", hint="name one after the source")
     registries = [place.registry for place in wanted if isinstance(place, Reference)]
     check_one_registry(Side.TARGET, registries, target_credential, os.environ)
-    options = as_heard(options, reporter)
     with running(
         options,
         reporter,
@@ -86,7 +85,7 @@ def copy(
         stop=stop,
         writing=True,
     ) as run:
-        report = run_copy(run, origin, wanted, options)
+        report = run_copy(run, origin, wanted, as_heard(options, reporter))
     if check and len(wanted) == 1:
         report.raise_for_failure()
     return report
