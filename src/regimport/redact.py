@@ -41,7 +41,7 @@ _ESCAPES = re.compile(
 
 
 # A user name with a password before a host, which is no digest: `ci:secret@registry.example`.
-_USER = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*://)?)[^/@]*:[^/@]*@(?!sha(?:256|512):)")
+_USER = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*://)?)[^/@:]*:[^/@]*@(?!sha(?:256|512):)")
 _USER_IN_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://).*@(?!sha(?:256|512):)", re.DOTALL)
 
 

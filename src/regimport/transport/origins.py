@@ -247,12 +247,11 @@ def kind_of(host: str) -> str:
         return "odd" if _NUMERIC_HOST.fullmatch(host) else "name"
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address.sixtofour or address
-    if address.is_loopback or address.is_unspecified:
-        # What connects to "no address" gets to this machine.
+    if address.is_loopback:
         return "loopback"
     if address.is_link_local or str(address) in _METADATA:
         return "metadata"
-    if address.is_multicast or address.is_reserved:
+    if address.is_multicast or address.is_reserved or address.is_unspecified:
         return "special"
     return "address"
 
