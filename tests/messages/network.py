@@ -145,7 +145,9 @@ def addresses(stage: Stage) -> None:
         # The first address is in the place of one out in the world.
         patch.object(dial, "kind_of", lambda _: next(kinds, "loopback")),
     ):
-        stage.run("regimport copy --jobs 1 --plain-http evil.example evil.example/app oci:b")
+        stage.run(
+            "regimport copy --jobs 1 --referrers none --plain-http evil.example evil.example/app oci:b"
+        )
 
 
 @_case
