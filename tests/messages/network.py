@@ -146,7 +146,8 @@ def addresses(stage: Stage) -> None:
         patch.object(dial, "kind_of", lambda _: next(kinds, "loopback")),
     ):
         stage.run(
-            "regimport copy --jobs 1 --referrers none --plain-http evil.example evil.example/app oci:b"
+            "regimport copy --jobs 1 --referrers none --plain-http evil.example "
+            "evil.example/app oci:b"
         )
 
 
