@@ -62,7 +62,7 @@ def _end() -> None:
 
 
 def _give_back() -> None:
-    """Give the system the memory that is free again, where the C library can.
+    """Return memory that is free again to the system, where the C library can.
 
     That of glibc keeps it for the thread that used it, and each thread may have used some.
     """

@@ -60,7 +60,7 @@ def list_referrers(
 
 
 def _refuse(end: Target, subject: Digest, old: Manifest, reporter: Reporter) -> None:
-    """Tell that there is no list, or raise if writing one would overwrite something."""
+    """Warn that there is no list, or raise if writing one would overwrite something."""
     tag = fallback_tag(subject)
     if Digest.of(old.raw, subject.algorithm) == subject:
         # GitLab takes the tag for the digest in it, so that nobody could read a list there.
